@@ -1,0 +1,30 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+
+.PHONY: setup demo test bundle clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(READY)
+	$(RUN) -m lacbed_gan.train
+
+test: $(READY)
+	$(RUN) -m ruff check .
+	$(RUN) -m pytest
+
+# The pairs that ship in the package (about an hour on two cores).
+bundle: $(READY)
+	$(RUN) -m lacbed_gan.simulate structures=bundled count=405 output=stores/bundled
+	$(RUN) -c "from lacbed_gan.data.packed import BUNDLED, pack; from lacbed_gan.data.store import Store; pack(Store.open('stores/bundled'), BUNDLED)"
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist
