@@ -1,0 +1,46 @@
+"""A catalogue of well-known cubic crystals, written from crystallographic facts (catalogue.csv)."""
+
+from __future__ import annotations
+
+import csv
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+from lacbed_gan.crystal.crystal import Crystal, Site
+
+
+@cache
+def catalogue() -> dict[str, Crystal]:
+    """All crystals of the catalogue by name, such as ``GaAs``, ``spinel`` or ``SrTiO3``.
+
+    Cell edges are experimental, at room temperature where the phase exists there; B = 0 throughout. Each
+    crystal's ``source`` is the reference of its row.
+    """
+    return {
+        row["name"]: Crystal.from_sites(
+            row["name"], row["space_group"], float(row["a"]), parse_sites(row["sites"]), source=row["source"]
+        )
+        for row in _rows().values()
+    }
+
+
+def prototype_of(name: str) -> str:
+    """Structure type of a crystal of the catalogue, such as ``rock salt (B1)``; KeyError if there is none."""
+    return _rows()[name]["prototype"]
+
+
+def parse_sites(text: str) -> list[Site]:
+    """Asymmetric unit from ``Sr 0 0 0; Fe 1/2 1/2 1/2 0.5``: symbol, x y z (fractions allowed), occupancy."""
+    sites = []
+    for entry in text.split(";"):
+        element, *numbers = entry.split()
+        x, y, z, occupancy = (float(Fraction(n)) for n in [*numbers, "1"][:4])
+        sites.append(Site(element, (x, y, z), occupancy))
+    return sites
+
+
+@cache
+def _rows() -> dict[str, dict[str, str]]:
+    with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["name"]: row for row in csv.DictReader(lines)}

@@ -1,0 +1,206 @@
+"""A cubic crystal: cell edge, space group and every atom of the conventional cell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gemmi
+import numpy as np
+
+from lacbed_gan.crystal.form_factors import HEAVIEST
+
+# Images of one site closer than this are one atom on a special position (coordinates in CIFs are rounded).
+MERGE_DISTANCE = 0.1  # Å
+
+
+class CrystalError(ValueError):
+    """A structure that cannot be used; the message is one line that names the reason."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One entry of the asymmetric unit: element symbol, fractional position, occupancy, B in Å²."""
+
+    element: str
+    position: tuple[float, float, float]
+    occupancy: float = 1.0
+    b_iso: float = 0.0
+
+
+@dataclass(frozen=True)
+class Crystal:
+    """All atoms of one conventional cubic cell; a mixed site is several atoms at one position.
+
+    Attributes:
+        name: identifier, such as a file stem or a key of the catalogue.
+        formula: reduced formula, elements in alphabetical order.
+        space_group: Hermann–Mauguin symbol as gemmi spells it, with the origin choice (``F d -3 m:2``).
+        number: space group number, 195 … 230.
+        a: cell edge in Å.
+        volume: cell volume in Å³.
+        elements: element symbols, n of them.
+        positions: (n, 3) fractional coordinates in [0, 1).
+        occupancy: (n,) in (0, 1].
+        b_iso: (n,) Debye–Waller B = 8π²U in Å².
+        two_fold_axis: (x, y) in fractions of the cell where a two-fold (rotation or screw) axis along [001] passes.
+        source: where the structure comes from.
+    """
+
+    name: str
+    formula: str
+    space_group: str
+    number: int
+    a: float
+    volume: float
+    elements: tuple[str, ...]
+    positions: np.ndarray = field(repr=False)
+    occupancy: np.ndarray = field(repr=False)
+    b_iso: np.ndarray = field(repr=False)
+    two_fold_axis: tuple[float, float]
+    source: str = ""
+
+    @classmethod
+    def from_sites(
+        cls,
+        name: str,
+        space_group: str,
+        a: float,
+        sites: list[Site],
+        *,
+        source: str = "",
+        operations: gemmi.GroupOps | None = None,
+        volume: float | None = None,
+    ) -> Crystal:
+        """Expand an asymmetric unit by the operations of a cubic space group.
+
+        Args:
+            space_group: Hermann–Mauguin symbol; where the group has two origins it must say which one.
+            operations: used instead of the group's own where a CIF lists them (another origin, say).
+            volume: Å³, a³ unless given.
+
+        Raises:
+            CrystalError: not a cubic group, no atoms, an element without form factor, a bad number, or
+                more than one atom at a position.
+        """
+        group = gemmi.find_spacegroup_by_name(space_group)
+        if group is None or group.crystal_system_str() != "cubic":
+            raise CrystalError(f"'{space_group}' is not a cubic space group")
+        if not (math.isfinite(a) and a > 0):
+            raise CrystalError(f"the cell edge {a} Å is not a positive number")
+        if not sites:
+            raise CrystalError("it has no atoms")
+        for site in sites:
+            _check_site(site)
+        operations = operations or group.operations()
+        rotations, translations = _seitz(operations)
+        owners, positions = [], []
+        for index, site in enumerate(sites):
+            orbit = _orbit(np.array(site.position), rotations, translations, MERGE_DISTANCE / a)
+            positions.append(orbit)
+            owners += [index] * len(orbit)
+        elements = tuple(sites[i].element for i in owners)
+        occupancy = np.array([sites[i].occupancy for i in owners])
+        all_positions = np.concatenate(positions)
+        _check_overlap(all_positions, occupancy, elements, a)
+        return cls(
+            name=name,
+            formula=reduced_formula(elements, occupancy, len(operations.cen_ops)),
+            space_group=group.xhm(),
+            number=group.number,
+            a=float(a),
+            volume=float(volume or a**3),
+            elements=elements,
+            positions=all_positions,
+            occupancy=occupancy,
+            b_iso=np.array([sites[i].b_iso for i in owners]),
+            two_fold_axis=_two_fold_axis(rotations, translations),
+            source=source,
+        )
+
+    @classmethod
+    def from_cif(cls, path: str | Path) -> Crystal:
+        """Read one cubic structure from a CIF file; see :func:`lacbed_gan.crystal.cif.read_cif`."""
+        from lacbed_gan.crystal.cif import read_cif
+
+        return read_cif(path)
+
+    @property
+    def pattern_symmetry(self) -> str:
+        """Point symmetry of every pattern along [001]: ``4mm`` (432, −43m, m−3m) or ``2mm`` (23, m−3)."""
+        return "4mm" if self.number >= 207 else "2mm"
+
+
+def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, lattice_points: int) -> str:
+    """Reduced formula in alphabetical order from the atoms of a cell, such as ``O3SrTi``.
+
+    Whole numbers of atoms are divided by their greatest common divisor; a disordered crystal with fractions
+    is given per lattice point.
+    """
+    counts: dict[str, float] = {}
+    for element, share in zip(elements, occupancy, strict=True):
+        counts[element] = counts.get(element, 0.0) + float(share)
+    if all(abs(n - round(n)) < 0.01 and round(n) > 0 for n in counts.values()):
+        divisor = math.gcd(*(round(n) for n in counts.values()))
+        counts = {element: round(n) / divisor for element, n in counts.items()}
+    else:
+        counts = {element: n / lattice_points for element, n in counts.items()}
+    return "".join(f"{e}{'' if abs(n - 1) < 1e-9 else format(n, '.4g')}" for e, n in sorted(counts.items()))
+
+
+def _check_site(site: Site) -> None:
+    number = gemmi.Element(site.element).atomic_number
+    if not 1 <= number <= HEAVIEST:
+        raise CrystalError(f"'{site.element}' is not an element with a known form factor (H to Lr)")
+    if not all(math.isfinite(x) for x in site.position):
+        raise CrystalError(f"a coordinate of {site.element} is not a number")
+    if not 0 < site.occupancy <= 1.0 + 1e-6:
+        raise CrystalError(f"the occupancy {site.occupancy} of {site.element} is outside (0, 1]")
+    if not (math.isfinite(site.b_iso) and 0 <= site.b_iso < 100):
+        raise CrystalError(f"the displacement B = {site.b_iso} Å² of {site.element} is outside 0 … 100")
+
+
+def _seitz(operations: gemmi.GroupOps) -> tuple[np.ndarray, np.ndarray]:
+    """(m, 3, 3) rotations and (m, 3) translations of all operations, centring included."""
+    ops = list(operations)
+    return (
+        np.array([op.rot for op in ops], dtype=float) / gemmi.Op.DEN,
+        np.array([op.tran for op in ops], dtype=float) / gemmi.Op.DEN,
+    )
+
+
+def _orbit(position: np.ndarray, rotations: np.ndarray, translations: np.ndarray, tolerance: float) -> np.ndarray:
+    """Distinct images of a position, (n, 3) in [0, 1); images within the tolerance are averaged into one."""
+    images = rotations @ position + translations
+    orbit: list[np.ndarray] = []
+    while len(images):
+        shift = images - images[0]
+        shift -= np.round(shift)
+        near = (shift**2).sum(1) < tolerance**2
+        orbit.append(images[0] + shift[near].mean(0))
+        images = images[~near]
+    wrapped = np.stack(orbit) % 1.0
+    wrapped[np.abs(wrapped - 1.0) < 1e-9] = 0.0
+    return wrapped
+
+
+def _check_overlap(positions: np.ndarray, occupancy: np.ndarray, elements: tuple[str, ...], a: float) -> None:
+    # A hash of positions on a coarse grid finds coincident atoms without comparing all pairs.
+    totals: dict[tuple[int, int, int], tuple[float, str]] = {}
+    cells = round(a / MERGE_DISTANCE)
+    for cell, share, element in zip(np.round(positions * cells).astype(int) % cells, occupancy, elements, strict=True):
+        total, _ = totals.get(tuple(cell), (0.0, ""))
+        totals[tuple(cell)] = (total + share, element)
+        if total + share > 1.02:
+            raise CrystalError(
+                f"two atoms overlap ({totals[tuple(cell)][1]} among them): total occupancy {total + share:.2f}"
+            )
+
+
+def _two_fold_axis(rotations: np.ndarray, translations: np.ndarray) -> tuple[float, float]:
+    """(x, y) of a two-fold axis along z: the operation (−x + 2x₀, −y + 2y₀, z + w)."""
+    for rotation, translation in zip(rotations, translations, strict=True):
+        if np.array_equal(rotation, np.diag([-1.0, -1.0, 1.0])):
+            return float(translation[0] % 1.0 / 2), float(translation[1] % 1.0 / 2)
+    raise CrystalError("its operations have no two-fold axis along z, so they are not those of a cubic group")
