@@ -1,0 +1,43 @@
+"""Incoming beam directions of a pattern, and the share of them that symmetry leaves."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+HALF_WIDTH = 7.266  # of a pattern, in reciprocal lattice units 1/a (the published data set's setting)
+
+
+def pixel_axis(size: int, half_width: float = HALF_WIDTH) -> Tensor:
+    """In-plane component of the incoming beam at pixel 0 … size − 1, in units of 1/a: (size,) float64."""
+    return (torch.arange(size, dtype=torch.float64) - (size - 1) / 2) / (size / 2) * half_width
+
+
+def independent_pixels(size: int, symmetry: str) -> tuple[Tensor, Tensor]:
+    """Rows and columns of one pixel of each set that symmetry makes equal.
+
+    The quadrant of non-negative k for ``2mm``, the half of it with k_y ≤ k_x for ``4mm``.
+
+    Returns:
+        rows, columns: (P,) int64 each, by rising |k|.
+    """
+    half = torch.arange(size // 2, size)
+    rows, columns = (x.reshape(-1) for x in torch.meshgrid(half, half, indexing="ij"))
+    if symmetry == "4mm":
+        keep = rows <= columns
+        rows, columns = rows[keep], columns[keep]
+    centre = (size - 1) / 2
+    order = torch.argsort((rows - centre) ** 2 + (columns - centre) ** 2, stable=True)
+    return rows[order], columns[order]
+
+
+def complete_pattern(values: Tensor, rows: Tensor, columns: Tensor, size: int, symmetry: str) -> Tensor:
+    """Fill a pattern from its independent pixels: values (T, P) → (T, size, size)."""
+    quadrant = values.new_zeros(len(values), size, size)
+    quadrant[:, rows, columns] = values
+    if symmetry == "4mm":
+        quadrant[:, columns, rows] = values
+    quadrant = quadrant[:, size // 2 :, size // 2 :]
+    # An odd size has a middle row and column, which belong to both halves.
+    half = torch.cat([quadrant.flip(1)[:, : size // 2], quadrant], 1)
+    return torch.cat([half.flip(2)[:, :, : size // 2], half], 2)

@@ -1,0 +1,54 @@
+"""Fourier coefficients of the crystal potential."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.form_factors import electron_form_factor
+from lacbed_gan.diffraction.constants import lorentz_factor
+
+ATOMS_AT_ONCE = 1 << 22  # phases (atoms × reflections) held in memory at a time: 64 MiB
+
+
+def structure_factors(
+    crystal: Crystal,
+    h: Tensor,
+    k: Tensor,
+    l: Tensor | int = 0,  # noqa: E741
+    *,
+    gamma: float | None = None,
+) -> Tensor:
+    """Fourier coefficients U_hkl of the crystal potential.
+
+    U_g = γ/(πV) Σⱼ occⱼ fⱼ(|g|) exp(−Bⱼ|g|²/4) exp(−2πi g·rⱼ)
+
+    Args:
+        h, k, l: Miller indices, integer tensors of one shape (...); l = 0 is the projection along [001].
+        gamma: Lorentz factor; that of 200 kV unless given.
+
+    Returns:
+        (...) complex128 in 1/Å².
+    """
+    hkl = torch.stack([h, k, torch.as_tensor(l).expand_as(h)], -1).reshape(-1, 3).cpu().double()
+    g2 = (hkl**2).sum(-1) / crystal.a**2
+    lengths, which = torch.unique(g2, return_inverse=True)
+    q = lengths.sqrt().numpy()
+    total = torch.zeros(len(hkl), dtype=torch.complex128)
+    kinds = sorted(set(zip(crystal.elements, crystal.b_iso.tolist(), strict=True)))
+    for element, b in kinds:
+        member = [(e, x) == (element, b) for e, x in zip(crystal.elements, crystal.b_iso.tolist(), strict=True)]
+        positions = torch.from_numpy(crystal.positions[member])
+        occupancy = torch.from_numpy(crystal.occupancy[member])
+        geometric = torch.zeros_like(total)
+        step = max(1, ATOMS_AT_ONCE // len(hkl))
+        for first in range(0, len(positions), step):
+            phase = -2 * math.pi * (positions[first : first + step] @ hkl.T)
+            geometric += (occupancy[first : first + step, None] * torch.polar(torch.ones_like(phase), phase)).sum(0)
+        f = torch.from_numpy(electron_form_factor(element, q)) * torch.exp(-b * lengths / 4)
+        total += f[which] * geometric
+    gamma = lorentz_factor(200.0) if gamma is None else gamma
+    return (gamma / (math.pi * crystal.volume) * total).reshape(h.shape)
