@@ -1,0 +1,44 @@
+"""Ten parts of the data for cross-validation, with no group (formula, structure type) in two of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def assign_folds(groups: Sequence[str], folds: int = 10, seed: int = 0) -> np.ndarray:
+    """Fold of every crystal; crystals of one group share a fold.
+
+    The groups, largest first and among equals in the order of a hash of seed and name, each go to the fold
+    that is smallest so far. Folds then differ by at most the size of the largest group, and by at most one
+    crystal where every group is a single one; a group larger than a fold's share has its fold to itself.
+
+    Args:
+        groups: (N,) the group of each crystal, e.g. its formula.
+        folds: number of folds, at least 2.
+        seed: another seed, another partition.
+
+    Returns:
+        (N,) int64 in 0…folds−1. It depends on the names and how often each occurs, not on their order.
+
+    Raises:
+        ValueError: fewer groups than folds, so that one would be empty.
+    """
+    sizes = Counter(groups)
+    if folds < 2 or len(sizes) < folds:
+        raise ValueError(f"folds={folds}: from 2 to the number of different groups, here {len(sizes)}")
+    order = sorted(sizes, key=lambda name: (-sizes[name], _hash(name, seed)))
+    filled = np.zeros(folds, dtype=np.int64)
+    fold_of = {}
+    for name in order:
+        fold_of[name] = smallest = int(filled.argmin())
+        filled[smallest] += sizes[name]
+    return np.array([fold_of[name] for name in groups], dtype=np.int64)
+
+
+def _hash(name: str, seed: int) -> bytes:
+    # Python's own hash changes from process to process.
+    return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

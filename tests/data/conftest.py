@@ -1,0 +1,62 @@
+"""Small stores of random images with the symmetry of real ones."""
+
+import numpy as np
+import pytest
+
+from lacbed_gan.data.store import Store
+from lacbed_gan.data.store_writer import StoreWriter
+
+THICKNESS = (50, 100)
+SETTINGS = {"method": "converged", "g_max": 4.25}
+
+
+def symmetric(images, group):
+    """(T, S, S) with the quadrant, made symmetric for 4mm, mirrored over the others."""
+    half = images.shape[-1] // 2
+    quadrant = images[..., half:, half:]
+    if group == "4mm":
+        quadrant = np.maximum(quadrant, quadrant.swapaxes(-1, -2))
+    lower = np.concatenate([quadrant[..., ::-1], quadrant], -1)
+    return np.concatenate([lower[..., ::-1, :], lower], -2)
+
+
+def crystals(count=30, size=16, seed=0):
+    """(entry, potential, pattern, intensity) of each crystal; two crystals a formula."""
+    random = np.random.default_rng(seed)
+    for i in range(count):
+        pattern = random.integers(0, 256, (len(THICKNESS), size, size), dtype=np.uint8)
+        if i % 3 < 2 and size % 2 == 0:
+            pattern = symmetric(pattern, ("4mm", "2mm")[i % 3])
+        entry = {
+            "id": f"crystal-{i}",
+            "formula": f"A{i // 2}",
+            "space_group": "F m -3 m",
+            "number": 225,
+            "a": 3.0 + i / 10,
+            "source": "made for the test, ρ of Fe₂O₃",
+            "rho_min": -0.5,
+            "rho_max": 1.0 + i,
+            "prototype": "rock salt",
+        }
+        potential = random.integers(0, 256, (size, size), dtype=np.uint8)
+        yield entry, potential, pattern, pattern.astype(np.float32) / 255
+
+
+@pytest.fixture
+def make_store(tmp_path):
+    """make_store(name, count=…, size=…, save_intensity=…) → an open finished store."""
+
+    def make(name="store", count=30, size=16, save_intensity=False):
+        folder = tmp_path / name
+        with StoreWriter(folder, size, THICKNESS, SETTINGS, save_intensity) as writer:
+            for entry, potential, pattern, intensity in crystals(count, size):
+                writer.append(entry, potential, pattern, intensity if save_intensity else None)
+            writer.finish()
+        return Store.open(folder)
+
+    return make
+
+
+@pytest.fixture
+def some_crystals():
+    return list(crystals())

@@ -1,0 +1,230 @@
+from itertools import chain
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+
+from lacbed_gan.data import baselines
+from lacbed_gan.data.batches import EpochBatches
+from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.data.store_writer import StoreWriter
+
+
+@pytest.fixture
+def module(make_store, tmp_path):
+    """module(direction=…, …) → a set-up data module on a store of 30 crystals at 16 × 16."""
+    make_store("s")
+
+    def make(**arguments):
+        defaults = {"direction": "forward", "thickness": 100, "fold": 3, "batch_size": 4}
+        made = PairDataModule(tmp_path / "s", **(defaults | arguments))
+        made.setup()
+        return made
+
+    return make
+
+
+def rows_of(loader):
+    return torch.cat([batch["index"] for batch in loader]).tolist()
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_batches_equal_the_arrays(module, direction):
+    data = module(direction=direction)
+    potential, pattern = data.store.potential, data.store.pattern[:, 1]
+    if direction == "inverse":
+        potential, pattern = pattern, potential
+    seen = []
+    for batch in data.train_dataloader():
+        rows = batch["index"].numpy()
+        assert batch["input"].shape == (len(rows), 1, 16, 16) and batch["input"].dtype == torch.float32
+        np.testing.assert_array_equal(batch["input"][:, 0], potential[rows].astype(np.float32) / 255)
+        np.testing.assert_array_equal(batch["target"][:, 0], pattern[rows].astype(np.float32) / 255)
+        assert set(batch) == {"input", "target", "index"}
+        seen += rows.tolist()
+    assert sorted(seen) == data.train_rows.tolist()
+
+
+def test_folds_share_no_crystal_and_no_formula(module):
+    tested = []
+    for fold in range(10):
+        data = module(fold=fold)
+        formulas = [{data.store.index[r]["formula"] for r in rows} for rows in (data.train_rows, data.test_rows)]
+        assert not formulas[0] & formulas[1]
+        assert len(data.train_rows) + len(data.test_rows) == 30
+        tested += rows_of(data.test_dataloader())
+    assert sorted(tested) == list(range(30))
+
+
+def test_validation_has_the_test_fold_and_a_fixed_part_of_the_training_folds(module):
+    test, train = module().val_dataloader()
+    data = module()
+    assert rows_of(test) == rows_of(data.test_dataloader()) == data.test_rows.tolist()
+    assert len(rows_of(train)) == len(data.test_rows)
+    assert set(rows_of(train)) <= set(data.train_rows.tolist())
+    assert rows_of(train) == rows_of(train) == rows_of(data.val_dataloader()[1])
+
+
+def test_reduced_size_samples_the_potential_and_averages_the_pattern(module):
+    data = module(size=8)
+    batch = next(iter(data.test_dataloader()))
+    rows = batch["index"].numpy()
+    np.testing.assert_array_equal(batch["input"][:, 0] * 255, data.store.potential[rows, ::2, ::2])
+    blocks = data.store.pattern[rows, 1].astype(float).reshape(-1, 8, 2, 8, 2).mean((2, 4))
+    assert np.abs(batch["target"][:, 0].numpy() * 255 - blocks).max() <= 0.5 + 1e-4
+
+
+def test_condition_is_standardised_over_the_training_folds(module):
+    data = module(condition="scale")
+    index = data.store.index
+    scale = np.log([[e["a"], e["rho_max"] - e["rho_min"]] for e in index])
+    np.testing.assert_allclose(data.condition_mean, scale[data.train_rows].mean(0))
+    np.testing.assert_allclose(data.condition_std, scale[data.train_rows].std(0))
+    assert all(type(x) is float for x in data.condition_mean + data.condition_std)
+    batch = next(iter(data.test_dataloader()))
+    expected = (scale[batch["index"]] - data.condition_mean) / data.condition_std
+    np.testing.assert_allclose(batch["condition"], expected, rtol=1e-5)
+    assert batch["condition"].dtype == torch.float32
+
+
+def test_condition_of_a_store_that_does_not_know_it(tmp_path, some_crystals):
+    with StoreWriter(tmp_path / "k", 16, (50, 100), {}) as writer:
+        for entry, potential, pattern, _ in some_crystals:
+            unknown = {"a": None, "rho_min": None} if entry["id"] == "crystal-4" else {}
+            writer.append(entry | unknown, potential, pattern)
+        writer.finish()
+    with pytest.raises(ValueError, match="crystal-4"):
+        PairDataModule(tmp_path / "k", "forward", 50, 0, 4, condition="scale")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"direction": "sideways"}, "direction=sideways: choose from forward, inverse"),
+        ({"thickness": 75}, "thickness=75: choose from 50, 100 nm in the store"),
+        ({"fold": 10}, "fold=10: choose from 0…9"),
+        ({"fold": -1}, "fold=-1: choose from 0…9"),
+        ({"size": 12}, "size=12: choose from null, 1, 2, 4, 8, 16"),
+        ({"size": 0}, "size=0"),
+        ({"condition": "a"}, "condition=a: choose from none, scale"),
+        ({"condition": "scale", "direction": "inverse"}, "condition=scale needs direction=forward"),
+        ({"batch_size": 0}, "batch_size=0"),
+    ],
+)
+def test_wrong_arguments_get_one_line_with_the_allowed_values(module, arguments, message):
+    with pytest.raises(ValueError) as error:
+        module(**arguments)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def order(**arguments):
+    epoch = arguments.pop("epoch", 0)
+    batches = EpochBatches(**({"count": 27, "batch_size": 4, "seed": 5} | arguments))
+    batches.set_epoch(epoch)
+    assert len(batches) == len(list(batches))
+    return list(batches)
+
+
+def test_order_follows_from_seed_and_epoch():
+    assert order(epoch=3) == order(epoch=3)
+    orders = [order(epoch=e, seed=s) for e in range(4) for s in (5, 6)]
+    assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
+    assert sorted(chain(*order())) == list(range(27))
+    assert [len(batch) for batch in order()] == [4] * 6 + [3]
+    assert list(chain(*order(shuffle=False, epoch=2))) == list(range(27))
+
+
+@pytest.mark.parametrize("count", [3, 16, 17, 18, 25, 33])
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_ranks_share_the_batches_of_one_process(count, batch_size, ranks):
+    parts = [order(count=count, batch_size=batch_size, rank=r, world_size=ranks, epoch=1) for r in range(ranks)]
+    assert len({len(part) for part in parts}) == 1
+    assert all(batch for part in parts for batch in part)
+    assert sorted(chain(*chain(*parts))) == list(range(count))
+    joint = [sorted(chain(*batches)) for batches in zip(*parts, strict=True)]
+    single = [sorted(batch) for batch in order(count=count, batch_size=batch_size * ranks, epoch=1)]
+    assert joint[:-1] == single[: len(joint) - 1]
+
+
+def test_more_ranks_than_samples():
+    with pytest.raises(ValueError, match="2 samples cannot be shared by 3"):
+        EpochBatches(2, 1, world_size=3)
+
+
+class Recorder(L.LightningModule):
+    """Keeps the rows of each training batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.rows = []
+
+    def training_step(self, batch, number):
+        self.rows.append(batch["index"].tolist())
+        return (self.weight * batch["input"].mean()).square()
+
+    def validation_step(self, batch, number, dataloader_idx=0):
+        pass
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def fit(data, folder, epochs, checkpoint=None):
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        default_root_dir=folder,
+    )
+    model = Recorder()
+    trainer.fit(model, data, ckpt_path=checkpoint)
+    return model.rows, trainer
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_resumed_training_goes_on_with_the_right_shuffle(module, tmp_path):
+    whole, _ = fit(module(), tmp_path, 4)
+    first, trainer = fit(module(), tmp_path, 2)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    second, _ = fit(module(), tmp_path, 4, tmp_path / "half.ckpt")
+    assert first + second == whole
+    epoch = len(whole) // 4
+    assert whole[:epoch] != whole[epoch : 2 * epoch]
+
+
+def test_loading_batches_leaves_the_global_random_stream_alone(module):
+    loader = module().train_dataloader()
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    list(loader)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("chunk", [512, 5])
+def test_baselines_against_brute_force(module, monkeypatch, chunk):
+    monkeypatch.setattr(baselines, "CHUNK", chunk)
+    data = module()
+    potential = data.store.potential.astype(float) / 255
+    pattern = data.store.pattern[:, 1].astype(float) / 255
+    train, test = data.train_rows, data.test_rows
+    mean = ((pattern[test] - pattern[train].mean(0)) ** 2).mean((1, 2))
+    distance = ((potential[test][:, None] - potential[train]) ** 2).sum((2, 3))
+    nearest = ((pattern[train][distance.argmin(1)] - pattern[test]) ** 2).mean((1, 2))
+    result = data.baselines()
+    np.testing.assert_allclose(result["mean_image"], mean, rtol=1e-5)
+    np.testing.assert_allclose(result["nearest"], nearest, rtol=1e-5)
+
+
+def test_nearest_of_a_training_image_is_itself():
+    images = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8)
+    assert baselines.nearest_inputs(images, images).tolist() == list(range(40))
+    near = images.clone()
+    near[:, 0, 0, 0] ^= 1
+    assert baselines.nearest_inputs(images, near).tolist() == list(range(40))
