@@ -1,0 +1,127 @@
+"""Losses of the conditional GAN. Pure functions on the discriminator's outputs, computed in float32.
+
+A judgement is what `MultiscaleDiscriminator` returns: for each scale the outputs of all layers, logits last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Judgement = list[list[Tensor]]
+
+
+def least_squares_loss(logits: Tensor, real: bool) -> Tensor:
+    """Mean of (D − 1)² where the pair should be judged real, of D² where generated (Mao et al., 1611.04076).
+
+    The loss of the authors' code (pix2pixHD). Any shape → scalar float32.
+    """
+    logits = logits.float()
+    return (logits - 1).square().mean() if real else logits.square().mean()
+
+
+def log_loss(logits: Tensor, real: bool) -> Tensor:
+    """−log D where the pair should be judged real, −log(1 − D) where generated, D = sigmoid(logits); mean.
+
+    The loss of eq. 2 of arXiv 2503.02852, with the generator maximising log D instead of minimising
+    log(1 − D): the same fixed point, but a gradient that does not vanish while the discriminator wins
+    (Goodfellow et al., arXiv 1406.2661, section 3). Any shape → scalar float32.
+    """
+    logits = logits.float()
+    return F.softplus(-logits).mean() if real else F.softplus(logits).mean()
+
+
+GAN_LOSSES: dict[str, Callable[[Tensor, bool], Tensor]] = {"lsgan": least_squares_loss, "log": log_loss}
+
+
+def adversarial_loss(judgement: Judgement, real: bool, gan_loss: str = "lsgan") -> Tensor:
+    """The GAN loss, one of GAN_LOSSES, summed over scales as in pix2pixHD.
+
+    Args:
+        judgement: of a batch of pairs.
+        real: what the discriminator should say (its own loss) or is wanted to say (the generator's).
+    """
+    return torch.stack([GAN_LOSSES[gan_loss](layers[-1], real) for layers in judgement]).sum()
+
+
+def feature_matching_loss(generated: Judgement, real: Judgement) -> Tensor:
+    """Mean absolute difference between the discriminator's features of generated and real pairs.
+
+    Σ over scales and layers of 4/L · 1/S · mean |f_generated − f_real|, with S scales and L feature layers,
+    logits left out: pix2pixHD's eq. 4 with its code's weights. No gradient flows into the real features.
+    """
+    terms = [
+        F.l1_loss(fake.float(), true.detach().float()) * 4 / (len(fake_layers) - 1) / len(generated)
+        for fake_layers, real_layers in zip(generated, real, strict=True)
+        for fake, true in zip(fake_layers[:-1], real_layers[:-1], strict=True)
+    ]
+    return torch.stack(terms).sum()
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the generator's loss terms; a term of weight 0 is not computed.
+
+    The defaults are the reference configuration, pix2pixHD without its VGG term.
+
+    Raises:
+        ValueError: a weight is negative, or all are zero.
+    """
+
+    adversarial: float = 1.0
+    feature_matching: float = 10.0
+    l1: float = 0.0
+
+    def __post_init__(self) -> None:
+        weights = (self.adversarial, self.feature_matching, self.l1)
+        if min(weights) < 0 or max(weights) == 0:
+            raise ValueError(f"loss weights must not be negative and not all zero: {self}")
+
+    @property
+    def needs_discriminator(self) -> bool:
+        return self.adversarial > 0 or self.feature_matching > 0
+
+
+def generator_terms(
+    weights: LossWeights,
+    prediction: Tensor,
+    target: Tensor,
+    generated: Judgement | None = None,
+    real: Judgement | None = None,
+    gan_loss: str = "lsgan",
+) -> dict[str, Tensor]:
+    """The generator's loss terms, times their weights: their sum is its loss.
+
+    Args:
+        prediction, target: (B, C, H, W).
+        generated, real: judgements of (input, prediction) and (input, target); None where the weights need
+            no discriminator.
+
+    Returns:
+        Scalar float32 by name: those of loss_g_gan, loss_g_feature_matching and loss_g_l1 that have a weight.
+    """
+    terms = {}
+    if weights.adversarial:
+        terms["loss_g_gan"] = weights.adversarial * adversarial_loss(generated, True, gan_loss)
+    if weights.feature_matching:
+        terms["loss_g_feature_matching"] = weights.feature_matching * feature_matching_loss(generated, real)
+    if weights.l1:
+        terms["loss_g_l1"] = weights.l1 * F.l1_loss(prediction.float(), target.float())
+    return terms
+
+
+def discriminator_terms(generated: Judgement, real: Judgement, gan_loss: str = "lsgan") -> dict[str, Tensor]:
+    """The discriminator's loss terms: their sum is its loss, half of pix2pixHD's two GAN losses each.
+
+    Args:
+        generated: judgement of (input, prediction), the prediction detached from the generator.
+        real: judgement of (input, target).
+    """
+    return {
+        "loss_d_real": 0.5 * adversarial_loss(real, True, gan_loss),
+        "loss_d_fake": 0.5 * adversarial_loss(generated, False, gan_loss),
+    }
