@@ -1,0 +1,66 @@
+"""Pictures of one run: loss curves, and samples of what it predicts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+matplotlib.use("Agg")
+COLOUR_MAP = "cividis"  # the same to readers with and without colour vision
+
+
+def save_loss_curves(rows: list[dict[str, float]], path: Path, title: str) -> None:
+    """Train and test MSE above, the loss terms of G and D below, against epoch.
+
+    Args:
+        rows: one dict an epoch, as metrics.csv has them.
+    """
+    figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+    measures, losses = figure.subplots(2, 1, sharex=True)
+    epoch = [row["epoch"] + 1 for row in rows]
+    for name, style in (("train/mse", "--"), ("test/mse", "-")):
+        measures.plot(epoch, [row.get(name, np.nan) for row in rows], style, label=name)
+    measures.set(ylabel="mean squared error", yscale="log", title=title)
+    terms = sorted({name for row in rows for name in row if name.startswith("train/loss_")})
+    for name in terms:
+        losses.plot(epoch, [row.get(name, np.nan) for row in rows], label=name.removeprefix("train/loss_"))
+    losses.set(xlabel="epoch", ylabel="weighted loss term", yscale="log")
+    for axes in (measures, losses):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+    figure.savefig(path, dpi=120)
+
+
+def save_samples(
+    images: dict[str, np.ndarray], labels: list[str], errors: list[tuple[float, float]], path: Path, direction: str
+) -> None:
+    """Input, prediction, truth and squared difference of a few crystals, one row each.
+
+    Args:
+        images: "input", "prediction", "target" (B, H, W) in [0, 1].
+        labels: B names of crystals.
+        errors: B pairs (MSE, R).
+    """
+    names = {"forward": ("potential ρ", "LACBED"), "inverse": ("LACBED", "potential ρ")}[direction]
+    titles = (f"input: {names[0]}", f"prediction: {names[1]}", f"truth: {names[1]}", "squared difference")
+    count = len(labels)
+    figure = Figure(figsize=(9.6, 2.45 * count + 0.3), layout="constrained")
+    grid = figure.subplots(count, 4, squeeze=False)
+    difference = (images["prediction"] - images["target"]) ** 2
+    for row, axes in enumerate(grid):
+        for axis, image in zip(
+            axes, (images["input"][row], images["prediction"][row], images["target"][row]), strict=False
+        ):
+            axis.imshow(image, cmap=COLOUR_MAP, vmin=0, vmax=1, origin="lower")
+        shown = axes[3].imshow(difference[row], cmap="magma", vmin=0, origin="lower")
+        figure.colorbar(shown, ax=axes[3], shrink=0.85)
+        axes[0].set_ylabel(labels[row], fontsize="small")
+        axes[1].set_xlabel(f"MSE {errors[row][0]:.4f}   R {errors[row][1]:.3f}", fontsize="small")
+        for axis in axes:
+            axis.set(xticks=[], yticks=[])
+    for axis, title in zip(grid[0], titles, strict=True):
+        axis.set_title(title, fontsize="medium")
+    figure.savefig(path, dpi=120)
