@@ -13,6 +13,9 @@ from lacbed_gan.crystal.form_factors import HEAVIEST
 
 # Images of one site closer than this are one atom on a special position (coordinates in CIFs are rounded).
 MERGE_DISTANCE = 0.1  # Å
+# Atoms of different sites closer than this share a place, which at most one of them can hold.
+OVERLAP = 0.3  # Å
+MOST_ATOMS = 20_000  # in a cell; more is a broken file
 
 
 class CrystalError(ValueError):
@@ -102,6 +105,8 @@ class Crystal:
             owners += [index] * len(orbit)
         elements = tuple(sites[i].element for i in owners)
         occupancy = np.array([sites[i].occupancy for i in owners])
+        if len(owners) > MOST_ATOMS:
+            raise CrystalError(f"it has {len(owners)} atoms in the cell, more than {MOST_ATOMS}")
         all_positions = np.concatenate(positions)
         _check_overlap(all_positions, occupancy, elements, a)
         return cls(
@@ -186,16 +191,14 @@ def _orbit(position: np.ndarray, rotations: np.ndarray, translations: np.ndarray
 
 
 def _check_overlap(positions: np.ndarray, occupancy: np.ndarray, elements: tuple[str, ...], a: float) -> None:
-    # A hash of positions on a coarse grid finds coincident atoms without comparing all pairs.
-    totals: dict[tuple[int, int, int], tuple[float, str]] = {}
-    cells = round(a / MERGE_DISTANCE)
-    for cell, share, element in zip(np.round(positions * cells).astype(int) % cells, occupancy, elements, strict=True):
-        total, _ = totals.get(tuple(cell), (0.0, ""))
-        totals[tuple(cell)] = (total + share, element)
-        if total + share > 1.02:
-            raise CrystalError(
-                f"two atoms overlap ({totals[tuple(cell)][1]} among them): total occupancy {total + share:.2f}"
-            )
+    """Refuse sites that together hold more than one atom within `OVERLAP`."""
+    for atom, position in enumerate(positions):
+        shift = positions - position
+        shift -= np.round(shift)
+        near = (shift**2).sum(1) < (OVERLAP / a) ** 2
+        if occupancy[near].sum() > 1.02:  # occupancies are rounded
+            names = " and ".join(sorted({elements[i] for i in np.flatnonzero(near)} | {elements[atom]}))
+            raise CrystalError(f"atoms overlap: {names} fill one place {occupancy[near].sum():.2f} times")
 
 
 def _two_fold_axis(rotations: np.ndarray, translations: np.ndarray) -> tuple[float, float]:
