@@ -1,0 +1,1 @@
+"""Pairs of projected crystal potentials and bright-field LACBED patterns, and conditional GANs between them."""
