@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
-from collections.abc import Callable, Iterator
-from itertools import zip_longest
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from lacbed_gan.crystal.crystal import CrystalError
+from lacbed_gan.data.store import StoreError
 
 # Beside the package in a checkout, inside it in a wheel.
 CONF = next(p for p in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if p.is_dir())
+# Hydra's options, and those that take the next word.
+OPTIONS = {"-m", "--multirun", "-h", "--help", "--hydra-help", "--version", "-i", "--info", "--resolve", "-r", "--run"}
+TAKES = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"}
+# What a default is, what may replace it, and what that is called; text and null say nothing about their kind.
+KINDS = (
+    (bool, bool, "true or false"),
+    (int, int, "a whole number"),
+    (float, (int, float), "a number"),
+    (ListConfig, list, "a list"),
+    (DictConfig, dict, "a mapping"),
+)
+# Settings for which the commands name the allowed values, whatever is given.
+CHOSEN = ("thickness", "fold")
 
 
 class ConfigError(ValueError):
@@ -29,65 +48,93 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
     Args:
         config_name: the YAML file of the command in ``conf/``.
         check: raises ConfigError (or another ValueError or OSError with a one-line message) on a bad setting.
-        main: does one job.
+        main: does one job; its ConfigError, StoreError, CrystalError and OSError become one line as well.
     """
-    words = sys.argv[1:]
-    if not {"--help", "-h", "--hydra-help", "--version", "--info", "-i"} & set(words):
+    options, overrides = _split(sys.argv)
+    sys.argv[1:] = options + overrides  # Hydra wants all overrides in a row
+    several = bool({"-m", "--multirun"} & {*options}) or any(word.startswith("hydra.mode=") for word in overrides)
+    if not {"-h", "--help", "--hydra-help", "--version", "-i", "--info"} & {*options}:
         try:
-            for overrides in jobs([w for w in words if "=" in w or w[0] in "+~"]):
-                check(composed(config_name, overrides))
+            for option in options:
+                _check_option(option)
+            for one in jobs(overrides, several):
+                check(composed(config_name, one))
         except (ValueError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            _refuse(error)
             raise SystemExit(2) from None
+    refused = []
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     def job(config: DictConfig) -> None:
         try:
+            if several:  # the checks above took each value of the sweep, not each combination
+                check(config)
             main(config)
-        except (ConfigError, FileNotFoundError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from None
+        except (ConfigError, StoreError, CrystalError, OSError) as error:
+            _refuse(error)  # the other jobs of a sweep go on
+            refused.append(error)
 
     job()
+    if refused:
+        raise SystemExit(2)
 
 
 def composed(config_name: str, overrides: list[str]) -> DictConfig:
-    """The configuration of one job.
+    """The configuration of one job, its interpolations resolved.
 
     Raises:
-        ConfigError: an override names no key or no choice there is.
+        ConfigError: an override names no key or no choice there is, or has a value of another kind than the
+            one it replaces; or an experiment sets a key there is not.
     """
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    given = parse(overrides)
+    own = [o for o in given if re.split("[./]", o.key_or_group)[0] != "hydra"]
+    with initialize_config_dir(str(CONF), version_base="1.3"), _in_one_line():
         base = compose(config_name, return_hydra_config=True)
-        groups = set(base.hydra.runtime.choices)
-        for override in parse(overrides):
-            key = override.key_or_group
-            if override.type is not None and override.type.name != "CHANGE" and not key.startswith("hydra"):
+        groups = [name for name in base.hydra.runtime.choices if not name.startswith("hydra/")]
+        for override in own:
+            if override.type != OverrideType.CHANGE or override.package:
                 raise ConfigError(f"'{override.input_line}' adds or deletes a key; {_allowed(base)}")
-            if key in groups or key.startswith("hydra"):
-                continue
-            if OmegaConf.select(base, key, default=...) is ... and not _optional_key(base, key, overrides, config_name):
-                raise ConfigError(f"unknown key '{key}'; {_allowed(base)}")
-        try:
-            return compose(config_name, overrides=overrides)
-        except (HydraException, OmegaConfBaseException) as error:
-            raise ConfigError(_one_line(str(error))) from None
+            if override.key_or_group in groups:
+                _require_choices(override.key_or_group, override.value())
+        choices = [o.input_line for o in own if o.key_or_group in groups]
+        if choices:
+            base = compose(config_name, choices, return_hydra_config=True)
+        _check_experiment(config_name, base, groups)
+        for override in own:
+            if override.key_or_group not in groups:
+                _check_setting(override.key_or_group, override.value(), base)
+        config = compose(config_name, overrides)
+        OmegaConf.resolve(config)
+        return config
 
 
 def parse(overrides: list[str]) -> list[Override]:
     """Parsed overrides; ConfigError where one is not ``key=value``."""
-    try:
-        return OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise ConfigError(_one_line(str(error))) from None
+    for word in overrides:
+        if not re.match(r"[^\s=]+=", word) and word[:1] != "~":
+            raise ConfigError(f"'{word}' is not of the form key=value")
+    parsed = []
+    for word in overrides:
+        with _in_one_line(f"'{word}': "):
+            parsed.append(OverridesParser.create().parse_override(word))
+    return parsed
 
 
-def jobs(overrides: list[str]) -> Iterator[list[str]]:
-    """Jobs that together use every value of a sweep once (not their whole product)."""
-    values = [
-        [f"{o.get_key_element()}={v}" for v in o.sweep_string_iterator()] if o.is_sweep_override() else [o.input_line]
-        for o in parse(overrides)
-    ]
+def jobs(overrides: list[str], several: bool = True) -> Iterator[list[str]]:
+    """Jobs that together use every value of a sweep once (not their whole product).
+
+    Raises:
+        ConfigError: an override is not ``key=value``, or is a sweep although only one job is wanted.
+    """
+    values = []
+    for override in parse(overrides):
+        if not override.is_sweep_override():
+            values.append([override.input_line])
+            continue
+        if not several:
+            raise ConfigError(f"'{override.input_line}' asks for several runs; add -m to make them all")
+        with _in_one_line(f"'{override.input_line}': "):
+            values.append([f"{override.get_key_element()}={v}" for v in override.sweep_string_iterator()])
     if not values:
         yield []
     for job in zip_longest(*values):
@@ -100,30 +147,95 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
-def require_choice(name: str, value: object, allowed: list) -> None:
-    """Raise ConfigError unless the value of the setting is among the allowed ones."""
-    require(value in allowed, f"{name}={value} is not one of {', '.join(map(str, allowed))}")
+def require_choice(name: str, value: object, allowed: Iterable) -> None:
+    """Raise ConfigError unless the value of the setting is among the allowed ones, and of their type."""
+    require(
+        any(value == one and type(value) is type(one) for one in allowed),
+        f"{name}={shown(value)} is not one of {', '.join(map(shown, allowed))}",
+    )
 
 
-def _optional_key(base: DictConfig, key: str, overrides: list[str], config_name: str) -> bool:
-    """Whether a key that the default choices lack exists with the choices that the overrides make."""
-    groups = set(base.hydra.runtime.choices)
-    choices = [o.input_line for o in parse(overrides) if o.key_or_group in groups]
+def shown(value: object) -> str:
+    """A value as one types it: null, true."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Options with what they take, and the other words, without the program's name."""
+    words: tuple[list[str], list[str]] = [], []
+    for before, word in pairwise(argv):
+        words[not (word.startswith("-") or before in TAKES)].append(word)
+    return words
+
+
+def _check_option(word: str) -> None:
+    known = word.partition("=")[0] in OPTIONS | TAKES or not word.startswith("-")
+    require(known, f"unknown option '{word}'; settings are given as key=value, and -m makes several runs")
+
+
+def _refuse(error: Exception) -> None:
+    print(f"error: {_one_line(str(error))}", file=sys.stderr)
+
+
+@contextmanager
+def _in_one_line(prefix: str = "") -> Iterator[None]:
+    """Hydra's and OmegaConf's errors as ConfigError."""
     try:
-        chosen = compose(config_name, overrides=choices)
+        yield
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(_one_line(str(error))) from None
-    return OmegaConf.select(chosen, key, default=...) is not ...
+        raise ConfigError(_one_line(f"{prefix}{error}")) from None
 
 
-def _allowed(config: DictConfig) -> str:
-    keys = []
-    for key, value in config.items():
-        if key != "hydra":
-            keys += [f"{key}.{inner}" for inner in value] if isinstance(value, DictConfig) else [key]
-    return "keys are " + ", ".join(map(str, keys))
+def _require_choices(group: str, value: object) -> None:
+    allowed = sorted(file.stem for file in (CONF / group).glob("*.yaml"))
+    for choice in value if isinstance(value, list) else [value]:
+        require_choice(group, choice, allowed)
+
+
+def _check_setting(key: str, value: object, base: DictConfig) -> None:
+    """Refuse an unknown key, and what is no number, truth value, list or mapping where the base has one."""
+    default = OmegaConf.select(base, key, default=...)
+    if default is ...:
+        raise ConfigError(f"unknown key '{key}'; {_allowed(base, key)}")
+    if key in CHOSEN or (isinstance(value, str) and "${" in value):
+        return
+    for kind, accepted, name in KINDS:
+        if isinstance(default, kind):
+            right = isinstance(value, accepted) and isinstance(value, bool) == (kind is bool)
+            require(right, f"{key}={shown(value)} is not {name}; the default is {shown(default)}")
+            return
+
+
+def _check_experiment(config_name: str, chosen: DictConfig, groups: list[str]) -> None:
+    """Refuse keys that only the experiment's file has: Hydra adds them without a word."""
+    choices = {group: chosen.hydra.runtime.choices[group] for group in groups}
+    experiment = choices.pop("experiment", None)
+    if experiment is None:
+        return
+    plain = compose(config_name, [f"{group}={choice}" for group, choice in choices.items()])
+    for key in _keys(chosen):
+        if OmegaConf.select(plain, key, default=...) is ...:
+            raise ConfigError(f"experiment={experiment} sets the unknown key '{key}'; {_allowed(plain, key)}")
+
+
+def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:
+    """Dotted names of all settings, without Hydra's own."""
+    for key in config:
+        if prefix + str(key) != "hydra":
+            yield f"{prefix}{key}"
+            if OmegaConf.is_dict(config._get_node(key)):
+                yield from _keys(config[key], f"{prefix}{key}.")
+
+
+def _allowed(config: DictConfig, key: str = "") -> str:
+    """The keys of the innermost mapping that the key names rightly; of the whole configuration at first."""
+    outer = key.rpartition(".")[0]
+    if not outer:
+        return "keys are " + ", ".join(k for k in _keys(config) if k.count(".") <= 1)
+    inner = OmegaConf.select(config, outer)
+    return f"keys of {outer} are {', '.join(map(str, inner))}" if OmegaConf.is_dict(inner) else _allowed(config, outer)
 
 
 def _one_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip() and "HYDRA_FULL_ERROR" not in line]
-    return "; ".join(lines).replace(":;", ":").replace(";;", ";")
+    return re.sub(r"[.;]; ", "; ", "; ".join(lines)).replace(":;", ":")

@@ -10,21 +10,26 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-# What does not change a result: where things are written and what computes them.
+# What does not change a result: where things are written and what computes them (but in which precision does).
 WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer")
 
 
 def run_name(config: DictConfig) -> str:
     """Direction, thickness, fold and eight letters of a hash of all that changes results."""
-    plain = {
-        key: OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        for key, value in ((k, config[k]) for k in config if k not in WITHOUT_EFFECT)
-    }
-    digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
-    return f"{config.direction}-{config.thickness}nm-fold{config.fold}-{digest}"
+    return f"{config.direction}-{config.thickness:g}nm-fold{config.fold}-{_hash(config)}"
 
 
-OmegaConf.register_new_resolver("run_name", lambda *, _root_: run_name(_root_), replace=True)
+def run_group(config: DictConfig) -> str:
+    """One name for all runs that differ in direction, thickness and fold alone."""
+    return f"{Path(config.store).stem}-{_hash(config, ('direction', 'thickness', 'fold'))}"
+
+
+def _hash(config: DictConfig, without: tuple[str, ...] = ()) -> str:
+    plain = {k: v for k, v in plain_settings(config).items() if k not in (*WITHOUT_EFFECT, *without)}
+    plain["precision"] = config.trainer.precision
+    # 50 and 50.0 are one thickness
+    plain = json.loads(json.dumps(plain), parse_float=lambda x: int(float(x)) if float(x).is_integer() else float(x))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def plain_settings(config: DictConfig) -> dict[str, Any]:

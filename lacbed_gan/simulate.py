@@ -14,10 +14,10 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from lacbed_gan.config import require, require_choice, run_command
+from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.structures import NAMED, find_cifs, structures
-from lacbed_gan.data.store import scale_to_uint8
+from lacbed_gan.data.store import read_meta, scale_to_uint8
 from lacbed_gan.data.store_writer import StoreWriter
 
 # Settings that change the pairs: written into the store.
@@ -36,13 +36,19 @@ def check(config: DictConfig) -> None:
     for key in ("size", "g_max", "rho_g_max"):
         value = config[key]
         require(isinstance(value, int | float) and value > 0, f"{key}={value} is not a positive number")
-    require(isinstance(config.size, int), f"size={config.size} is not a whole number")
+    for key in ("size", "seed", "count", "workers"):
+        value = config[key]
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        require(whole or (value is None and key in ("count", "workers")), f"{key}={shown(value)} is not a whole number")
     require(isinstance(config.save_intensity, bool), f"save_intensity={config.save_intensity} is not true or false")
     thickness = OmegaConf.to_object(config.thickness) if OmegaConf.is_list(config.thickness) else config.thickness
     numbers = isinstance(thickness, list) and thickness and all(isinstance(t, int | float) and t > 0 for t in thickness)
     require(bool(numbers), f"thickness={thickness} is not a list of positive numbers in nm, such as [50,100]")
     if config.structures not in NAMED:
         find_cifs(Path(config.structures))
+    output = Path(config.output)
+    if (output / "meta.json").exists() and read_meta(output)["finished"]:
+        raise ConfigError(f"output={output} holds a finished store; delete it or choose another output")
 
 
 def simulate(config: DictConfig) -> Path:
@@ -51,6 +57,9 @@ def simulate(config: DictConfig) -> Path:
     settings = {key: config[key] for key in SETTINGS}
     found = list(structures(str(config.structures), config.count, config.seed))
     left_out = [str(error) for error in found if isinstance(error, CrystalError)]
+    for reason in left_out:
+        print(f"left out: {reason}")
+    require(len(left_out) < len(found), f"none of the {len(found)} structures could be used; no store was written")
     with StoreWriter(config.output, config.size, thickness, settings, config.save_intensity) as writer:
         done = set(writer.done)
         todo = [crystal for crystal in found if isinstance(crystal, Crystal) and crystal.name not in done]
@@ -58,14 +67,17 @@ def simulate(config: DictConfig) -> Path:
         bar = tqdm(
             images, total=len(done) + len(todo), initial=len(done), unit="crystal", smoothing=0.02, file=sys.stdout
         )
-        for crystal, (potential, intensity) in zip(todo, bar, strict=True):
+        for crystal, pair in zip(todo, bar, strict=True):
+            if isinstance(pair, CrystalError):
+                left_out.append(str(pair))
+                bar.write(f"left out: {pair}")
+                continue
+            potential, intensity = pair
             kept = (intensity,) if config.save_intensity else ()
             writer.append(index_entry(crystal, potential), scale_to_uint8(potential), scale_to_uint8(intensity), *kept)
         count = len(writer.done)
         if count:
             writer.finish()
-    for reason in left_out:
-        print(f"left out: {reason}")
     require(count > 0, f"none of the {len(found)} structures could be used; no store was written")
     print(f"{count} crystals in {config.output}" + (f", {len(left_out)} left out" if left_out else ""))
     return Path(config.output)
@@ -88,8 +100,8 @@ def index_entry(crystal: Crystal, potential: np.ndarray) -> dict[str, object]:
 
 def _images(
     crystals: list[Crystal], workers: int | None, **settings: object
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Potential and raw intensities of each crystal, in order; crystals side by side in processes on a CPU."""
+) -> Iterator[tuple[np.ndarray, np.ndarray] | CrystalError]:
+    """Potential and raw intensities of each crystal in order, or why there are none; in processes side by side."""
     workers = min(workers or os.cpu_count() or 1, len(crystals))
     job = partial(_simulate_one, **settings)
     if workers <= 1:
@@ -114,11 +126,14 @@ def _simulate_one(
     g_max: float,
     rho_g_max: float,
     rho_sampling: str,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray] | CrystalError:
     from lacbed_gan.diffraction import bright_field, projected_potential  # torch, once the configuration is checked
 
-    potential = projected_potential(crystal, size, g_max=rho_g_max, sampling=rho_sampling)
-    intensity = bright_field(crystal, thickness, size, method=method, g_max=g_max)
+    try:
+        potential = projected_potential(crystal, size, g_max=rho_g_max, sampling=rho_sampling)
+        intensity = bright_field(crystal, thickness, size, method=method, g_max=g_max)
+    except ValueError as error:
+        return CrystalError(f"{crystal.name}: {error}")
     return potential.numpy(), intensity.numpy()
 
 

@@ -1,5 +1,9 @@
 """Small stores of random images with the symmetry of real ones."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine a second thread makes small networks far slower
+
 import numpy as np
 import pytest
 
@@ -42,19 +46,26 @@ def crystals(count=30, size=16, seed=0):
         yield entry, potential, pattern, pattern.astype(np.float32) / 255
 
 
+def write_store(folder, count=30, size=16, save_intensity=False):
+    with StoreWriter(folder, size, THICKNESS, SETTINGS, save_intensity) as writer:
+        for entry, potential, pattern, intensity in crystals(count, size):
+            writer.append(entry, potential, pattern, intensity if save_intensity else None)
+        writer.finish()
+    return Store.open(folder)
+
+
 @pytest.fixture
 def make_store(tmp_path):
     """make_store(name, count=…, size=…, save_intensity=…) → an open finished store."""
+    return lambda name="store", **arguments: write_store(tmp_path / name, **arguments)
 
-    def make(name="store", count=30, size=16, save_intensity=False):
-        folder = tmp_path / name
-        with StoreWriter(folder, size, THICKNESS, SETTINGS, save_intensity) as writer:
-            for entry, potential, pattern, intensity in crystals(count, size):
-                writer.append(entry, potential, pattern, intensity if save_intensity else None)
-            writer.finish()
-        return Store.open(folder)
 
-    return make
+@pytest.fixture(scope="session")
+def shared_store(tmp_path_factory):
+    """Folder of a finished store of 128 × 128 pixels that no test changes."""
+    folder = tmp_path_factory.mktemp("stores") / "shared"
+    write_store(folder, size=128)
+    return folder
 
 
 @pytest.fixture

@@ -1,0 +1,223 @@
+"""Runs of seconds, end to end: what they leave behind, going on after an interruption, and what W&B gets."""
+
+import json
+import struct
+import subprocess
+import sys
+
+import pytest
+import torch
+import wandb
+from omegaconf import OmegaConf
+from wandb.proto.wandb_internal_pb2 import Record
+
+from lacbed_gan import train
+from lacbed_gan.config import ConfigError, composed
+from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.data.store import Store
+from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.runs import run_group, run_name
+from lacbed_gan.tracking import MetricsTable, predictions, read_metrics
+
+FILES = {"config.yaml", "last.ckpt", "best.ckpt", "metrics.csv", "summary.json", "samples.png", "loss_curves.png"}
+TERMS = {f"train/loss_{term}" for term in ("d_real", "d_fake", "g_gan", "g_feature_matching", "g_l1")}
+MEASURES = {"test/mse", "test/r", "train/mse", "train/r"}
+
+
+@pytest.fixture
+def configured(shared_store, tmp_path, monkeypatch):
+    """configured(key=value…) → the configuration of a smoke run, and its folder, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def configure(*words):
+        config = composed("train", [f"store={shared_store}", "experiment=smoke", "trainer=cpu", *words])
+        train.check(config)
+        return config, tmp_path / "runs" / run_name(config)
+
+    return configure
+
+
+class Stop(Exception):
+    """What ends a run before its time."""
+
+
+def stop_in_epoch(monkeypatch, epoch):
+    class StoppingTable(MetricsTable):
+        def on_train_epoch_end(self, trainer, module):
+            super().on_train_epoch_end(trainer, module)
+            if trainer.current_epoch == epoch:
+                raise Stop
+
+    monkeypatch.setattr(train, "MetricsTable", StoppingTable)
+    return lambda: monkeypatch.setattr(train, "MetricsTable", MetricsTable)
+
+
+def data_of(checkpoint):
+    settings = checkpoint["config"]["settings"]
+    names = ("store", "direction", "thickness", "fold", "batch_size", "size", "condition", "seed")
+    data = PairDataModule(**{name: settings[name] for name in names})
+    data.setup()
+    return data
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction):
+    config, folder = configured(f"direction={direction}", "fold=3", "thickness=100")
+    train.train(config)
+    printed = capsys.readouterr().out
+    assert folder.name.startswith(f"{direction}-100nm-fold3-")
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert f" runs/{folder.name}: summary.json" in printed
+
+    rows = read_metrics(folder / "metrics.csv")
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert all(set(row) == {"epoch"} | TERMS | MEASURES for row in rows)
+
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["test/mse"] == pytest.approx(rows[-1]["test/mse"], rel=1e-5)
+    for name in ("test/mse", "baseline/mean_image_mse", "baseline/nearest_mse"):
+        assert f"{summary[name]:.5f}" in printed
+    for name in MEASURES:
+        assert summary[f"{name}_quartile_1"] <= summary[f"{name}_median"] <= summary[f"{name}_quartile_3"]
+
+    settings = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    assert checkpoint["config"]["settings"] == settings
+    assert settings["condition"] == ("scale" if direction == "forward" else "none")
+    assert checkpoint["config"]["data"]["checksum"] == Store.open(config.store).checksum
+    assert checkpoint["direction"] == direction
+
+    # The file alone gives back the network that was measured.
+    data = data_of(checkpoint)
+    batch = data.dataset(data.test_rows).__getitems__(range(len(data.test_rows)))
+    predicted = predictions(load_cgan(folder / "last.ckpt"), batch)
+    assert float((predicted - batch["target"]).square().mean()) == pytest.approx(summary["test/mse"], rel=1e-5)
+
+    (folder / "last.ckpt").unlink()
+    train.train(config)
+    assert capsys.readouterr().out.startswith(f"runs/{folder.name} holds this run, finished; delete the folder")
+    assert not (folder / "last.ckpt").exists()
+
+
+def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(configured, monkeypatch):
+    config, folder = configured("epochs=3")
+    go_on = stop_in_epoch(monkeypatch, 1)
+    with pytest.raises(Stop):
+        train.train(config)
+    assert not (folder / "summary.json").exists()
+    assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1]
+    assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == 0
+    go_on()
+    train.train(config)
+    resumed = (folder / "metrics.csv").read_text(), load_cgan(folder / "last.ckpt").state_dict()
+    folder.rename(folder.parent / "resumed")
+    train.train(config)
+    assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1, 2]
+    assert (folder / "metrics.csv").read_text() == resumed[0]
+    undisturbed = load_cgan(folder / "last.ckpt").state_dict()
+    assert all(torch.equal(value, resumed[1][name]) for name, value in undisturbed.items())
+
+
+def test_a_run_that_only_lacks_its_summary_is_measured_again(configured):
+    config, folder = configured()
+    train.train(config)
+    before = json.loads((folder / "summary.json").read_text())
+    table = (folder / "metrics.csv").read_text()
+    (folder / "summary.json").unlink()
+    (folder / "samples.png").unlink()
+    train.train(config)
+    after = json.loads((folder / "summary.json").read_text())
+    assert {k: v for k, v in after.items() if k != "seconds"} == {k: v for k, v in before.items() if k != "seconds"}
+    assert (folder / "metrics.csv").read_text() == table
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_best_is_the_epoch_of_the_lowest_test_mse(configured):
+    config, folder = configured("epochs=4", "learning_rate=0.02", "direction=inverse")
+    train.train(config)
+    errors = [row["test/mse"] for row in read_metrics(folder / "metrics.csv")]
+    assert torch.load(folder / "best.ckpt", weights_only=True)["epoch"] == errors.index(min(errors))
+
+
+def test_what_changes_results_changes_the_name_of_a_run():
+    alike = [["runs=other"], ["logger=csv"], ["trainer=cpu"], ["thickness=50.0"], ["model=small"]]
+    (name,) = {run_name(composed("train", words)) for words in ([], *alike)}
+    for word in ("seed=1", "thickness=100", "fold=1", "direction=inverse", "batch_size=8", "model.weights.l1=1"):
+        assert run_name(composed("train", [word])) != name
+
+
+def wandb_records(file):
+    """Records of an offline W&B run: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
+    data, position, record = file.read_bytes(), 7, b""
+    while position < len(data):
+        room = -position % 32768
+        if room and room < 7:
+            position += room
+        length, kind = struct.unpack_from("<HB", data, position + 4)  # after a checksum
+        record += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield Record.FromString(record)
+            record = b""
+
+
+def test_wandb_offline_where_nobody_is_logged_in(configured, tmp_path, monkeypatch):
+    """Never a question; the run is closed when training fails, so that the next one is not merged into it."""
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config, folder = configured("logger=wandb")
+    go_on = stop_in_epoch(monkeypatch, 0)
+    with pytest.raises(Stop):
+        train.train(config)
+    assert wandb.run is None
+    go_on()
+    train.train(config)
+    assert wandb.run is None
+    stopped, finished = (list(wandb_records(file)) for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")))
+    assert (stopped[-1].exit.exit_code, finished[-1].exit.exit_code) == (1, 0)
+    rows = [{item.nested_key[0]: item.value_json for item in record.history.item} for record in finished]
+    for name in TERMS | MEASURES:
+        logged = {json.loads(row["epoch"]): json.loads(row[name]) for row in rows if name in row}
+        expected = {row["epoch"]: pytest.approx(row[name], rel=1e-5) for row in read_metrics(folder / "metrics.csv")}
+        assert logged == expected
+    assert sum("samples" in row for row in rows) == 2
+    axes = {record.metric.glob_name: record.metric.step_metric for record in finished}
+    assert axes["*"] == "epoch"
+    assert {path.name for path in folder.iterdir()} == FILES | {"wandb"}
+
+
+def test_as_a_program(shared_store, tmp_path):
+    words = [sys.executable, "-m", "lacbed_gan.train", f"store={shared_store}", "experiment=smoke", "trainer=cpu"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert {path.name for path in folder.iterdir()} == FILES
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert f" runs/{folder.name}: " in done.stdout
+    assert "Epoch 1: 100%" in done.stdout
+
+
+def test_a_run_does_not_go_on_with_other_data(configured, monkeypatch):
+    config, folder = configured("epochs=3")
+    go_on = stop_in_epoch(monkeypatch, 1)
+    with pytest.raises(Stop):
+        train.train(config)
+    go_on()
+    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
+    checkpoint["config"]["data"]["checksum"] = "other"
+    torch.save(checkpoint, folder / "last.ckpt")
+    with pytest.raises(ConfigError, match="trained on other data"):
+        train.train(config)
+    assert not (folder / "summary.json").exists()
+
+
+def test_runs_of_one_group_differ_in_direction_thickness_and_fold_alone(configured):
+    one, _ = configured("fold=1", "thickness=100")
+    other, _ = configured("fold=2", "direction=inverse")
+    third, _ = configured("epochs=3")
+    assert run_group(one) == run_group(other) != run_group(third)
+    assert len({run_name(one), run_name(other), run_name(third)}) == 3
