@@ -12,6 +12,7 @@ from urllib.parse import urlparse
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
 from torch import Tensor
 
 from lacbed_gan.runs import write_atomically
@@ -41,6 +42,13 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
         return []
     with path.open(encoding="utf-8", newline="") as lines:
         return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(lines)]
+
+
+class LossBar(TQDMProgressBar):
+    """Lightning's progress bar with the losses, without the name of the run, which W&B's logger puts there."""
+
+    def get_metrics(self, trainer: Trainer, module: LightningModule) -> dict[str, Any]:
+        return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
 
 
 class SampleImages(Callback):

@@ -11,7 +11,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
@@ -22,13 +22,14 @@ from lacbed_gan.models.losses import GAN_LOSSES
 from lacbed_gan.report.run import report, results, show
 from lacbed_gan.runs import plain_settings, run_group, run_name, write_atomically
 from lacbed_gan.tracking import (
+    LossBar,
     MetricsTable,
     SampleImages,
     finite,
     wandb_logger,
 )
 
-SAMPLES = 5  # test crystals shown in samples.png
+SAMPLES = 4  # test crystals shown in samples.png
 
 
 def check(config: DictConfig) -> None:
@@ -97,7 +98,7 @@ def train(config: DictConfig) -> None:
         MetricsTable(folder / "metrics.csv"),
         ModelCheckpoint(folder, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
         ModelCheckpoint(folder, "best", "test/mse", enable_version_counter=False, save_on_train_epoch_end=True),
-        TQDMProgressBar(leave=False),
+        LossBar(leave=False),
     ]
     logger = False
     if config.logger.name == "wandb":

@@ -31,7 +31,7 @@ def save_loss_curves(rows: list[dict[str, float]], path: Path, title: str) -> No
     for axes in (measures, losses):
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)
 
 
 def save_samples(
@@ -63,4 +63,4 @@ def save_samples(
             axis.set(xticks=[], yticks=[])
     for axis, title in zip(grid[0], titles, strict=True):
         axis.set_title(title, fontsize="medium")
-    figure.savefig(path, dpi=120)
+    figure.savefig(path, dpi=100)
