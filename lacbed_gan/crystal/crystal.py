@@ -111,7 +111,7 @@ class Crystal:
         _check_overlap(all_positions, occupancy, elements, a)
         return cls(
             name=name,
-            formula=reduced_formula(elements, occupancy, len(operations.cen_ops)),
+            formula=reduced_formula(elements, occupancy, math.gcd(*(len(orbit) for orbit in positions))),
             space_group=group.xhm(),
             number=group.number,
             a=float(a),
@@ -137,11 +137,11 @@ class Crystal:
         return "4mm" if self.number >= 207 else "2mm"
 
 
-def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, lattice_points: int) -> str:
+def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, units: int) -> str:
     """Reduced formula in alphabetical order from the atoms of a cell, such as ``O3SrTi``.
 
-    Whole numbers of atoms are divided by their greatest common divisor; a disordered crystal with fractions
-    is given per lattice point.
+    Whole numbers of atoms are divided by their greatest common divisor; fractions, of a disordered crystal, by
+    ``units``, that of the multiplicities of its sites.
     """
     counts: dict[str, float] = {}
     for element, share in zip(elements, occupancy, strict=True):
@@ -150,7 +150,7 @@ def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, lattice_po
         divisor = math.gcd(*(round(n) for n in counts.values()))
         counts = {element: round(n) / divisor for element, n in counts.items()}
     else:
-        counts = {element: n / lattice_points for element, n in counts.items()}
+        counts = {element: n / units for element, n in counts.items()}
     return "".join(f"{e}{'' if abs(n - 1) < 1e-9 else format(n, '.4g')}" for e, n in sorted(counts.items()))
 
 

@@ -70,6 +70,12 @@ def test_mixed_site_is_several_atoms_at_one_position():
     assert crystal.occupancy.sum() == pytest.approx(8)
 
 
+def test_formula_of_a_disordered_crystal_is_reduced_too():
+    """Nb3(Au0.7Rh0.3), of the A15 type with two formula units in a primitive cell."""
+    sites = [Site("Nb", (0.25, 0, 0.5)), Site("Au", (0, 0, 0), 0.7), Site("Rh", (0, 0, 0), 0.3)]
+    assert Crystal.from_sites("x", "P m -3 n", 5.2, sites).formula == "Au0.7Nb3Rh0.3"
+
+
 def test_reduced_formula():
     full = np.ones(5)
     assert reduced_formula(("Sr", "Ti", "O", "O", "O"), full, 1) == "O3SrTi"
