@@ -19,6 +19,7 @@ G_MAX = 4.25  # 1/Å
 LEAK = 3e-5  # amplitude² at the end of the recursion above which it goes on; errors of intensity are 3 to 30 times it
 FAR, NEAR = 1.2, 1.07  # growth of the number of steps to the next test, with a leak above or below 0.01
 PIXELS_AT_ONCE = 256  # on a CPU: vectors of a batch stay in cache, and the matrix product is still efficient
+MOST_STEPS = 50_000  # far more than any cell that fits in memory takes
 PROBES = 12  # pixels of a batch on which the recursion is tested for its end
 
 
@@ -54,6 +55,9 @@ def intensities(beams: Beams, k: Tensor, thickness: Sequence[float], energy_kv: 
 
     Returns:
         (T, P) float32 in [0, 1].
+
+    Raises:
+        ValueError: the recursion does not settle.
     """
     product = make_product(beams, k.device)
     angstroms = [10.0 * t for t in thickness]
@@ -88,5 +92,7 @@ def _settled_recursion(
         _, leak = direct_beam_intensity(probe_alpha, probe_beta, offset, wave_number, thickness)
         if leak.max() < LEAK:
             return torch.stack(alphas), torch.stack(betas)
+        if len(alphas) > MOST_STEPS:
+            raise ValueError(f"the recursion of {len(beams)} beams has not settled after {len(alphas)} steps")
         test = math.ceil(test * (FAR if leak.max() > 0.01 else NEAR))
     raise AssertionError("the recursion has no end")

@@ -34,10 +34,15 @@ def direct_beam_intensity(
         intensity: (T, P) float32.
         leak: (P,) float32, |amplitude|² in the last rows of T at half the largest thickness. The amplitude at t
             is a product of two at t/2, so that what a longer T would change is of the order of the leak.
+
+    Raises:
+        ValueError: α or β is NaN or infinite.
     """
     alpha = alpha.double() - offset.double()
     beta = beta[:-1].double()
     low, high = _spectral_range(alpha.float(), beta.float())
+    if not math.isfinite(high - low):
+        raise ValueError("the tridiagonal matrices hold numbers that are not finite")
     centre, half = (high + low) / 2, max((high - low) / 2, 1e-6)
     series = _chebyshev_series(centre, half, wave_number, thickness)
     # Twice the scaled matrix, as the recurrence T_(m+1) = 2x T_m − T_(m−1) wants it.

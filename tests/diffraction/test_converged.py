@@ -156,6 +156,13 @@ def test_fourier_product_equals_dense_product() -> None:
     torch.testing.assert_close(dense, fourier, atol=1e-5, rtol=1e-5)
 
 
+def test_numbers_that_are_none_are_refused() -> None:
+    beams = select_beams(GAAS, 1.0)
+    broken = replace(beams, potential=beams.potential * float("nan"))
+    with pytest.raises(ValueError, match="not finite"):
+        intensities(broken, torch.zeros(1, 2, dtype=torch.float64), (50,))
+
+
 def test_wrong_axis_is_refused() -> None:
     with pytest.raises(ValueError, match="not symmetric about its two-fold axis"):
         select_beams(replace(PYRITE, two_fold_axis=(0.1, 0.0)), 1.0)

@@ -1,0 +1,52 @@
+"""The tridiagonal stage alone, against eigenvectors in float64."""
+
+import math
+
+import pytest
+import torch
+
+from lacbed_gan.diffraction.tridiagonal import _spectral_range, direct_beam_intensity
+
+K = 39.87
+
+
+def dense(alpha: torch.Tensor, beta: torch.Tensor, column: int) -> torch.Tensor:
+    off = beta[:-1, column]
+    return (torch.diag(alpha[:, column]) + torch.diag(off, 1) + torch.diag(off, -1)).double()
+
+
+@pytest.fixture
+def matrices() -> tuple[torch.Tensor, torch.Tensor]:
+    """α, β (n, P) like those of a recursion: a band that falls to −30 1/Å²."""
+    random = torch.Generator().manual_seed(0)
+    alpha = -15 + 6 * torch.randn(40, 5, generator=random)
+    beta = 7 + torch.rand(40, 5, generator=random)
+    return alpha, beta
+
+
+def test_intensity_and_leak(matrices: tuple[torch.Tensor, torch.Tensor]) -> None:
+    alpha, beta = matrices
+    offset = torch.linspace(0, 3, 5)
+    intensity, leak = direct_beam_intensity(alpha, beta, offset, K, (500.0, 2000.0))
+    for column in range(5):
+        x, v = torch.linalg.eigh(dense(alpha, beta, column))
+        k = torch.sqrt(K**2 - offset[column].double() + x)
+        for row, t in enumerate((500.0, 2000.0)):
+            amplitude = (v[0] ** 2 * torch.exp(2j * math.pi * t * k)).sum()
+            assert float(intensity[row, column]) == pytest.approx(float(amplitude.abs() ** 2), abs=2e-4)
+        halfway = (v[-8:] * v[0]).cfloat() @ torch.exp(2j * math.pi * 1000.0 * (k - K)).cfloat()
+        assert float(leak[column]) == pytest.approx(float(halfway.abs().square().sum()), abs=2e-4)
+
+
+def test_a_matrix_of_one_element_only_turns_the_phase() -> None:
+    intensity, _ = direct_beam_intensity(torch.tensor([[-3.0]]), torch.tensor([[1.0]]), torch.zeros(1), K, (800.0,))
+    assert float(intensity[0, 0]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_spectral_range_holds_all_eigenvalues_and_is_tight(matrices: tuple[torch.Tensor, torch.Tensor]) -> None:
+    alpha, beta = matrices
+    eigenvalues = torch.stack([torch.linalg.eigvalsh(dense(alpha, beta, column)) for column in range(5)])
+    low, high = _spectral_range(alpha, beta[:-1])
+    span = float(eigenvalues.max() - eigenvalues.min())
+    assert low <= float(eigenvalues.min()) and high >= float(eigenvalues.max())
+    assert high - low < 1.05 * span
