@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
@@ -108,14 +109,21 @@ def _images(
         yield from map(job, crystals)
         return
     # Started afresh rather than forked: a fork of a process whose torch has run threads can hang.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _one_thread) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), start_worker) as pool:
         yield from pool.map(job, crystals)
 
 
-def _one_thread() -> None:
+def start_worker() -> None:
+    """Prepare a worker process: one thread of torch, and an end when the process that started it is killed."""
     import torch
 
     torch.set_num_threads(1)
+
+    def end_with_parent() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 def _simulate_one(

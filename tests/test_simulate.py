@@ -1,6 +1,9 @@
 """Structures → store: what is kept, what is left out, and going on after an interruption."""
 
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import gemmi
 import numpy as np
@@ -169,3 +172,35 @@ def test_an_output_that_cannot_be_used_is_one_line(cifs, monkeypatch, capsys, wo
     assert error.startswith(f"error: {named}")
     assert error.count("\n") == 1
     assert {path.name for path in cifs.parent.iterdir()} == {"cifs", "out", "half"}
+
+
+POOL = """
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from lacbed_gan.simulate import start_worker
+if __name__ == "__main__":
+    with ProcessPoolExecutor(1, get_context("spawn"), start_worker) as pool:
+        print(pool.submit(os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for the process in /proc")
+def test_workers_end_when_the_command_is_killed(tmp_path):
+    (tmp_path / "pool.py").write_text(POOL)
+    command = subprocess.Popen([sys.executable, tmp_path / "pool.py"], stdout=subprocess.PIPE)
+    worker = int(command.stdout.readline())
+
+    def runs():
+        stat = Path(f"/proc/{worker}/stat")
+        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+    assert runs()
+    command.kill()
+    command.wait()
+    for _ in range(100):
+        if not runs():
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker outlived the command")
