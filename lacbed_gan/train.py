@@ -124,7 +124,7 @@ def train(config: DictConfig) -> None:
         trainer.validate(module, data, verbose=False)
         if trainer.is_global_zero:
             result = results(module, data) | {"seconds": time.monotonic() - started, "epochs": config.epochs}
-            show(folder, module, data, samples, name)
+            show(folder, module, data, samples)
             if logger:
                 logger.experiment.summary.update(result)
             write_atomically(folder / "summary.json", json.dumps(finite(result), indent=1) + "\n")

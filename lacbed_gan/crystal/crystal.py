@@ -192,12 +192,12 @@ def _orbit(position: np.ndarray, rotations: np.ndarray, translations: np.ndarray
 
 def _check_overlap(positions: np.ndarray, occupancy: np.ndarray, elements: tuple[str, ...], a: float) -> None:
     """Refuse sites that together hold more than one atom within `OVERLAP`."""
-    for atom, position in enumerate(positions):
+    for position in positions:
         shift = positions - position
         shift -= np.round(shift)
         near = (shift**2).sum(1) < (OVERLAP / a) ** 2
         if occupancy[near].sum() > 1.02:  # occupancies are rounded
-            names = " and ".join(sorted({elements[i] for i in np.flatnonzero(near)} | {elements[atom]}))
+            names = " and ".join(sorted({elements[i] for i in np.flatnonzero(near)}))
             raise CrystalError(f"atoms overlap: {names} fill one place {occupancy[near].sum():.2f} times")
 
 

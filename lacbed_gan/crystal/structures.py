@@ -11,8 +11,8 @@ from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.prototypes import prototypes
 
 NAMED = ("catalogue", "prototypes", "bundled")
-# What the shipped store takes: cells whose beams number at most about a thousand, so that every pattern
-# takes less than a minute of one core, and mostly prototypes of face-centred lattices, which have the fewest.
+# What the shipped store takes: cells with at most about nine hundred beams, whose patterns take less
+# than a minute of one core, and mostly prototypes of face-centred lattices, which have the fewest.
 BUNDLED_CELL = 16.0  # Å², a² divided by the lattice points of the cell
 BUNDLED_KINDS = ("rock_salt", "zinc_blende", "fluorite", "heusler", "half_heusler") * 5 + ("cscl", "perovskite")
 LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}

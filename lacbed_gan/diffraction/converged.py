@@ -16,7 +16,8 @@ from lacbed_gan.diffraction.pixels import complete_pattern, independent_pixels, 
 from lacbed_gan.diffraction.tridiagonal import direct_beam_intensity
 
 G_MAX = 4.25  # 1/Å
-LEAK = 3e-5  # amplitude² at the end of the recursion above which it goes on; errors of intensity are 3 to 30 times it
+# Amplitude² at the end of the recursion above which it goes on; errors of intensity seen are 3 to 30 times it.
+LEAK = 3e-5
 FAR, NEAR = 1.2, 1.07  # growth of the number of steps to the next test, with a leak above or below 0.01
 PIXELS_AT_ONCE = 256  # on a CPU: vectors of a batch stay in cache, and the matrix product is still efficient
 MOST_STEPS = 50_000  # far more than any cell that fits in memory takes

@@ -62,11 +62,11 @@ def direct_beam_intensity(
 
 
 def _spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
-    """Bounds of all eigenvalues of P tridiagonal matrices (n, P), (n − 1, P), within about two hundredths.
+    """Bounds of all eigenvalues of P tridiagonal matrices (n, P), (n − 1, P).
 
     Gershgorin's circles overestimate the range by a third or more, which the series would pay for in terms. So
     points between them and a known eigenvalue's side, the diagonal, are tested by Sturm's criterion: x is above
-    every eigenvalue when all pivots of x − T are positive.
+    every eigenvalue when all pivots of x − T are positive. Two refinements leave 1/TEST_POINTS² of the excess.
     """
     radius = torch.zeros_like(alpha)
     radius[:-1] += beta

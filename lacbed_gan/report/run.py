@@ -25,11 +25,9 @@ def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
     return values
 
 
-def show(
-    folder: Path, module: LightningModule, data: PairDataModule, samples: dict[str, torch.Tensor], name: str
-) -> None:
+def show(folder: Path, module: LightningModule, data: PairDataModule, samples: dict[str, torch.Tensor]) -> None:
     """Write loss_curves.png and samples.png."""
-    save_loss_curves(read_metrics(folder / "metrics.csv"), folder / "loss_curves.png", name)
+    save_loss_curves(read_metrics(folder / "metrics.csv"), folder / "loss_curves.png", folder.name)
     predicted = predictions(module, samples)
     images = {"input": samples["input"], "prediction": predicted, "target": samples["target"]}
     errors = zip(mse(predicted, samples["target"]), correlation_r(predicted, samples["target"]), strict=True)
