@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import platform
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +18,7 @@ import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
-from hydra.errors import HydraException
+from hydra.errors import CompactHydraException, HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -36,6 +40,8 @@ KINDS = (
 )
 # Settings for which the commands name the allowed values, whatever is given.
 CHOSEN = ("thickness", "fold")
+# ${given:${a},b} in a YAML file: a, or b where a is null.
+OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
 
 
 class ConfigError(ValueError):
@@ -57,20 +63,25 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
         try:
             for option in options:
                 _check_option(option)
+            _check_launcher(overrides)
             for one in jobs(overrides, several):
                 check(composed(config_name, one))
         except (ValueError, OSError) as error:
             _refuse(error)
             raise SystemExit(2) from None
     refused = []
+    here = (platform.node(), os.getpid())
 
     @hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     def job(config: DictConfig) -> None:
         try:
             if several:  # the checks above took each value of the sweep, not each combination
-                check(config)
+                with _in_one_line(errors=ValueError):
+                    check(config)
             main(config)
         except (ConfigError, StoreError, CrystalError, OSError) as error:
+            if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes the error on to the command
+                raise CompactHydraException(f"error: {_one_line(str(error))}") from None
             _refuse(error)  # the other jobs of a sweep go on
             refused.append(error)
 
@@ -173,16 +184,27 @@ def _check_option(word: str) -> None:
     require(known, f"unknown option '{word}'; settings are given as key=value, and -m makes several runs")
 
 
+def _check_launcher(overrides: list[str]) -> None:
+    launcher = next((str(o.value()) for o in parse(overrides) if o.key_or_group == "hydra/launcher"), "")
+    if launcher.startswith("submitit"):
+        installed = importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None
+        require(installed, f"hydra/launcher={launcher} is not installed; pip install 'lacbed_gan[slurm]'")
+        cluster = launcher != "submitit_slurm" or shutil.which("srun") is not None
+        require(cluster, f"hydra/launcher={launcher}, but there is no srun here; give this line on a SLURM cluster")
+
+
 def _refuse(error: Exception) -> None:
     print(f"error: {_one_line(str(error))}", file=sys.stderr)
 
 
 @contextmanager
-def _in_one_line(prefix: str = "") -> Iterator[None]:
-    """Hydra's and OmegaConf's errors as ConfigError."""
+def _in_one_line(
+    prefix: str = "", errors: type | tuple[type, ...] = (HydraException, OmegaConfBaseException)
+) -> Iterator[None]:
+    """Errors, of Hydra and OmegaConf unless others are named, as ConfigError."""
     try:
         yield
-    except (HydraException, OmegaConfBaseException) as error:
+    except errors as error:
         raise ConfigError(_one_line(f"{prefix}{error}")) from None
 
 

@@ -24,7 +24,7 @@ def squared_error_map(prediction: Tensor, target: Tensor) -> Tensor:
     >>> squared_error_map(torch.tensor([[[0.0, 0.5]]]), torch.tensor([[[0.0, 1.0]]]))
     tensor([[[0.0000, 0.2500]]])
     """
-    _check_shapes(prediction, target)
+    check_shapes(prediction, target)
     return (prediction.float() - target.float()).square()
 
 
@@ -47,8 +47,8 @@ def mse(prediction: Tensor, target: Tensor) -> Tensor:
 def correlation_r(prediction: Tensor, target: Tensor) -> Tensor:
     """R = ½ + ½·(Pearson correlation) of each image, eq. 4 of arXiv 2503.02852.
 
-    1 for a copy (up to scale and offset), 0 for a negative, 0.5 for unrelated images and wherever one of
-    the two is constant, which leaves the correlation undefined.
+    1 for a copy (up to scale and offset; exactly for the very same image), 0 for a negative, 0.5 for unrelated
+    images and wherever one of the two is constant, which leaves the correlation undefined.
 
     Args:
         prediction, target: (B, ..., H, W), one shape; any range.
@@ -61,12 +61,14 @@ def correlation_r(prediction: Tensor, target: Tensor) -> Tensor:
     >>> correlation_r(torch.cat([image, 1 - image, torch.full_like(image, 0.3)]), image.expand(3, 2, 2))
     tensor([1.0000, 0.0000, 0.5000])
     """
-    _check_shapes(prediction, target)
+    check_shapes(prediction, target)
     x, y = prediction.float().flatten(1), target.float().flatten(1)
     # Compared exactly: rounding of the mean leaves a constant image a small spurious variance.
     constant = (x.amax(1) == x.amin(1)) | (y.amax(1) == y.amin(1))
     x, y = x - x.mean(1, keepdim=True), y - y.mean(1, keepdim=True)
-    norm = x.norm(dim=1) * y.norm(dim=1)
+    # Scaled, so that sums of squares neither overflow nor vanish: √(S·S) is then S to the last digit.
+    x, y = (z / z.abs().amax(1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny) for z in (x, y))
+    norm = ((x * x).sum(1) * (y * y).sum(1)).sqrt()
     constant = constant | (norm == 0)
     pearson = (x * y).sum(1) / torch.where(constant, 1.0, norm)
     return torch.where(constant, 0.5, 0.5 + 0.5 * pearson.clamp(-1, 1))
@@ -103,7 +105,7 @@ def summary(values: Tensor) -> dict[str, float]:
     }
 
 
-class _PerImage(Metric):
+class PerImage(Metric):
     """Collects one value per image; `compute` returns all of them, (N,), in the order they were seen."""
 
     full_state_update = False
@@ -117,7 +119,7 @@ class _PerImage(Metric):
         return dim_zero_cat(self.values)
 
 
-class ImageMSE(_PerImage):
+class ImageMSE(PerImage):
     """Mean squared error (eq. 3) of every image seen.
 
     `update` takes prediction and target as `mse` does; `compute` returns (N,) float32.
@@ -138,7 +140,7 @@ class ImageMSE(_PerImage):
         self.values.append(mse(prediction, target))
 
 
-class ImageR(_PerImage):
+class ImageR(PerImage):
     """R (eq. 4) of every image seen.
 
     `update` takes prediction and target as `correlation_r` does; `compute` returns (N,) float32.
@@ -158,6 +160,18 @@ class ImageR(_PerImage):
         self.values.append(correlation_r(prediction, target))
 
 
-def _check_shapes(prediction: Tensor, target: Tensor) -> None:
+class ImageIndex(PerImage):
+    """Store row of every image seen, so that values of the other metrics can be told apart.
+
+    `update` takes the rows (B,) long; `compute` returns (N,) long in the order of the other metrics that saw the
+    same batches, on several devices too.
+    """
+
+    def update(self, index: Tensor) -> None:
+        self.values.append(index)
+
+
+def check_shapes(prediction: Tensor, target: Tensor) -> None:
+    """ValueError where the shapes differ: broadcasting would compare the wrong images."""
     if prediction.shape != target.shape:
         raise ValueError(f"prediction is {tuple(prediction.shape)} but target is {tuple(target.shape)}")

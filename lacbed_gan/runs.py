@@ -1,14 +1,24 @@
-"""The folder of a run: its name, and the files that say what was run and how it ended."""
+"""The folder of a run: its name, who is at work in it, and the files that say what was run and how it ended."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from omegaconf import DictConfig, OmegaConf
+
+from lacbed_gan.config import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing there keeps two processes from one folder
+    fcntl = None
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
 WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer")
@@ -21,11 +31,13 @@ def run_name(config: DictConfig) -> str:
 
 def run_group(config: DictConfig) -> str:
     """One name for all runs that differ in direction, thickness and fold alone."""
-    return f"{Path(config.store).stem}-{_hash(config, ('direction', 'thickness', 'fold'))}"
+    pairs = config.data.get("root") or config.store  # published images have a folder of their own
+    return f"{Path(pairs).stem}-{_hash(config, ('direction', 'thickness', 'fold'))}"
 
 
 def _hash(config: DictConfig, without: tuple[str, ...] = ()) -> str:
     plain = {k: v for k, v in plain_settings(config).items() if k not in (*WITHOUT_EFFECT, *without)}
+    plain["data"].pop("cache", None)  # where published images are kept once they are read
     plain["precision"] = config.trainer.precision
     # 50 and 50.0 are one thickness
     plain = json.loads(json.dumps(plain), parse_float=lambda x: int(float(x)) if float(x).is_integer() else float(x))
@@ -35,6 +47,73 @@ def _hash(config: DictConfig, without: tuple[str, ...] = ()) -> str:
 def plain_settings(config: DictConfig) -> dict[str, Any]:
     """The resolved configuration as plain Python values, without Hydra's own."""
     return {k: v for k, v in OmegaConf.to_container(config, resolve=True).items() if k != "hydra"}
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Keep the folder of a run to this process; makes the folder where there is none.
+
+    running.lock in it names the process and its machine, and is held by a lock of the operating system, which ends with
+    the process however that ends: what a killed process leaves behind is taken over on the same machine. Elsewhere
+    nothing can tell whether the process lives.
+
+    Raises:
+        ConfigError: another process has the folder, or had it on another machine and left running.lock.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "running.lock"
+    while True:
+        with path.open("a+", encoding="utf-8") as file:
+            file.seek(0)
+            pid, _, host = file.read().strip().partition(" ")
+            free = _lock(file, pid)
+            if host and host != platform.node():
+                raise ConfigError(
+                    f"{folder}: process {pid} on {host} is at work on this run; if it no longer is, delete {path}"
+                )
+            if not free:
+                raise ConfigError(f"{folder}: {f'process {pid}' if pid else 'another process'} is at work on this run")
+            if not _is(file, path):  # its owner ended and removed it while it was being opened
+                continue
+            file.truncate(0)
+            file.write(f"{os.getpid()} {platform.node()}\n")
+            file.flush()
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # Windows removes no open file
+                    path.unlink()
+            return
+
+
+def _lock(file: TextIO, pid: str) -> bool:
+    """Lock an open file until it is closed; False where another process has it, which the file says is pid."""
+    try:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return not _lives(pid)
+    return True
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
+
+
+def _is(file: TextIO, path: Path) -> bool:
+    """Whether the path still names the open file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
+from uuid import uuid4
 
 import torch
 from lightning import Callback, LightningModule, Trainer
@@ -82,18 +83,26 @@ def sample_panel(batch: dict[str, Tensor], predicted: Tensor) -> Tensor:
 
 
 def wandb_logger(folder: Path, name: str, group: str | None, project: str, settings: dict[str, Any]) -> Any:
-    """Lightning's W&B logger of this run, offline where nobody is logged in; never asks."""
+    """Lightning's W&B logger of this run, offline where nobody is logged in; never asks.
+
+    The run has an id of its own, kept in wandb/id of its folder: going on with a run goes on in W&B, but the same run
+    made again in another folder, or by somebody else, is another one.
+    """
     os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
     from lightning.pytorch.loggers import WandbLogger
 
+    id_file = folder / "wandb" / "id"
+    if not id_file.exists():
+        id_file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(id_file, f"{name}-{uuid4().hex[:8]}")
     mode = os.environ.get("WANDB_MODE") or ("online" if _logged_in() else "offline")
     logger = WandbLogger(
         project=project,
         name=name,
-        id=name,
+        id=id_file.read_text(encoding="utf-8"),
         group=group,
-        save_dir=folder,
+        save_dir=folder.resolve(),  # W&B's own process may have started elsewhere
         config=settings,
         resume="allow",
         mode=mode,
@@ -102,6 +111,15 @@ def wandb_logger(folder: Path, name: str, group: str | None, project: str, setti
     # With two optimizers Lightning counts every batch twice: curves go by epoch.
     logger.experiment.define_metric("*", step_metric="epoch")
     return logger
+
+
+def log_crystals(logger: Any, table: Path) -> None:
+    """Attach the table of measures per crystal to the W&B run, as an artifact of type table."""
+    import wandb
+
+    artifact = wandb.Artifact(f"crystals-{logger.experiment.name}", type="table")
+    artifact.add_file(str(table.resolve()), policy="immutable")  # it stays where it is
+    logger.experiment.log_artifact(artifact)
 
 
 def _logged_in() -> bool:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
 import warnings
+from contextlib import nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
-from lacbed_gan.data.datamodule import CONDITIONS, FOLDS, PairDataModule
+from lacbed_gan.data.datamodule import CONDITIONS, PairDataModule
+from lacbed_gan.data.folds import FOLDS
+from lacbed_gan.data.images import COLORMAPS, POLARITIES
+from lacbed_gan.data.sources import open_pairs
+from lacbed_gan.data.structure_type import GROUPS
 from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
-from lacbed_gan.report.run import report, results, show
-from lacbed_gan.runs import plain_settings, run_group, run_name, write_atomically
+from lacbed_gan.progress import progress
+from lacbed_gan.report.run import crystal_table, report, results, show
+from lacbed_gan.runs import claimed, plain_settings, run_group, run_name, write_atomically
 from lacbed_gan.tracking import (
     LossBar,
     MetricsTable,
     SampleImages,
     finite,
+    log_crystals,
     wandb_logger,
 )
 
@@ -45,6 +55,7 @@ def check(config: DictConfig) -> None:
         require(isinstance(value, int) and value >= least, f"{key}={value} is not a whole number from {least} up")
     for key in ("store", "runs"):
         require(isinstance(config[key], str), f"{key}={shown(config[key])} is not a path")
+    check_data(config)
     require(config.learning_rate > 0, f"learning_rate={config.learning_rate} is not positive")
     betas = all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in config.betas)
     require(betas and len(config.betas) == 2, f"betas={config.betas} is not a list of two numbers in [0, 1)")
@@ -60,24 +71,68 @@ def check(config: DictConfig) -> None:
         raise ConfigError(f"these networks cannot be built for {data.size} pixels: {error}") from None
 
 
+def check_data(config: DictConfig) -> None:
+    """Refuse settings of the group ``data`` that do not fit each other or the rest."""
+    folds = config.data.get("folds")
+    require_choice("data.group", config.data.group, [*GROUPS, *(["lists"] if folds else [])])
+    if config.data.name == "store":
+        return
+    for key in ("root", "folds", "metadata", "cache"):
+        value = config.data[key]
+        require(value is None or isinstance(value, str), f"data.{key}={shown(value)} is not a path")
+    require(config.data.cache is not None, "data.cache=null is not a path")
+    own = folds and config.data.group == "prototype"
+    require(not own, "data.group=prototype makes its own folds; leave out data.folds, or data.group")
+    require_choice("data.polarity", config.data.polarity, [None, *POLARITIES])
+    require_choice("data.colormap", config.data.colormap, [None, *COLORMAPS])
+    require(config.store == "bundled", f"store={config.store} is not read with data=kaggle, leave one of them out")
+    require(config.condition != "scale", "condition=scale needs the range of ρ, which data=kaggle does not tell")
+
+
 def prepare(config: DictConfig) -> tuple[dict[str, Any], PairDataModule]:
     """Settings with every choice made, and the pairs."""
     settings = plain_settings(config)
+    pairs = open_pairs(settings["store"], settings["data"], lambda codes: progress(codes, len(codes)))
+    for line in pairs.said:
+        say(line)
+    settings["data"]["group"] = pairs.grouped_by
     if settings["condition"] is None:
         settings["condition"] = settings["model"]["condition"] if config.direction == "forward" else "none"
-    names = ("store", "direction", "thickness", "fold", "batch_size", "size", "condition", "seed")
-    data = PairDataModule(**{name: settings[name] for name in names})
+        if settings["condition"] == "scale" and config.data.name == "kaggle":
+            settings["condition"] = "none"
+            say("condition=none: the model's file says scale, but the range of ρ is not known of published images")
+    names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed")
+    data = PairDataModule(pairs.store, **{name: settings[name] for name in names}, fold_of=pairs.fold_of)
     settings["size"] = data.size
+    settings["group"] = config.logger.get("group") or run_group(config)
     return settings, data
+
+
+@cache
+def say(line: str) -> None:
+    """Print a line once, however often it is said."""
+    print(line, flush=True)
 
 
 def train(config: DictConfig) -> None:
     """One run; its folder is complete once it holds summary.json, and the same line goes on with one that is not."""
-    name = run_name(config)
-    folder = Path(config.runs) / name
-    if (folder / "summary.json").exists():
-        print(f"{folder} holds this run, finished; delete the folder to train it again")
-        return
+    folder = Path(config.runs) / run_name(config)
+    if not finished(folder):
+        with claimed(folder) if rank_zero_only.rank == 0 else nullcontext():
+            if not finished(folder):  # by another process, just before
+                train_in(folder, config)
+
+
+def finished(folder: Path) -> bool:
+    """Whether the folder holds a finished run, and a line that says so."""
+    if not (folder / "summary.json").exists():
+        return False
+    print(f"{folder} holds this run, finished; delete the folder to train it again")
+    return True
+
+
+def train_in(folder: Path, config: DictConfig) -> None:
+    """The run in its folder, which belongs to this process: goes on where it stands, to the end."""
     quiet()
     settings, data = prepare(config)
     L.seed_everything(config.seed, verbose=False)
@@ -85,10 +140,10 @@ def train(config: DictConfig) -> None:
     module.config = {"settings": settings, "data": describe(data)}
     last = folder / "last.ckpt"
     if last.exists():
-        trained_on = torch.load(last, map_location="cpu", weights_only=True)["config"]["data"]["checksum"]
-        changed = f"{last} was trained on other data than {config.store} holds now; delete {folder} to start again"
-        require(trained_on == data.store.checksum, changed)
-    folder.mkdir(parents=True, exist_ok=True)
+        trained_on, given = torch.load(last, map_location="cpu", weights_only=True)["config"]["data"], describe(data)
+        for key, what in (("checksum", f"other data than {data.store.source} holds now"), ("folds", "other folds")):
+            again = f"{last} was trained on {what}; delete {folder} to start again"
+            require(trained_on.get(key) == given[key], again)
     write_atomically(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(settings)))
     data.setup()
     samples = data.dataset(data.test_rows[:: max(1, len(data.test_rows) // SAMPLES)][:SAMPLES])
@@ -96,13 +151,14 @@ def train(config: DictConfig) -> None:
 
     callbacks = [
         MetricsTable(folder / "metrics.csv"),
-        ModelCheckpoint(folder, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
+        # last comes last: a run that is killed between the two makes this epoch, and its best, again
         ModelCheckpoint(folder, "best", "test/mse", enable_version_counter=False, save_on_train_epoch_end=True),
+        ModelCheckpoint(folder, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
         LossBar(leave=False),
     ]
     logger = False
     if config.logger.name == "wandb":
-        logger = wandb_logger(folder, name, config.logger.group or run_group(config), config.logger.project, settings)
+        logger = wandb_logger(folder, folder.name, settings["group"], config.logger.project, settings)
         callbacks.append(SampleImages(samples))
     started = time.monotonic()
     failed = True  # unless it gets to the end
@@ -124,9 +180,11 @@ def train(config: DictConfig) -> None:
         trainer.validate(module, data, verbose=False)
         if trainer.is_global_zero:
             result = results(module, data) | {"seconds": time.monotonic() - started, "epochs": config.epochs}
+            write_atomically(folder / "crystals.csv", crystal_table(module, data))
             show(folder, module, data, samples)
             if logger:
                 logger.experiment.summary.update(result)
+                log_crystals(logger, folder / "crystals.csv")
             write_atomically(folder / "summary.json", json.dumps(finite(result), indent=1) + "\n")
             print(report(folder, result))
         failed = False
@@ -150,6 +208,7 @@ def describe(data: PairDataModule) -> dict[str, Any]:
     """What a checkpoint must know of the data it was trained on."""
     return {
         "checksum": data.store.checksum,
+        "folds": hashlib.sha256(data.fold_of.astype("<i8").tobytes()).hexdigest(),
         "condition_mean": data.condition_mean,
         "condition_std": data.condition_std,
     }

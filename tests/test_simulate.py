@@ -1,22 +1,22 @@
 """Structures → store: what is kept, what is left out, and going on after an interruption."""
 
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import gemmi
 import numpy as np
 import pytest
+import torch
 
-from lacbed_gan import simulate
-from lacbed_gan.config import composed, run_command
+from lacbed_gan import pairs, simulate
+from lacbed_gan.config import ConfigError, composed, run_command
 from lacbed_gan.crystal import Crystal
-from lacbed_gan.data.store import Store, scale_to_uint8
+from lacbed_gan.data.packed import open_packed, pack
+from lacbed_gan.data.store import Store, StoreError, scale_to_uint8
 from lacbed_gan.diffraction import bright_field, projected_potential
+from lacbed_gan.diffraction.patterns import compute_patterns
 
 EDGES = {"Cu": 3.615, "Al": 4.05, "Ni": 3.524}
-TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1"]
+TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1", "device=cpu"]
 
 
 def cif(element, a, c=None):
@@ -66,6 +66,7 @@ def test_a_folder_goes_on_with_the_rest_and_lists_what_it_left_out(cifs, capsys)
     for name, reason in zip(bad, reasons, strict=True):
         assert reason in left_out[f"left out: cifs/{name}"]
     assert lines[-1] == "3 crystals in out, 5 left out"
+    assert sum(line.startswith("error of intensities (rms): median ") for line in lines) == 1
     assert [entry["id"] for entry in store.index] == sorted(EDGES)
 
 
@@ -80,12 +81,25 @@ def test_nothing_usable_is_an_error_and_leaves_nothing(cifs):
 def test_entries_and_images(cifs):
     store = run("save_intensity=true")
     assert (store.size, store.thickness) == (8, (50.0,))
-    assert store.settings == {"method": "converged", "g_max": 1.2, "rho_g_max": 4.25, "rho_sampling": "periodic"}
+    assert store.settings == {
+        "method": "converged",
+        "g_max": 1.2,
+        "energy_kv": 200,
+        "half_width": 7.266,
+        "felix_ranks": 1,
+        "dark_field": [],
+        "b_iso_default": 0,
+        "rho_g_max": 4.25,
+        "rho_sampling": "periodic",
+    }
     store.verify()
     for row, entry in enumerate(store.index):
         crystal = Crystal.from_cif(cifs / f"{entry['id']}.cif")
         potential = projected_potential(crystal, 8, g_max=4.25, sampling="periodic").numpy()
         intensity = bright_field(crystal, [50.0], 8, g_max=1.2).numpy()
+        (patterns,) = compute_patterns([crystal], [50.0], 8, g_max=1.2)
+        assert entry["error_rms"] == pytest.approx(patterns.error_rms, rel=5e-3) and entry["error_rms"] > 0
+        assert entry["error_max"] == pytest.approx(patterns.error_max, rel=5e-3)
         assert entry["a"] == EDGES[entry["id"]]
         assert (entry["formula"], entry["number"], entry["pattern_symmetry"]) == (entry["id"], 225, "4mm")
         assert gemmi.SpaceGroup(entry["space_group"]).number == 225
@@ -97,6 +111,44 @@ def test_entries_and_images(cifs):
 
 def test_intensities_are_not_kept_unless_asked_for(cifs):
     assert run().intensity is None
+
+
+def test_energy_and_angles_reach_the_calculation(cifs):
+    crystal = Crystal.from_cif(cifs / "Cu.cif")
+    store = run("structures=cifs/Cu.cif", "energy_kv=100", "half_width=3", "save_intensity=true")
+    (patterns,) = compute_patterns([crystal], [50.0], 8, g_max=1.2, energy_kv=100, half_width=3)
+    assert np.array_equal(store.intensity[0], patterns.intensity.numpy())
+    (usual,) = compute_patterns([crystal], [50.0], 8, g_max=1.2)
+    assert np.abs(store.intensity[0] - usual.intensity.numpy()).max() > 0.01
+    at_100_kv = projected_potential(crystal, 8, energy_kv=100)
+    assert store.index[0]["rho_max"] == pytest.approx(float(at_100_kv.max()), abs=1e-12)
+
+
+def test_dark_field_patterns_are_kept_and_packing_drops_them(cifs):
+    store = run("dark_field=[[2,0],[2,-2,0]]", "thickness=[50,80]")
+    assert store.settings["dark_field"] == [[2, 0], [2, -2]]
+    assert store.dark_field.shape == (3, 2, 2, 8, 8) and store.dark_field.dtype == np.float32
+    store.verify()
+    for row, entry in enumerate(store.index):
+        crystal = Crystal.from_cif(cifs / f"{entry['id']}.cif")
+        (patterns,) = compute_patterns([crystal], [50.0, 80.0], 8, g_max=1.2, dark_field=[(2, 0), (2, -2)])
+        assert np.array_equal(store.dark_field[row], patterns.dark_field.numpy())
+        assert patterns.dark_field.max() > 1e-3
+    pack(store, "packed.zip")
+    packed = open_packed("packed.zip")
+    assert packed.dark_field is None and packed.checksum == store.checksum
+    packed.verify()
+    assert run("output=without").dark_field is None
+
+
+def test_debye_waller_default_is_for_atoms_without_one(cifs):
+    text = cif("Al", 4.05).replace("_atom_site_fract_z\n", "_atom_site_fract_z\n_atom_site_B_iso_or_equiv\n")
+    (cifs / "Al.cif").write_text(text.replace("0 0 0", "0 0 0 0.5"))
+    words = ("b_iso_default=1.5", "output=with", "save_intensity=true")
+    plain, damped = run("save_intensity=true"), run(*words)
+    same = [np.array_equal(*pair) for pair in zip(plain.intensity, damped.intensity, strict=True)]
+    assert [entry["id"] for entry in plain.index] == ["Al", "Cu", "Ni"]
+    assert same == [True, False, False]
 
 
 def test_felix(cifs):
@@ -112,23 +164,23 @@ def test_named_structures(cifs):
 
 def test_a_run_that_was_interrupted_goes_on(cifs, monkeypatch):
     undisturbed = run("output=undisturbed")
-    works = simulate._simulate_one
+    works = pairs.compute
 
-    def stops(crystal, **settings):
-        if crystal.name == "Cu":
+    def stops(crystals, **settings):
+        if crystals[0].name == "Cu":
             raise KeyboardInterrupt
-        return works(crystal, **settings)
+        return works(crystals, **settings)
 
-    monkeypatch.setattr(simulate, "_simulate_one", stops)
+    monkeypatch.setattr(pairs, "compute", stops)
     with pytest.raises(KeyboardInterrupt):
         run()
     computed = []
 
-    def counted(crystal, **settings):
-        computed.append(crystal.name)
-        return works(crystal, **settings)
+    def counted(crystals, **settings):
+        computed.extend(crystal.name for crystal in crystals)
+        return works(crystals, **settings)
 
-    monkeypatch.setattr(simulate, "_simulate_one", counted)
+    monkeypatch.setattr(pairs, "compute", counted)
     continued = run()
     assert computed == ["Cu", "Ni"]
     assert contents(cifs.parent / "out") == contents(cifs.parent / "undisturbed")
@@ -136,14 +188,77 @@ def test_a_run_that_was_interrupted_goes_on(cifs, monkeypatch):
 
 
 def test_a_crystal_that_cannot_be_computed_is_left_out(cifs, monkeypatch, capsys):
-    def fails(crystal, *arguments, **settings):
-        if crystal.name == "Cu":
-            raise ValueError("its atoms are not symmetric")
-        return bright_field(crystal, *arguments, **settings)
+    def fails(crystals, *arguments, **settings):
+        if crystals[0].name == "Cu":
+            return [ValueError("its atoms are not symmetric")]
+        return compute_patterns(crystals, *arguments, **settings)
 
-    monkeypatch.setattr("lacbed_gan.diffraction.bright_field", fails)
+    monkeypatch.setattr("lacbed_gan.diffraction.patterns.compute_patterns", fails)
     assert [entry["id"] for entry in run().index] == ["Al", "Ni"]
     assert "left out: Cu: its atoms are not symmetric" in capsys.readouterr().out
+
+
+def test_nothing_that_can_be_computed_is_an_error_and_leaves_nothing(cifs, capsys):
+    with pytest.raises(ConfigError, match="none of the 3 structures could be used; no store was written"):
+        run("dark_field=[[40,0]]")
+    assert "left out: Cu: " in capsys.readouterr().out
+    assert [path.name for path in cifs.parent.iterdir()] == ["cifs"]
+
+
+def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
+    errors = {entry["id"]: entry["error_rms"] for entry in run().index}
+    worst = max(errors, key=errors.get)
+    capsys.readouterr()
+    run("output=again", f"tolerance={sorted(errors.values())[1]}")
+    lines = capsys.readouterr().out.splitlines()
+    assert f"largest {errors[worst]:.2g}" in lines[0]
+    assert lines[1].startswith("1 crystal is past tolerance=")
+    assert lines[2].split() == [worst, worst, f"{errors[worst]:.2g}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["g_max=inf"], "g_max=inf is not a positive number"),
+        (["energy_kv=0"], "energy_kv=0 is not a positive number"),
+        (["half_width=-1"], "half_width=-1 is not a positive number"),
+        (["half_width=true"], "half_width=true is not a number"),
+        (["tolerance=nan"], "tolerance=nan is not a positive number"),
+        (["b_iso_default=-0.1"], "b_iso_default=-0.1 is not a number of Å² from 0 to 100"),
+        (["felix_ranks=0", "method=felix"], "felix_ranks=0 is not a whole number from 1 up"),
+        (["felix_ranks=4"], "felix_ranks=4 needs method=felix"),
+        (["method=felix", "energy_kv=300"], "method=felix is made for energy_kv=200"),
+        (["method=felix", "half_width=5"], "method=felix is made for half_width=7.266"),
+        (["method=felix", "dark_field=[[2,0]]"], "dark_field needs method=converged"),
+        (["dark_field=3"], "dark_field=3 is not a list"),
+        (
+            ["dark_field=[2,0]"],
+            "2 is not a reflection; give a list of reflections hk0, such as [[2,0],[2,2]]",
+        ),
+        (["dark_field=[[2,0.5]]"], "[2, 0.5] is not a reflection"),
+        (["dark_field=[[2]]"], "[2] is not a reflection"),
+        (["dark_field=[[2,0,2]]"], "[2, 0, 2] is not in the zone [001]"),
+        (["dark_field=[[0,0]]"], "[0, 0] is the direct beam"),
+        (["dark_field=[[2,0],[2,0,0]]"], "[2, 0, 0] comes twice"),
+        (["device=tpu"], "device=tpu is not one of null, cpu, cuda"),
+        (["workers=0"], "workers=0 is not a whole number from 1 up"),
+        (["shard=3"], "shard=3 is not of the form k/n with 1 ≤ k ≤ n, such as 3/16"),
+        (["shard=0/4"], "shard=0/4 is not of the form"),
+        (["shard=5/4"], "shard=5/4 is not of the form"),
+        (["output=cifs", "shard=1/2"], "cifs: the folder is not empty and not a store; choose another output"),
+    ],
+)
+def test_settings_that_are_refused(cifs, words, named):
+    with pytest.raises((ConfigError, StoreError)) as error:
+        simulate.check(composed("simulate", ["structures=cifs", "output=out", *words]))
+    assert named in str(error.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there(cifs):
+    with pytest.raises(ConfigError, match="finds no GPU here; take device=cpu"):
+        run("device=cuda")
+    assert not (cifs.parent / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +274,7 @@ def test_a_crystal_that_cannot_be_computed_is_left_out(cifs, monkeypatch, capsys
 )
 def test_an_output_that_cannot_be_used_is_one_line(cifs, monkeypatch, capsys, words, named):
     run()
-    monkeypatch.setattr(simulate, "_simulate_one", None)  # ends the work on the first crystal
+    monkeypatch.setattr(pairs, "compute", None)  # ends the work on the first crystal
     with pytest.raises(TypeError):
         run("output=half")
     capsys.readouterr()
@@ -172,35 +287,3 @@ def test_an_output_that_cannot_be_used_is_one_line(cifs, monkeypatch, capsys, wo
     assert error.startswith(f"error: {named}")
     assert error.count("\n") == 1
     assert {path.name for path in cifs.parent.iterdir()} == {"cifs", "out", "half"}
-
-
-POOL = """
-import os, sys, time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from lacbed_gan.simulate import start_worker
-if __name__ == "__main__":
-    with ProcessPoolExecutor(1, get_context("spawn"), start_worker) as pool:
-        print(pool.submit(os.getpid).result(), flush=True)
-        time.sleep(60)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for the process in /proc")
-def test_workers_end_when_the_command_is_killed(tmp_path):
-    (tmp_path / "pool.py").write_text(POOL)
-    command = subprocess.Popen([sys.executable, tmp_path / "pool.py"], stdout=subprocess.PIPE)
-    worker = int(command.stdout.readline())
-
-    def runs():
-        stat = Path(f"/proc/{worker}/stat")
-        return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
-
-    assert runs()
-    command.kill()
-    command.wait()
-    for _ in range(100):
-        if not runs():
-            return
-        time.sleep(0.1)
-    raise AssertionError("the worker outlived the command")

@@ -1,9 +1,13 @@
 """Runs of seconds, end to end: what they leave behind, going on after an interruption, and what W&B gets."""
 
+import csv
 import json
+import signal
 import struct
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -16,12 +20,15 @@ from lacbed_gan.config import ConfigError, composed
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.store import Store
 from lacbed_gan.models.checkpoints import load_cgan
-from lacbed_gan.runs import run_group, run_name
-from lacbed_gan.tracking import MetricsTable, predictions, read_metrics
+from lacbed_gan.runs import claimed, run_group, run_name
+from lacbed_gan.tracking import MetricsTable, predictions, read_metrics, wandb_logger
 
-FILES = {"config.yaml", "last.ckpt", "best.ckpt", "metrics.csv", "summary.json", "samples.png", "loss_curves.png"}
+TABLES = {"metrics.csv", "crystals.csv", "summary.json"}
+FILES = {"config.yaml", "last.ckpt", "best.ckpt", "samples.png", "loss_curves.png", *TABLES}
 TERMS = {f"train/loss_{term}" for term in ("d_real", "d_fake", "g_gan", "g_feature_matching", "g_l1")}
 MEASURES = {"test/mse", "test/r", "train/mse", "train/r"}
+ORIGIN = {"test/origin_mse", "test/origin_r", "train/origin_mse", "train/origin_r"}
+MEASURED = {"forward": MEASURES, "inverse": MEASURES | ORIGIN}
 
 
 @pytest.fixture
@@ -72,14 +79,17 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
 
     rows = read_metrics(folder / "metrics.csv")
     assert [row["epoch"] for row in rows] == [0, 1]
-    assert all(set(row) == {"epoch"} | TERMS | MEASURES for row in rows)
+    assert all(set(row) == {"epoch"} | TERMS | MEASURED[direction] for row in rows)
 
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["test/mse"] == pytest.approx(rows[-1]["test/mse"], rel=1e-5)
     for name in ("test/mse", "baseline/mean_image_mse", "baseline/nearest_mse"):
         assert f"{summary[name]:.5f}" in printed
-    for name in MEASURES:
+    for name in MEASURED[direction]:
         assert summary[f"{name}_quartile_1"] <= summary[f"{name}_median"] <= summary[f"{name}_quartile_3"]
+        if name in ORIGIN:
+            assert f"{summary[name]:.5f}" in printed or f"R {summary[name]:.4f}" in printed
+    assert ("test/misjudged" in summary) == (direction == "inverse") == ("right but for the origin" in printed)
 
     settings = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
@@ -93,6 +103,18 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
     batch = data.dataset(data.test_rows).__getitems__(range(len(data.test_rows)))
     predicted = predictions(load_cgan(folder / "last.ckpt"), batch)
     assert float((predicted - batch["target"]).square().mean()) == pytest.approx(summary["test/mse"], rel=1e-5)
+
+    with (folder / "crystals.csv").open(newline="") as lines:
+        table = list(csv.DictReader(lines))
+    crystals = [(row["split"], row["id"]) for row in table]
+    parts = (("test", data.test_rows), ("train", data.train_sample_rows))
+    assert crystals == [(part, data.store.index[i]["id"]) for part, numbers in parts for i in numbers]
+    for name in MEASURED[direction]:
+        part, measure = name.split("/")
+        values = [float(row[measure]) for row in table if row["split"] == part]
+        assert sum(values) / len(values) == pytest.approx(summary[name], rel=1e-5)
+    errors = (predicted - batch["target"]).square().mean((1, 2, 3)).tolist()
+    assert [float(row["mse"]) for row in table[: len(errors)]] == pytest.approx(errors, rel=1e-5)
 
     (folder / "last.ckpt").unlink()
     train.train(config)
@@ -143,6 +165,9 @@ def test_best_is_the_epoch_of_the_lowest_test_mse(configured):
 def test_what_changes_results_changes_the_name_of_a_run():
     alike = [["runs=other"], ["logger=csv"], ["trainer=cpu"], ["thickness=50.0"], ["model=small"]]
     (name,) = {run_name(composed("train", words)) for words in ([], *alike)}
+    published = [composed("train", ["data=kaggle", "data.root=icsd", f"data.cache={cache}"]) for cache in ("a", "b")]
+    assert len({run_name(config) for config in published} | {name}) == 2
+    assert run_group(published[0]).startswith("icsd-")
     for word in ("seed=1", "thickness=100", "fold=1", "direction=inverse", "batch_size=8", "model.weights.l1=1"):
         assert run_name(composed("train", [word])) != name
 
@@ -169,7 +194,7 @@ def test_wandb_offline_where_nobody_is_logged_in(configured, tmp_path, monkeypat
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    config, folder = configured("logger=wandb")
+    config, folder = configured("logger=wandb", "direction=inverse", "fold=2")
     go_on = stop_in_epoch(monkeypatch, 0)
     with pytest.raises(Stop):
         train.train(config)
@@ -180,7 +205,7 @@ def test_wandb_offline_where_nobody_is_logged_in(configured, tmp_path, monkeypat
     stopped, finished = (list(wandb_records(file)) for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")))
     assert (stopped[-1].exit.exit_code, finished[-1].exit.exit_code) == (1, 0)
     rows = [{item.nested_key[0]: item.value_json for item in record.history.item} for record in finished]
-    for name in TERMS | MEASURES:
+    for name in TERMS | MEASURES | ORIGIN:
         logged = {json.loads(row["epoch"]): json.loads(row[name]) for row in rows if name in row}
         expected = {row["epoch"]: pytest.approx(row[name], rel=1e-5) for row in read_metrics(folder / "metrics.csv")}
         assert logged == expected
@@ -188,6 +213,36 @@ def test_wandb_offline_where_nobody_is_logged_in(configured, tmp_path, monkeypat
     axes = {record.metric.glob_name: record.metric.step_metric for record in finished}
     assert axes["*"] == "epoch"
     assert {path.name for path in folder.iterdir()} == FILES | {"wandb"}
+
+    (run,) = (record.run for record in finished if record.HasField("run"))
+    assert (run.display_name, run.run_group, run.project) == (folder.name, run_group(config), "lacbed_gan")
+    settings = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert (settings["direction"], settings["thickness"], settings["fold"]) == ("inverse", 50, 2)
+    summary = {item.key: item.value_json for record in finished for item in record.summary.update}
+    for name, value in json.loads((folder / "summary.json").read_text()).items():
+        assert json.loads(summary[name]) == pytest.approx(value)
+    (artifact,) = (record.artifact for record in finished if record.HasField("artifact"))
+    (file,) = artifact.manifest.contents
+    assert (artifact.name, artifact.type) == (f"crystals-{folder.name}", "table")
+    assert (file.path, file.local_path) == ("crystals.csv", str(folder / "crystals.csv"))
+    # Going on with a run goes on in W&B; the same run made anew is another one there.
+    (first,) = (record.run for record in stopped if record.HasField("run"))
+    assert run.run_id == first.run_id == (folder / "wandb" / "id").read_text()
+    other = wandb_logger(tmp_path / folder.name, folder.name, None, "lacbed_gan", {})
+    assert other.experiment.id not in ("", run.run_id)
+    wandb.finish()
+
+
+def test_a_run_is_made_once_at_a_time(configured, monkeypatch):
+    """Another process has the folder; and the run that finished it just before is not made again."""
+    config, folder = configured()
+    with claimed(folder):
+        with pytest.raises(ConfigError, match="is at work on this run"):
+            train.train(config)
+        assert {path.name for path in folder.iterdir()} == {"running.lock"}
+    monkeypatch.setattr(train, "claimed", lambda folder: nullcontext((folder / "summary.json").touch()))
+    monkeypatch.setattr(train, "train_in", lambda *_: pytest.fail("made twice"))
+    train.train(config)
 
 
 def test_as_a_program(shared_store, tmp_path):
@@ -199,6 +254,25 @@ def test_as_a_program(shared_store, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["runs"]
     assert f" runs/{folder.name}: " in done.stdout
     assert "Epoch 1: 100%" in done.stdout
+
+
+def test_a_killed_run_is_taken_over(configured, shared_store, tmp_path):
+    config, folder = configured("epochs=5")
+    words = [f"store={shared_store}", "experiment=smoke", "trainer=cpu", "epochs=5"]
+    line = [sys.executable, "-m", "lacbed_gan.train", *words]
+    process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 120
+    while not (folder / "last.ckpt").exists():
+        assert process.poll() is None and time.monotonic() < give_up
+        time.sleep(0.01)
+    with pytest.raises(ConfigError, match=f"process {process.pid} is at work on this run"):
+        train.train(config)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert (folder / "running.lock").exists() and not (folder / "summary.json").exists()
+    train.train(config)
+    assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1, 2, 3, 4]
+    assert {path.name for path in folder.iterdir() if path.suffix != ".part"} == FILES
 
 
 def test_a_run_does_not_go_on_with_other_data(configured, monkeypatch):

@@ -20,7 +20,7 @@ def read_cif(path: str | Path) -> Crystal:
 
     Symmetry comes from the listed operations, or else from the Hermann–Mauguin symbol (with ``:1``/``:2`` or
     ICSD's ``S``/``Z`` for the origin) or the space group number. B = 8π²U_iso; where only anisotropic U are
-    given, U_iso is their mean diagonal; 0 where the CIF gives none.
+    given, U_iso is their mean diagonal; where the CIF gives none, B is 0 and ``b_given`` is false.
 
     Raises:
         CrystalError: the file is not a CIF, or its structure is not a usable cubic one; the message is one line
@@ -49,7 +49,7 @@ def _read(path: Path) -> Crystal:
     block = blocks[0]
     a = _cubic_edge(block)
     group, operations = _symmetry(block)
-    sites = _sites(gemmi.make_small_structure_from_block(block))
+    sites = _sites(block)
     volume = gemmi.cif.as_number(block.find_value("_cell_volume") or "?")
     if not abs(volume / a**3 - 1) < 1e-3:  # absent, or of another cell
         volume = a**3
@@ -117,17 +117,26 @@ def _named_group(block: gemmi.cif.Block, any_origin: bool = False) -> gemmi.Spac
     return gemmi.find_spacegroup_by_name(f"{group.hm}:{origin[0]}")
 
 
-def _sites(structure: gemmi.SmallStructure) -> list[Site]:
+def _sites(block: gemmi.cif.Block) -> list[Site]:
+    structure = gemmi.make_small_structure_from_block(block)
     sites = []
-    for site in structure.sites:
+    # Without labels and types gemmi finds no sites at all; else one for each row.
+    for site, u_given in zip(structure.sites, _u_given(block), strict=False):
         if site.occ == 0:
             continue
         if site.element.atomic_number == 0:
             raise CrystalError(f"unknown element '{site.type_symbol or site.label}' of site {site.label}")
-        u_iso = site.u_iso
-        if u_iso == 0 and site.aniso.nonzero():
-            u_iso = (site.aniso.u11 + site.aniso.u22 + site.aniso.u33) / 3
+        b_iso = None
+        if u_given:  # refinements report slightly negative U for what is zero within its error
+            b_iso = 8 * math.pi**2 * max(site.u_iso, 0.0)
+        if not b_iso and site.aniso.nonzero():
+            b_iso = 8 * math.pi**2 * max((site.aniso.u11 + site.aniso.u22 + site.aniso.u33) / 3, 0.0)
         symbol = "H" if site.element.name == "D" else site.element.name
-        # Refinements report slightly negative U for what is zero within its error.
-        sites.append(Site(symbol, tuple(site.fract.tolist()), site.occ, 8 * math.pi**2 * max(u_iso, 0.0)))
+        sites.append(Site(symbol, tuple(site.fract.tolist()), site.occ, b_iso))
     return sites
+
+
+def _u_given(block: gemmi.cif.Block) -> list[bool]:
+    """Whether each atom has a number for U_iso or B_iso."""
+    table = block.find("_atom_site_", ["fract_x", "?U_iso_or_equiv", "?B_iso_or_equiv"])
+    return [any(row.has(i) and not math.isnan(gemmi.cif.as_number(row[i])) for i in (1, 2)) for row in table]

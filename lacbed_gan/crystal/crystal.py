@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import gemmi
@@ -24,12 +25,12 @@ class CrystalError(ValueError):
 
 @dataclass(frozen=True)
 class Site:
-    """One entry of the asymmetric unit: element symbol, fractional position, occupancy, B in Å²."""
+    """One entry of the asymmetric unit: element symbol, fractional position, occupancy, B in Å² where known."""
 
     element: str
     position: tuple[float, float, float]
     occupancy: float = 1.0
-    b_iso: float = 0.0
+    b_iso: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Crystal:
         elements: element symbols, n of them.
         positions: (n, 3) fractional coordinates in [0, 1).
         occupancy: (n,) in (0, 1].
-        b_iso: (n,) Debye–Waller B = 8π²U in Å².
+        b_iso: (n,) Debye–Waller B = 8π²U in Å², 0 where none was given.
+        b_given: (n,) whether the source of the structure gives B.
         two_fold_axis: (x, y) in fractions of the cell where a two-fold (rotation or screw) axis along [001] passes.
         source: where the structure comes from.
     """
@@ -61,6 +63,7 @@ class Crystal:
     positions: np.ndarray = field(repr=False)
     occupancy: np.ndarray = field(repr=False)
     b_iso: np.ndarray = field(repr=False)
+    b_given: np.ndarray = field(repr=False)
     two_fold_axis: tuple[float, float]
     source: str = ""
 
@@ -119,7 +122,8 @@ class Crystal:
             elements=elements,
             positions=all_positions,
             occupancy=occupancy,
-            b_iso=np.array([sites[i].b_iso for i in owners]),
+            b_iso=np.array([sites[i].b_iso or 0.0 for i in owners]),
+            b_given=np.array([sites[i].b_iso is not None for i in owners]),
             two_fold_axis=_two_fold_axis(rotations, translations),
             source=source,
         )
@@ -130,6 +134,10 @@ class Crystal:
         from lacbed_gan.crystal.cif import read_cif
 
         return read_cif(path)
+
+    def with_default_b_iso(self, b_iso: float) -> Crystal:
+        """The crystal with B = b_iso (Å²) of the atoms for which none was given."""
+        return replace(self, b_iso=np.where(self.b_given, self.b_iso, b_iso))
 
     @property
     def pattern_symmetry(self) -> str:
@@ -151,6 +159,11 @@ def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, units: int
         counts = {element: round(n) / divisor for element, n in counts.items()}
     else:
         counts = {element: n / units for element, n in counts.items()}
+    return formula_of(counts)
+
+
+def formula_of(counts: Mapping[str, float]) -> str:
+    """Formula in alphabetical order from the atoms of each element, such as ``O3SrTi``."""
     return "".join(f"{e}{'' if abs(n - 1) < 1e-9 else format(n, '.4g')}" for e, n in sorted(counts.items()))
 
 
@@ -162,7 +175,7 @@ def _check_site(site: Site) -> None:
         raise CrystalError(f"a coordinate of {site.element} is not a number")
     if not 0 < site.occupancy <= 1.0 + 1e-6:
         raise CrystalError(f"the occupancy {site.occupancy} of {site.element} is outside (0, 1]")
-    if not (math.isfinite(site.b_iso) and 0 <= site.b_iso < 100):
+    if site.b_iso is not None and not (math.isfinite(site.b_iso) and 0 <= site.b_iso < 100):
         raise CrystalError(f"the displacement B = {site.b_iso} Å² of {site.element} is outside 0 … 100")
 
 

@@ -6,6 +6,8 @@ import csv
 from functools import cache
 from pathlib import Path
 
+import gemmi
+
 
 def ionic_radius(element: str, charge: int, coordination: int) -> float:
     """Effective ionic radius in Å; anions without an entry for the coordination have that of coordination 6.
@@ -21,6 +23,11 @@ def ionic_radius(element: str, charge: int, coordination: int) -> float:
 def atomic_radius(kind: str, element: str) -> float:
     """``metallic`` (coordination 12) or ``tetrahedral`` (covalent) radius in Å; KeyError if there is none."""
     return _table()[kind][element, 0, 0]
+
+
+def covalent_radius(element: str) -> float:
+    """Covalent radius in Å; B. Cordero et al., Dalton Trans. 2832 (2008), as gemmi has it."""
+    return gemmi.Element(element).covalent_r
 
 
 def ions(charge: int, coordination: int) -> list[str]:

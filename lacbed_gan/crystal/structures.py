@@ -1,91 +1,111 @@
-"""Crystals by the name a user gives: a CIF, a folder of them, the catalogue or prototypes."""
+"""Crystals by the name a user gives: a CIF, a table, a folder of them, the catalogue or prototypes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.prototypes import prototypes
+from lacbed_gan.crystal.tables import TABLES, read_table
 
 NAMED = ("catalogue", "prototypes", "bundled")
-# What the shipped store takes: cells with at most about nine hundred beams, whose patterns take less
-# than a minute of one core, and mostly prototypes of face-centred lattices, which have the fewest.
-BUNDLED_CELL = 16.0  # Å², a² divided by the lattice points of the cell
-BUNDLED_KINDS = ("rock_salt", "zinc_blende", "fluorite", "heusler", "half_heusler") * 5 + ("cscl", "perovskite")
+# What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to
+# CELL; and prototypes with few beams, a² divided by the share of the (h, k) grid that takes part up to AREA. Their
+# patterns take about ten seconds of one core; those of the one crystal of each other space group take a minute.
+CELL, AREA = 12.0, 8.5  # Å²
 LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
 
 
-def structures(name: str, count: int | None = None, seed: int = 0) -> Iterator[Crystal | CrystalError]:
-    """Crystals in a fixed order, each with a name of its own; a file that cannot be used comes as its error.
+def structures(
+    name: str, count: int | None = None, seed: int = 0, b_iso_default: float = 0.0
+) -> Iterator[Crystal | CrystalError]:
+    """Crystals in a fixed order, each with a name of its own; what cannot be used comes as its error.
 
     Args:
-        name: path of a CIF or of a folder (searched for ``*.cif``, subfolders too), or one of `NAMED`.
+        name: path of a CIF, of a table (``.jsonl``, ``.jsonl.gz``, see tables.py) or of a folder of them
+            (subfolders too), or one of `NAMED`.
         count, seed: how many formulas and which, of ``prototypes`` and ``bundled``.
+        b_iso_default: B in Å² of the atoms for which the source gives no displacement parameter.
 
     Raises:
-        FileNotFoundError: neither a name nor a path, or a folder without a CIF.
+        FileNotFoundError: neither a name nor a path, or a folder without such a file.
+        CrystalError: there are fewer prototypes than ``count``.
     """
     if name == "catalogue":
-        yield from catalogue().values()
+        found = iter(catalogue().values())
     elif name == "prototypes":
-        yield from prototypes(count, seed)
+        found = prototypes(count, seed)
     elif name == "bundled":
-        yield from _bundled(count, seed)
+        found = _bundled(count, seed)
     else:
-        yield from _from_files(Path(name))
+        found = _from_files(Path(name))
+    for crystal in found:
+        yield crystal.with_default_b_iso(b_iso_default) if isinstance(crystal, Crystal) else crystal
 
 
-def find_cifs(path: Path) -> list[Path]:
-    """The CIF itself, or all of a folder in order of their names.
+def find_files(path: Path) -> list[Path]:
+    """The file itself, or all CIFs and tables of a folder in order of their names.
 
     Raises:
-        FileNotFoundError: no such path, or no CIF in the folder.
+        FileNotFoundError: no such path, or no such file in the folder.
     """
     if path.is_file():
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"structures={path} is neither a file, a folder nor one of {', '.join(NAMED)}")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() == ".cif")
+    files = sorted(p for p in path.rglob("*") if p.name.lower().endswith((".cif", *TABLES)) and p.is_file())
     if not files:
-        raise FileNotFoundError(f"structures={path} holds no file that ends in .cif")
+        raise FileNotFoundError(f"structures={path} holds no file that ends in .cif, {' or '.join(TABLES)}")
     return files
 
 
 def _from_files(path: Path) -> Iterator[Crystal | CrystalError]:
-    files = find_cifs(path)
-    names: dict[str, Path] = {}
-    for file in files:
-        if file.stem in names:
-            yield CrystalError(f"{file}: a crystal named {file.stem} came already from {names[file.stem]}")
-            continue
-        names[file.stem] = file
-        try:
-            yield Crystal.from_cif(file)
-        except CrystalError as error:
-            yield error
+    origins: dict[str, str] = {}
+    for file in find_files(path):
+        for place, crystal in _read(file):
+            if isinstance(crystal, CrystalError):
+                yield crystal
+            elif crystal.name in origins:
+                yield CrystalError(f"{place}: a crystal named {crystal.name} came already from {origins[crystal.name]}")
+            else:
+                origins[crystal.name] = place
+                yield crystal
+
+
+def _read(file: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
+    """Crystals of a file, or the errors of what cannot be used, and where in the file they stand."""
+    if file.name.lower().endswith(TABLES):
+        yield from read_table(file)
+        return
+    try:
+        yield str(file), Crystal.from_cif(file)
+    except CrystalError as error:
+        yield str(file), error
 
 
 def _bundled(count: int | None, seed: int) -> Iterator[Crystal]:
-    """The catalogue's small cells, then prototypes of other formulas until there are ``count`` crystals."""
-    small = [crystal for crystal in catalogue().values() if _is_small(crystal)]
-    yield from small
-    formulas = {crystal.formula for crystal in small}
-    left = (count or len(small)) - len(small)
-    sources = {kind: filter(_is_small, prototypes(None, seed, [kind])) for kind in BUNDLED_KINDS}
-    for kind in cycle(BUNDLED_KINDS):
-        if left <= 0 or not sources:
-            return
-        crystal = next(sources.get(kind, iter(())), None)
-        if crystal is None:
-            sources.pop(kind, None)
-        elif crystal.formula not in formulas:
-            formulas.add(crystal.formula)
-            left -= 1
-            yield crystal
+    """The catalogue's small cells, one crystal of each other space group, then prototypes of other formulas.
+
+    Args:
+        count: crystals in all; as many as there are with such cells unless given.
+    """
+    known, possible = list(catalogue().values()), list(prototypes(None, seed))
+    chosen = [crystal for crystal in known if _cell(crystal) <= CELL]
+    missing = set(range(195, 231)) - {crystal.number for crystal in chosen}
+    for number in sorted(missing):
+        chosen.append(min((c for c in known + possible if c.number == number), key=_cell))
+    formulas = {crystal.formula for crystal in chosen}
+    chosen += [c for c in possible if _area(c) <= AREA and c.formula not in formulas]
+    yield from chosen[:count]
 
 
-def _is_small(crystal: Crystal) -> bool:
-    return crystal.a**2 / LATTICE_POINTS[crystal.space_group[0]] <= BUNDLED_CELL
+def _cell(crystal: Crystal) -> float:
+    """a² in Å² divided by the lattice points of the cell."""
+    return crystal.a**2 / LATTICE_POINTS[crystal.space_group[0]]
+
+
+def _area(crystal: Crystal) -> float:
+    """a² in Å² divided by the share of reflections hk0 that centring and diamond glides leave: ∝ number of beams."""
+    return _cell(crystal) / (2 if crystal.space_group.startswith("F d") else 1)

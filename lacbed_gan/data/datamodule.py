@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader
 
 from lacbed_gan.data.baselines import mean_image_mse, nearest_mse
 from lacbed_gan.data.batches import EpochBatches, PairDataset
-from lacbed_gan.data.folds import assign_folds
+from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.data.packed import open_store
+from lacbed_gan.data.store import Store
 
-FOLDS = 10
 DIRECTIONS = ("forward", "inverse")
 CONDITIONS = ("none", "scale")
 
@@ -29,7 +29,7 @@ class PairDataModule(L.LightningDataModule):
     the processes.
 
     Args:
-        store: a store's folder, a packed store, or "bundled".
+        store: an open store, a store's folder, a packed store, or "bundled".
         direction: "forward" or "inverse".
         thickness: in nm, one of the store's.
         fold: 0…9; the model is tested on this part and trained on the others.
@@ -39,11 +39,14 @@ class PairDataModule(L.LightningDataModule):
         condition: "scale" gives forward networks what the 8-bit ρ has lost: (log a, log(ρ_max − ρ_min)),
             standardised over the training folds.
         seed: of the batch order; the folds do not depend on it.
+        fold_of: (N,) int64, the fold that tests on each crystal of the store, −1 for one that takes no part; None
+            makes folds with no formula in two of them.
 
     Attributes:
         condition_mean, condition_std: the two numbers each of the standardisation, as plain floats; None
             without a condition.
         train_rows, test_rows: (n,) int64 store rows, ascending.
+        fold_of: as given, or made.
 
     Raises:
         ValueError: an argument out of range, in one line naming the allowed values.
@@ -52,7 +55,7 @@ class PairDataModule(L.LightningDataModule):
 
     def __init__(
         self,
-        store: str | Path,
+        store: Store | str | Path,
         direction: str,
         thickness: float,
         fold: int,
@@ -60,6 +63,7 @@ class PairDataModule(L.LightningDataModule):
         size: int | None = None,
         condition: str = "none",
         seed: int = 0,
+        fold_of: np.ndarray | None = None,
     ):
         super().__init__()
         _choose("direction", direction, DIRECTIONS)
@@ -69,15 +73,17 @@ class PairDataModule(L.LightningDataModule):
             raise ValueError("condition=scale needs direction=forward; direction=inverse takes condition=none")
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be 1 or more")
-        self.store = open_store(store)
-        _choose("thickness", thickness, self.store.thickness, f" nm in the store {store}")
+        self.store = store if isinstance(store, Store) else open_store(store)
+        _choose("thickness", thickness, self.store.thickness, f" nm in the store {self.store.source}")
         _choose("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
         self.direction, self.thickness, self.fold = direction, float(thickness), fold
         self.batch_size, self.seed = batch_size, seed
         self.size = size or self.store.size
 
-        fold_of = assign_folds([entry["formula"] for entry in self.store.index], FOLDS)
-        self.train_rows = np.flatnonzero(fold_of != fold)
+        if fold_of is None:
+            fold_of = assign_folds([entry["formula"] for entry in self.store.index], FOLDS)
+        self.fold_of = fold_of
+        self.train_rows = np.flatnonzero((fold_of != fold) & (fold_of >= 0))
         self.test_rows = np.flatnonzero(fold_of == fold)
         self.condition_mean: list[float] | None = None
         self.condition_std: list[float] | None = None

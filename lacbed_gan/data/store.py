@@ -3,6 +3,7 @@
 potential.npy  (N, H, W) uint8        projected potentials ρ, min–max scaled per image
 pattern.npy    (N, T, H, W) uint8     patterns at T thicknesses, min–max scaled per image
 intensity.npy  (N, T, H, W) float32   raw intensities in [0, 1]; only where they were asked for
+dark_field.npy (N, G, T, H, W) float32  raw intensities of G reflections hk0; only where they were asked for
 index.jsonl                           one line a crystal, in the order of the arrays
 meta.json                             version, thicknesses, size, settings, checksums
 """
@@ -51,7 +52,9 @@ def scale_to_uint8(image: np.ndarray) -> np.ndarray:
     return np.rint((image - low) / np.where(span > 0, span, 1.0) * 255).astype(np.uint8)
 
 
-def array_layout(size: int, thicknesses: int, intensity: bool) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def array_layout(
+    size: int, thicknesses: int, intensity: bool, reflections: int = 0
+) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     """The arrays of a store: name → (shape of one crystal's record, dtype)."""
     layout = {
         "potential": ((size, size), np.dtype(np.uint8)),
@@ -59,6 +62,8 @@ def array_layout(size: int, thicknesses: int, intensity: bool) -> dict[str, tupl
     }
     if intensity:
         layout["intensity"] = ((thicknesses, size, size), np.dtype("<f4"))
+    if reflections:
+        layout["dark_field"] = ((reflections, thicknesses, size, size), np.dtype("<f4"))
     return layout
 
 
@@ -79,6 +84,8 @@ class Store:
         potential: (N, H, W) uint8; ρ on 0…255, row is y, column is x.
         pattern: (N, T, H, W) uint8; bright-field patterns on 0…255.
         intensity: (N, T, H, W) float32 in [0, 1], or None where raw intensities were not kept.
+        dark_field: (N, G, T, H, W) float32 in [0, 1], the reflections hk0 of ``settings["dark_field"]`` in their
+            order, or None where there are none.
         index_text: the N lines of index.jsonl as bytes.
         meta: the content of meta.json.
     """
@@ -89,6 +96,7 @@ class Store:
     intensity: np.ndarray | None
     index_text: bytes
     meta: Mapping[str, Any]
+    dark_field: np.ndarray | None = None
 
     @classmethod
     def open(cls, folder: str | Path) -> Store:
@@ -103,7 +111,7 @@ class Store:
             raise StoreError(f"{folder}: the store is unfinished; run the command that makes it again")
         arrays = {
             name: _map_array(folder / f"{name}.npy", (meta["count"], *shape), dtype)
-            for name, (shape, dtype) in array_layout(meta["size"], len(meta["thickness"]), meta["intensity"]).items()
+            for name, (shape, dtype) in _layout(meta).items()
         }
         try:
             index_text = (folder / "index.jsonl").read_bytes()
@@ -121,6 +129,7 @@ class Store:
         index_text: bytes,
         meta: Mapping[str, Any],
         intensity: np.ndarray | None = None,
+        dark_field: np.ndarray | None = None,
     ) -> Store:
         """A store of arrays that fit `meta`; checks the index against them.
 
@@ -135,7 +144,7 @@ class Store:
             )
         if hashlib.sha256(index_text).hexdigest() != meta["sha256"]["index"]:
             raise StoreError(f"{source}: index.jsonl differs from its checksum; make the store again")
-        return cls(source, potential, pattern, intensity, index_text, meta)
+        return cls(source, potential, pattern, intensity, index_text, meta, dark_field)
 
     def __len__(self) -> int:
         return len(self.potential)
@@ -173,8 +182,8 @@ class Store:
         Raises:
             StoreError: an array differs.
         """
-        arrays = {"potential": self.potential, "pattern": self.pattern, "intensity": self.intensity}
-        for name, array in arrays.items():
+        for name in ("potential", "pattern", "intensity", "dark_field"):
+            array = getattr(self, name)
             if array is not None and sha256(array) != self.meta["sha256"][name]:
                 raise StoreError(f"{self.source}: {name} differs from its checksum; make the store again")
 
@@ -214,11 +223,17 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
         kinds |= {"count": int, "sha256": dict}
     wrong = [key for key, kind in kinds.items() if not isinstance(meta.get(key), kind)]
     if meta.get("finished") and not wrong:
-        names = {"index", *array_layout(meta["size"], len(meta["thickness"]), meta["intensity"])}
+        names = {"index", *_layout(meta)}
         wrong = [f"sha256.{name}" for name in sorted(names - set(meta["sha256"]))]
     if wrong:
         raise StoreError(f"{source}: {', '.join(wrong)} missing or of the wrong type; make the store again")
     return meta
+
+
+def _layout(meta: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+    """`array_layout` of a finished store; a packed one keeps the setting of its dark-field patterns, not them."""
+    reflections = len(meta["settings"].get("dark_field", ())) if "dark_field" in meta["sha256"] else 0
+    return array_layout(meta["size"], len(meta["thickness"]), meta["intensity"], reflections)
 
 
 def _map_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -6,7 +6,9 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,13 @@ from lacbed_gan.data.store import FORMAT, INDEX_KEYS, VERSION, StoreError, array
 
 # The header of an .npy file, of one fixed length, so that it can be rewritten in place when N is known.
 HEADER_BYTES = 128
+# What may lie beside a store: meta.json.tmp of a kill while meta.json was replaced, shards, and the files of a
+# launcher that runs them.
+BESIDE = re.compile(r"meta\.json\.tmp|shard-\d+-of-\d+|multirun\.yaml|\.submitit")
+
+
+class FinishedStore(StoreError):
+    """The store that was asked for is there already."""
 
 
 class StoreWriter:
@@ -31,11 +40,14 @@ class StoreWriter:
         folder: made if absent; an unfinished store in it is continued.
         size: pixels along an image edge.
         thickness: T thicknesses in nm.
-        settings: every setting that changes the images, as plain JSON values.
+        settings: every setting that changes the images, as plain JSON values; ``dark_field`` among them lists
+            the reflections whose patterns are kept, float32.
         save_intensity: also keep raw intensities, float32.
+        shard: what meta.json says of a store that is one part of a larger one; such a part may be empty.
 
     Raises:
-        StoreError: the folder holds a finished store, an unfinished one of other settings, or something else.
+        FinishedStore: the folder holds this store, finished.
+        StoreError: the folder holds another finished store, an unfinished one of other settings, or something else.
     """
 
     def __init__(
@@ -45,22 +57,24 @@ class StoreWriter:
         thickness: Sequence[float],
         settings: Mapping[str, Any],
         save_intensity: bool = False,
+        shard: Mapping[str, Any] | None = None,
     ):
         self.folder = Path(folder)
         self.done: list[str] = []
         """Ids of the crystals present, in order."""
-        self._layout = array_layout(size, len(thickness), save_intensity)
+        self._layout = array_layout(size, len(thickness), save_intensity, len(settings.get("dark_field", ())))
         self._meta: dict[str, Any] = json.loads(
             _json(
                 {
                     "format": FORMAT,
                     "version": VERSION,
                     "finished": False,
-                    "program": _program_version(),
+                    "program": program_version(),
                     "size": int(size),
                     "thickness": [float(t) for t in thickness],
                     "intensity": bool(save_intensity),
                     "settings": dict(settings),
+                    **({"shard": dict(shard)} if shard else {}),
                 }
             )
         )
@@ -78,6 +92,7 @@ class StoreWriter:
         potential: np.ndarray,
         pattern: np.ndarray,
         intensity: np.ndarray | None = None,
+        dark_field: np.ndarray | None = None,
     ) -> None:
         """Add one crystal; when this returns it is on disk.
 
@@ -86,13 +101,14 @@ class StoreWriter:
             potential: (H, W) uint8.
             pattern: (T, H, W) uint8.
             intensity: (T, H, W) float32, exactly when the store keeps intensities.
+            dark_field: (G, T, H, W) float32, exactly when the store keeps dark-field patterns.
 
         Raises:
             ValueError: an array or the entry does not fit the store; nothing is written.
             StoreError: the id is already there.
             OSError: the disk is full or gone; the store is as it was before.
         """
-        given = {"potential": potential, "pattern": pattern, "intensity": intensity}
+        given = {"potential": potential, "pattern": pattern, "intensity": intensity, "dark_field": dark_field}
         records = {}
         for name, array in given.items():
             shape, dtype = self._layout.get(name, (None, None))
@@ -124,9 +140,9 @@ class StoreWriter:
         """Make the folder a finished store and close it.
 
         Raises:
-            StoreError: no crystal was written.
+            StoreError: no crystal was written, and the store is not a shard.
         """
-        if not self.done:
+        if not self.done and "shard" not in self._meta:
             raise StoreError(f"{self.folder}: no crystal was written, so there is no store to finish")
         digests = {}
         for name, (shape, dtype) in self._layout.items():
@@ -138,6 +154,14 @@ class StoreWriter:
         digests["index"] = _sha256_of_rest(self._files["index.jsonl"])
         self.close()
         self._write_meta(self._meta | {"finished": True, "count": len(self.done), "sha256": digests})
+
+    def discard(self) -> None:
+        """Take the files of an unfinished store away again, and the folder where nothing else is in it."""
+        self.close()
+        for name in (*self._files, "meta.json"):
+            (self.folder / name).unlink()
+        with suppress(OSError):
+            self.folder.rmdir()
 
     def close(self) -> None:
         """Close the files and leave the store unfinished, to be continued later."""
@@ -151,24 +175,21 @@ class StoreWriter:
         self.close()
 
     def _start_or_continue(self) -> None:
-        temporary = self.folder / "meta.json.tmp"  # left by a kill while meta.json was replaced
-        if self.folder.exists() and not self.folder.is_dir():
-            raise StoreError(f"{self.folder}: not a folder; choose another output")
-        if not self.folder.exists() or not any(path != temporary for path in self.folder.iterdir()):
+        require_place(self.folder)
+        if not (self.folder / "meta.json").exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write_meta(self._meta)
             return
-        if not (self.folder / "meta.json").exists():
-            raise StoreError(f"{self.folder}: the folder is not empty and not a store; choose another output")
         found = read_meta(self.folder)
-        if found["finished"]:
-            raise StoreError(f"{self.folder}: holds a finished store; delete it or choose another output")
-        if found != self._meta:
+        changed = differences(found, self._meta)
+        if changed:
             raise StoreError(
-                f"{self.folder}: holds an unfinished store made with other settings "
-                f"({_differences(found, self._meta)}); delete it or choose another output"
+                f"{self.folder}: holds {'a finished' if found['finished'] else 'an unfinished'} store made with "
+                f"other settings ({changed}); delete it or choose another output"
             )
-        temporary.unlink(missing_ok=True)
+        if found["finished"]:
+            raise FinishedStore(f"{self.folder}: holds a finished store; delete it or choose another output")
+        (self.folder / "meta.json.tmp").unlink(missing_ok=True)
 
     def _find_complete_crystals(self) -> None:
         """Set `done` and the file positions after the last crystal that is wholly on disk."""
@@ -201,7 +222,17 @@ class StoreWriter:
         os.replace(temporary, self.folder / "meta.json")
 
 
-def _program_version() -> str:
+def require_place(folder: Path) -> None:
+    """Raise StoreError unless the folder is absent, a store, or holds nothing but what may lie beside one."""
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder}: not a folder; choose another output")
+    if not folder.exists() or (folder / "meta.json").exists():
+        return
+    if not all(BESIDE.fullmatch(path.name) for path in folder.iterdir()):
+        raise StoreError(f"{folder}: the folder is not empty and not a store; choose another output")
+
+
+def program_version() -> str:
     try:
         return version("lacbed_gan")
     except PackageNotFoundError:  # run from a checkout that was never installed
@@ -246,9 +277,9 @@ def _sha256_of_rest(file: Any) -> str:
     return digest.hexdigest()
 
 
-def _differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """The first few differing settings, as "name: there → asked for"."""
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first few differing settings of two meta.json, as "name: there, asked for"; empty if there are none."""
     flat = [meta | meta["settings"] for meta in (found, wanted)]
-    names = sorted((set(flat[0]) | set(flat[1])) - {"settings"})
+    names = sorted((set(flat[0]) | set(flat[1])) - {"settings", "finished", "count", "sha256"})
     changed = [n for n in names if flat[0].get(n) != flat[1].get(n)]
     return ", ".join(f"{n}: {flat[0].get(n)} there, {flat[1].get(n)} asked for" for n in changed[:4])

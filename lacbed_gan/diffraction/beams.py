@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -23,11 +24,13 @@ class Beams:
         hk: (N, 2) int64 Miller indices by rising |g|, the direct beam first.
         potential: (2M + 1, 2M + 1) float64, U_hk0 in 1/Å² for h, k = −M … M, all differences of beams among
             them; real because the origin lies on a two-fold axis; U₀ = 0, which only shifts the phase.
+        basis: (2, 2) int64, two short vectors (h, k) that generate the beams' lattice.
         a: cell edge in Å.
     """
 
     hk: Tensor
     potential: Tensor
+    basis: Tensor
     a: float
 
     def __len__(self) -> int:
@@ -38,6 +41,25 @@ class Beams:
         difference = self.hk[:, None] - self.hk[None] + len(self.potential) // 2
         return self.potential.to(dtype)[difference[..., 0], difference[..., 1]]
 
+    def find(self, reflections: Sequence[tuple[int, int]]) -> Tensor:
+        """(G,) int64 index of each reflection (h, k) among the beams, −1 where it is not one."""
+        index = {tuple(hk): i for i, hk in enumerate(self.hk.tolist())}
+        return torch.tensor([index.get(tuple(g), -1) for g in reflections])
+
+    def lattice_coordinates(self, hk: Tensor | None = None) -> Tensor:
+        """(N, 2) int64 (i, j) with (h, k) = i b₁ + j b₂, of the beams or of other points (h, k) of their lattice."""
+        (p, q), (r, s) = self.basis.tolist()
+        h, k = (self.hk if hk is None else hk).unbind(1)
+        return torch.stack([h * s - k * r, k * p - h * q], 1) // (p * s - q * r)
+
+    def potential_differences(self, columns: int, rows: int) -> Tensor:
+        """(2·columns − 1, 2·rows − 1) float64, U in 1/Å² at i b₁ + j b₂, |i| < columns, |j| < rows; 0 where unknown."""
+        i, j = (torch.arange(1 - n, n) for n in (columns, rows))
+        index = i[:, None, None] * self.basis[0] + j[:, None] * self.basis[1] + len(self.potential) // 2
+        known = ((index >= 0) & (index < len(self.potential))).all(-1)
+        index = torch.where(known[..., None], index, 0)
+        return torch.where(known, self.potential[index[..., 0], index[..., 1]], 0.0)
+
 
 def select_beams(crystal: Crystal, g_max: float, energy_kv: float = 200.0) -> Beams:
     """Beams with |g| ≤ g_max (1/Å) on the lattice that the non-zero U_hk0 generate."""
@@ -46,9 +68,10 @@ def select_beams(crystal: Crystal, g_max: float, energy_kv: float = 200.0) -> Be
     index = torch.arange(-reach, reach + 1)
     h, k = (x.reshape(-1) for x in torch.meshgrid(index, index, indexing="ij"))
     radius = h**2 + k**2
-    inside = (radius <= (g_max * crystal.a) ** 2) & _on_lattice(h, k, *_coupled_lattice(potential))
+    lattice = _coupled_lattice(potential)
+    inside = (radius <= (g_max * crystal.a) ** 2) & _on_lattice(h, k, *lattice)
     hk = torch.stack([h, k], -1)[inside]
-    return Beams(hk[torch.argsort(radius[inside], stable=True)], potential, crystal.a)
+    return Beams(hk[torch.argsort(radius[inside], stable=True)], potential, _short_basis(*lattice), crystal.a)
 
 
 def real_potential(crystal: Crystal, reach: int, energy_kv: float = 200.0) -> Tensor:
@@ -58,7 +81,7 @@ def real_potential(crystal: Crystal, reach: int, energy_kv: float = 200.0) -> Te
         (2·reach + 1, 2·reach + 1) float64 in 1/Å², U₀ = 0.
 
     Raises:
-        ValueError: the atoms are not symmetric about the crystal's two-fold axis.
+        ValueError: the atoms are not symmetric about the crystal's two-fold axis, or have numbers that are NaN.
     """
     index = torch.arange(-reach, reach + 1)
     h, k = torch.meshgrid(index, index, indexing="ij")
@@ -67,8 +90,10 @@ def real_potential(crystal: Crystal, reach: int, energy_kv: float = 200.0) -> Te
     u = structure_factors(crystal, h, k, gamma=lorentz_factor(energy_kv)) * torch.polar(torch.ones_like(shift), shift)
     u[reach, reach] = 0
     largest = u.abs().max()
+    if not torch.isfinite(largest):
+        raise ValueError("the structure factors are not finite")
     if u.imag.abs().max() > 1e-6 * largest:
-        raise ValueError(f"{crystal.name}: its atoms are not symmetric about its two-fold axis along z")
+        raise ValueError("the atoms are not symmetric about the two-fold axis along z")
     return torch.where(u.real.abs() > NEGLIGIBLE * largest, u.real, 0.0)
 
 
@@ -83,6 +108,20 @@ def _coupled_lattice(potential: Tensor) -> tuple[int, int, int]:
         if abs(p) == s == 1:
             break
     return abs(p), q if p >= 0 else -q, s
+
+
+def _short_basis(p: int, q: int, s: int) -> Tensor:
+    """(2, 2) shortest basis of the lattice of (p, q) and (0, s), by Gauss's reduction."""
+    if p == 0 or s == 0:
+        return torch.eye(2, dtype=torch.int64)
+    b, c = (p, q), (0, s)
+    while True:
+        if b[0] ** 2 + b[1] ** 2 > c[0] ** 2 + c[1] ** 2:
+            b, c = c, b
+        n = round((b[0] * c[0] + b[1] * c[1]) / (b[0] ** 2 + b[1] ** 2))
+        if n == 0:
+            return torch.tensor([b, c])
+        c = (c[0] - n * b[0], c[1] - n * b[1])
 
 
 def _on_lattice(h: Tensor, k: Tensor, p: int, q: int, s: int) -> Tensor:

@@ -31,6 +31,7 @@ def felix_bright_field(
     thickness: Sequence[float] = (50, 100, 150, 200),
     size: int = 128,
     ranks: int = 1,
+    device: str | torch.device = "cpu",
 ) -> Tensor:
     """Direct-beam intensity at 200 kV with FELIX's reflection pool and its choice of strong beams.
 
@@ -44,6 +45,7 @@ def felix_bright_field(
         ranks: number of MPI processes of the FELIX run to reproduce. FELIX shares pixels among them in
             row-major order and broadcasts half of its scattering matrix only: all processes but the first
             lose the beams in the second half of the pool.
+        device: where to compute.
 
     Returns:
         (T, size, size) float64 in [0, 1]; row is k_y, column is k_x, both ascending.
@@ -53,10 +55,11 @@ def felix_bright_field(
     """
     if size < 1 or ranks < 1:
         raise ValueError(f"size and ranks must be at least 1, not {size} and {ranks}")
-    kx, ky = incoming_beams(crystal, size)
-    truncated = torch.arange(size**2) >= size**2 // ranks
+    kx, ky = (k.to(device) for k in incoming_beams(crystal, size))
+    pixel = torch.arange(size**2, device=device)
+    truncated = pixel >= size**2 // ranks
     edge = min(LARGEST_TILE, max(4, size // 8))
-    row, column = torch.arange(size**2) // size, torch.arange(size**2) % size
+    row, column = pixel // size, pixel % size
     order = torch.argsort(row // edge * size + column // edge, stable=True)
     intensity = intensities(crystal, kx[order], ky[order], thickness, truncated[order], block=edge**2)
     pattern = torch.empty_like(intensity)
@@ -91,10 +94,10 @@ def intensities(
     Returns:
         (T, P) float64 in [0, 1].
     """
-    t = 10 * torch.as_tensor(thickness, dtype=torch.float64).reshape(-1)  # Å
+    t = 10 * torch.as_tensor(thickness, dtype=torch.float64, device=kx.device).reshape(-1)  # Å
     if len(t) == 0 or not bool((t >= 0).all()):
         raise ValueError(f"thickness must be one or more numbers in nm, none negative, not {thickness}")
-    pool = _Pool.of(crystal)
+    pool = _Pool.of(crystal, kx.device)
     k = torch.stack([kx, ky, (K**2 - kx**2 - ky**2).sqrt()], -1)
     blocks = zip(k.split(block), truncated.split(block), strict=True)
     return torch.cat([_block(pool, *part, t) for part in blocks], -1)
@@ -108,7 +111,7 @@ class _Pool:
     potential: Tensor
 
     @classmethod
-    def of(cls, crystal: Crystal) -> _Pool:
+    def of(cls, crystal: Crystal, device: torch.device) -> _Pool:
         hkl = torch.as_tensor(reflection_pool(crystal))
         # One integer for each reflection, such that the difference of two numbers is that of the two.
         span = 4 * int(hkl.abs().max()) + 1
@@ -127,7 +130,7 @@ class _Pool:
             u = u * torch.polar(torch.ones_like(phase), phase)
         u.imag[u.imag.abs() <= negligible] = 0
         a = float(np.float32(crystal.a))  # FELIX reads it in single precision, and beams lie on thresholds
-        return cls(hkl.double() / a, u[position])
+        return cls((hkl.double() / a).to(device), u[position].to(device))
 
 
 def deviation_parameters(k: Tensor, g: Tensor) -> Tensor:
@@ -169,7 +172,7 @@ def _block(pool: _Pool, k: Tensor, truncated: Tensor, t: Tensor) -> Tensor:
     """|ψ₀|² (T, P) for incoming beams k (P, 3) at thicknesses t in Å."""
     s = deviation_parameters(k, pool.g)
     strong = strong_beams(s, pool.potential[:, 0].abs())
-    beyond_half = torch.arange(len(pool.g)) >= (len(pool.g) + 1) // 2
+    beyond_half = torch.arange(len(pool.g), device=k.device) >= (len(pool.g) + 1) // 2
     strong &= ~(truncated[:, None] & beyond_half)
     union = strong.any(0).nonzero()[:, 0]  # the direct beam is the first of them
     coupling = pool.potential[union[:, None], union] / (2 * K)
@@ -186,7 +189,9 @@ def _block(pool: _Pool, k: Tensor, truncated: Tensor, t: Tensor) -> Tensor:
     high = largest_weight * float(torch.linalg.eigvalsh(coupling + torch.diag(top))[-1])
     low = largest_weight * float(torch.linalg.eigvalsh(coupling + torch.diag(bottom))[0])
     diagonal = s.T * weight**2 - (high + low) / 2
-    return _propagate(coupling, weight, diagonal, (high - low) / 2, t)
+    # Single precision here costs 3e-6 of intensity and saves half of the time; the choice of beams above needs double.
+    single = torch.complex64 if coupling.is_complex() else torch.float32
+    return _propagate(coupling.to(single), weight.float(), diagonal.float(), (high - low) / 2, t)
 
 
 def _propagate(coupling: Tensor, weight: Tensor, diagonal: Tensor, half_width: float, t: Tensor) -> Tensor:
@@ -208,7 +213,7 @@ def _propagate(coupling: Tensor, weight: Tensor, diagonal: Tensor, half_width: f
     z_max = float(z.max())
     steps = math.ceil((z_max + 8 * z_max ** (1 / 3) + 16) / 2)  # J_m(z) < 1e-11 beyond twice this
     coupling, diagonal = 2 * coupling / half_width, 2 * diagonal / half_width
-    previous = torch.zeros(diagonal.shape, dtype=coupling.dtype)
+    previous = torch.zeros_like(diagonal, dtype=coupling.dtype)
     previous[0] = 1
     current = _twice_product(coupling, weight, diagonal, previous) / 2
     moments = [torch.ones_like(diagonal[0]), current[0].real]
@@ -217,9 +222,9 @@ def _propagate(coupling: Tensor, weight: Tensor, diagonal: Tensor, half_width: f
         following = _twice_product(coupling, weight, diagonal, current).sub_(previous)
         previous, current = current, following
         moments.append(2 * _overlap(current, previous) - moments[1])
-    mu = torch.stack(moments)
+    mu = torch.stack(moments).double()
     # Bessel functions as the Fourier series of exp(iz cos θ); they vanish where the series is cut.
-    theta = torch.arange(2 * len(mu), dtype=torch.float64) * (math.pi / len(mu))
+    theta = torch.arange(2 * len(mu), dtype=torch.float64, device=t.device) * (math.pi / len(mu))
     series = torch.fft.fft(torch.exp(1j * z[:, None] * theta.cos()), norm="forward")[:, : len(mu)]
     series[:, 1:] *= 2
     return ((series.real @ mu) ** 2 + (series.imag @ mu) ** 2).clamp(max=1.0)

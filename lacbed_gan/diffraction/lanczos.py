@@ -1,93 +1,84 @@
-"""The recursion method: A → a tridiagonal matrix T with ⟨0|F(A)|0⟩ = ⟨0|F(T)|0⟩."""
+"""The recursion method: A → a tridiagonal matrix T with ⟨0|F(A)|0⟩ = ⟨0|F(T)|0⟩, for many A together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.coupling import HalfFourierOperator
+from lacbed_gan.diffraction.sectors import SectorOperator
 
-DENSE_BEAMS = 4000  # above this an FFT convolution takes less time than a dense product (one core: 4,086 beams)
-
-
-class DenseProduct:
-    """v → v U for rows v, by one matrix product."""
-
-    def __init__(self, beams: Beams, device: torch.device):
-        self.matrix = beams.coupling(torch.float32).to(device)
-
-    def add_to(self, out: Tensor, v: Tensor) -> None:
-        """out += v U; (P, N) each."""
-        out.addmm_(v, self.matrix)
+FIRST_CAPACITY = 512  # steps for which memory is taken at first
+# Above this many beams products on the lattice take less time than products of the four blocks, on a CPU:
+# experiments/simulator_speed. A two-dimensional FFT was slower than either.
+BLOCKS = 2000
 
 
-class FourierProduct:
-    """v → v U as a convolution over the (h, k) grid, by real FFT."""
+class Recursion:
+    """Lanczos recursion of A = diag(−2 k·g − |g|²) + U from the direct beam, for C crystals and P pixels of each.
 
-    def __init__(self, beams: Beams, device: torch.device):
-        reach = len(beams.potential) // 2
-        self.side = _fast_length(2 * reach + 1)
-        kernel = torch.zeros(self.side, self.side)
-        index = torch.arange(-reach, reach + 1) % self.side
-        kernel[index[:, None], index] = beams.potential.float()
-        self.kernel = torch.fft.rfft2(kernel).to(device)
-        self.where = ((beams.hk[:, 0] % self.side) * self.side + beams.hk[:, 1] % self.side).to(device)
-
-    def add_to(self, out: Tensor, v: Tensor) -> None:
-        """out += v U; (P, N) each."""
-        grid = v.new_zeros(len(v), self.side * self.side)
-        grid[:, self.where] = v
-        spectrum = torch.fft.rfft2(grid.view(len(v), self.side, self.side)) * self.kernel
-        out += torch.fft.irfft2(spectrum, s=(self.side, self.side)).flatten(1)[:, self.where]
-
-
-def make_product(beams: Beams, device: torch.device) -> DenseProduct | FourierProduct:
-    """The product with U that takes less time for this number of beams."""
-    return DenseProduct(beams, device) if len(beams) <= DENSE_BEAMS else FourierProduct(beams, device)
-
-
-def _fast_length(n: int) -> int:
-    """Smallest m ≥ n with no prime factor above 5, even."""
-    m = n + n % 2
-    while True:
-        rest = m
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return m
-        m += 2
-
-
-def recursion(beams: Beams, product: DenseProduct | FourierProduct, k: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Lanczos recursion of A = diag(−2 k·g − |g|²) + U from the direct beam, one step at a time, for many k.
-
-    Without re-orthogonalisation: rounding makes copies of eigenvalues, which is harmless to ⟨0|F(T)|0⟩ but
-    may take more steps than there are beams.
+    Without re-orthogonalisation: rounding makes copies of eigenvalues, which is harmless to ⟨g|F(A)|0⟩ but may
+    take more steps than there are beams.
 
     Args:
-        k: (P, 2) in-plane component of the incoming beam in 1/Å, (x, y).
+        beams: of C crystals.
+        k: (C, P, 2) float64, in-plane components of the incoming beams in 1/Å, (x, y).
+        reflections: of each crystal G indices into its beams; their component of each Lanczos vector is kept.
 
-    Yields:
-        α, β: (P,) float32 in 1/Å² each: the next diagonal element of T and its coupling to the one after.
+    Attributes:
+        steps: number of steps done, n.
     """
-    g = (beams.hk.double() / beams.a).to(k.device)
-    diagonal = (-2 * k.double() @ g.T - (g**2).sum(1)).float()
-    v = torch.zeros_like(diagonal)
-    v[:, 0] = 1  # the direct beam
-    previous = torch.zeros_like(v)
-    beta = v.new_zeros(len(k), 1)
-    tiny = torch.finfo(v.dtype).tiny
-    while True:
+
+    def __init__(self, beams: Sequence[Beams], k: Tensor, reflections: Sequence[Tensor] | None = None):
+        kind = SectorOperator if max(map(len, beams)) <= BLOCKS else HalfFourierOperator
+        self._operator = kind(beams, k)
+        self._v = self._operator.start()
+        self._previous = torch.zeros_like(self._v)
+        self._scratch = torch.empty_like(self._v)
+        self._last = self._v.new_zeros(k.shape[:2])  # β of the step before
+        self._followed = self._operator.functionals(reflections) if reflections is not None else None
+        self._kept = 2 + (len(reflections[0]) if reflections is not None else 0)
+        self.steps = 0
+        self._record = self._empty_record(FIRST_CAPACITY)
+
+    def step(self) -> None:
+        """One more row of T."""
+        if self.steps == len(self._record):
+            self._record = torch.cat([self._record, self._empty_record(len(self._record))])
+        record, v, operator = self._record[self.steps], self._v, self._operator
+        if self._followed is not None:
+            record[:, 2:] = operator.components(v, self._followed)
         # w = A v − β v₋₁, in the memory of v₋₁
-        w = previous.mul_(-beta)
-        w.addcmul_(diagonal, v)
-        product.add_to(w, v)
-        alpha = torch.linalg.vecdot(w, v).unsqueeze(1)
-        w.addcmul_(alpha, v, value=-1)
-        beta = torch.linalg.vector_norm(w, dim=1, keepdim=True)
-        yield alpha.squeeze(1), beta.squeeze(1)
-        w.div_(beta.clamp_min(tiny))
-        previous, v = v, w
+        w = self._previous.mul_(operator.per_pixel(-self._last))
+        operator.add_to(w, v)
+        alpha = operator.sum_over_beams(torch.mul(w, v, out=self._scratch))
+        w.addcmul_(operator.per_pixel(alpha), v, value=-1)
+        beta = operator.sum_over_beams(torch.mul(w, w, out=self._scratch)).sqrt_()
+        record[:, 0], record[:, 1] = alpha, beta
+        w.div_(operator.per_pixel(beta.clamp_min(torch.finfo(beta.dtype).tiny)))
+        self._previous, self._v, self._last = v, w, beta
+        self.steps += 1
+
+    def tridiagonal(self, crystals: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """α, β: (n, X) float32 in 1/Å² each, diagonal of T and coupling of each row to the next, of X pixels."""
+        record = self._record[: self.steps]
+        return record[:, :, 0][:, crystals, pixels], record[:, :, 1][:, crystals, pixels]
+
+    def components(self, crystals: Tensor, pixels: Tensor) -> Tensor:
+        """(n, G, X) component of the reflections asked for in each Lanczos vector, of X pixels."""
+        return self._record[: self.steps, :, 2:].transpose(1, 2)[:, :, crystals, pixels]
+
+    def keep(self, crystals: Tensor) -> None:
+        """Go on with some of the crystals only."""
+        self._operator.keep(crystals)
+        self._v, self._previous, self._last = (x[crystals] for x in (self._v, self._previous, self._last))
+        self._scratch, self._record = torch.empty_like(self._v), self._record[:, crystals]
+        if self._followed is not None:
+            self._followed = tuple(x[crystals] for x in self._followed)
+
+    def _empty_record(self, steps: int) -> Tensor:
+        crystals, pixels = self._last.shape
+        return self._v.new_empty(steps, crystals, self._kept, pixels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor
 
@@ -41,3 +43,47 @@ def complete_pattern(values: Tensor, rows: Tensor, columns: Tensor, size: int, s
     # An odd size has a middle row and column, which belong to both halves.
     half = torch.cat([quadrant.flip(1)[:, : size // 2], quadrant], 1)
     return torch.cat([half.flip(2)[:, :, : size // 2], half], 2)
+
+
+def _operations(symmetry: str) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The point group of a pattern as matrices on (x, y)."""
+    signs = [(x, y) for x in (1, -1) for y in (1, -1)]
+    operations = [((x, 0), (0, y)) for x, y in signs]
+    if symmetry == "4mm":
+        operations += [((0, x), (y, 0)) for x, y in signs]
+    return operations
+
+
+def star_of(reflections: Sequence[tuple[int, int]], symmetry: str) -> list[tuple[int, int]]:
+    """All reflections that symmetry makes of some, each once."""
+    images = ((a * h + b * k, c * h + d * k) for h, k in reflections for (a, b), (c, d) in _operations(symmetry))
+    return list(dict.fromkeys(images))
+
+
+def complete_dark_field(
+    values: Tensor,
+    star: Mapping[tuple[int, int], int],
+    reflection: tuple[int, int],
+    rows: Tensor,
+    columns: Tensor,
+    size: int,
+    symmetry: str,
+) -> Tensor:
+    """Fill a dark-field pattern from the independent pixels: I_g(R k) = I_(R⁻¹ g)(k) for each R of the point group.
+
+    Args:
+        values: (S, T, P) intensities of the reflections of `star` at the independent pixels.
+        star: (h, k) → index into values; all of :func:`star_of`.
+
+    Returns:
+        (T, size, size).
+    """
+    pattern = values.new_zeros(values.shape[1], size, size)
+    h, k = reflection
+    last = size - 1
+    # Twice the distance from the centre, so that odd and even sizes are whole numbers.
+    x, y = 2 * columns - last, 2 * rows - last
+    for (a, b), (c, d) in _operations(symmetry):
+        source = star[a * h + c * k, b * h + d * k]  # R⁻¹ is the transpose of R
+        pattern[:, (c * x + d * y + last) // 2, (a * x + b * y + last) // 2] = values[source]
+    return pattern

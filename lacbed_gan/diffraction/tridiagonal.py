@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-COLUMNS_AT_ONCE = 128  # matrices whose vectors stay in a core's cache together
+CACHED = 50_000  # numbers of one array of a batch of matrices on a CPU: five of them stay in a core's cache
 TEST_POINTS = 8  # of each of two refinements of the spectral range
 END = 8  # last rows of a matrix, in which arriving amplitude tells that the matrix is too short
+INSTANTS = 12  # up to half the largest thickness, at which that is looked at
 
 
 def direct_beam_intensity(
@@ -32,33 +33,87 @@ def direct_beam_intensity(
 
     Returns:
         intensity: (T, P) float32.
-        leak: (P,) float32, |amplitude|² in the last rows of T at half the largest thickness. The amplitude at t
-            is a product of two at t/2, so that what a longer T would change is of the order of the leak.
+        leak: (P,) float32, |amplitude|² in the last rows of T, the largest up to half the largest thickness. The
+            amplitude at t is a product of two at t/2, so that a longer T would change it by the order of the leak.
 
     Raises:
         ValueError: α or β is NaN or infinite.
     """
+    diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
+    series = _chebyshev_series(centre, half, wave_number, thickness)
+    times = [max(thickness) / 2 * (i + 1) / INSTANTS for i in range(INSTANTS)]
+    halfway = _chebyshev_series(centre, half, wave_number, times)[:, : series.shape[1] // 2]
+    coefficients, halfway = (torch.from_numpy(x).to(diagonal.device, torch.complex64) for x in (series, halfway))
+    intensity, leak = [], []
+    for part in _columns(diagonal):
+        moments, end = _moments(diagonal[:, part].contiguous(), coupling[:, part].contiguous(), series.shape[1])
+        intensity.append((coefficients @ moments.to(torch.complex64)).abs() ** 2)
+        arrived = halfway @ end.flatten(1)[: halfway.shape[1]].to(torch.complex64)
+        leak.append((arrived.view(INSTANTS, *end.shape[1:]).abs() ** 2).sum(1).amax(0))
+    return torch.cat(intensity, 1), torch.cat(leak)
+
+
+def diffracted_intensity(
+    alpha: Tensor, beta: Tensor, components: Tensor, offset: Tensor, wave_number: float, thickness: Sequence[float]
+) -> Tensor:
+    """I_g(t) = |Σ_j ⟨g|j⟩ ⟨j|exp(2πi t √(K² + T − k_t²))|0⟩|² with the Lanczos vectors |j⟩, for several g.
+
+    The sum of the Chebyshev series itself is formed, as a vector: there is no half degree to save here.
+
+    Args:
+        components: (n, G, P) float32, ⟨g|j⟩; the others are those of :func:`direct_beam_intensity`.
+
+    Returns:
+        (G, T, P) float32.
+    """
+    diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
+    series = _chebyshev_series(centre, half, wave_number, thickness)
+    real_and_imaginary = torch.from_numpy(np.stack([series.real, series.imag], 1)).to(diagonal.device, torch.float32)
+    intensity = []
+    for part in _columns(diagonal):
+        v = _chebyshev_vectors(diagonal[:, part].contiguous(), coupling[:, part].contiguous())
+        state = diagonal.new_zeros(len(thickness), 2, len(diagonal), diagonal[:, part].shape[1])
+        for c in real_and_imaginary.permute(2, 0, 1)[..., None, None]:
+            state.addcmul_(c, next(v))
+        amplitude = torch.einsum("ngp,tcnp->gtcp", components[..., part], state)
+        intensity.append((amplitude**2).sum(2))
+    return torch.cat(intensity, -1)
+
+
+def _scaled(alpha: Tensor, beta: Tensor, offset: Tensor) -> tuple[Tensor, Tensor, float, float]:
+    """Twice the matrices T − k_t², scaled to [−1, 1], as 2x T_m − T_(m−1) wants them; centre and half of the range."""
     alpha = alpha.double() - offset.double()
     beta = beta[:-1].double()
     low, high = _spectral_range(alpha.float(), beta.float())
     if not math.isfinite(high - low):
         raise ValueError("the tridiagonal matrices hold numbers that are not finite")
     centre, half = (high + low) / 2, max((high - low) / 2, 1e-6)
-    series = _chebyshev_series(centre, half, wave_number, thickness)
-    # Twice the scaled matrix, as the recurrence T_(m+1) = 2x T_m − T_(m−1) wants it.
-    diagonal = ((alpha - centre) * (2 / half)).float()
-    coupling = (beta * (2 / half)).float()
-    halfway = _chebyshev_series(centre, half, wave_number, [max(thickness) / 2])[:, : series.shape[1] // 2]
-    coefficients, halfway = (torch.from_numpy(x).to(diagonal.device, torch.complex64) for x in (series, halfway))
-    columns = COLUMNS_AT_ONCE if diagonal.device.type == "cpu" else diagonal.shape[1]
-    intensity, leak = [], []
-    for first in range(0, diagonal.shape[1], columns):
-        part = slice(first, first + columns)
-        moments, end = _moments(diagonal[:, part].contiguous(), coupling[:, part].contiguous(), series.shape[1])
-        intensity.append((coefficients @ moments.to(torch.complex64)).abs() ** 2)
-        arrived = halfway @ end.flatten(1)[: halfway.shape[1]].to(torch.complex64)
-        leak.append((arrived.view(end.shape[1:]).abs() ** 2).sum(0))
-    return torch.cat(intensity, 1), torch.cat(leak)
+    return ((alpha - centre) * (2 / half)).float(), (beta * (2 / half)).float(), centre, half
+
+
+def _columns(diagonal: Tensor) -> Iterator[slice]:
+    """Matrices to work on together: (n, P) → slices of P."""
+    n, columns = diagonal.shape
+    parts = max(1, round(n * columns / CACHED)) if diagonal.device.type == "cpu" else 1
+    step = math.ceil(columns / parts)
+    for first in range(0, columns, step):
+        yield slice(first, first + step)
+
+
+def _chebyshev_vectors(diagonal: Tensor, coupling: Tensor) -> Iterator[Tensor]:
+    """T_m|0⟩, m = 0, 1, …, of twice the scaled matrices (n, P), (n − 1, P): (n, P) each, valid until the next."""
+    n, columns = diagonal.shape
+    around = diagonal.new_zeros(n + 1, columns)  # the coupling of row i to the one above it is row i
+    around[1:n] = coupling
+    v, w = (diagonal.new_zeros(n + 2, columns) for _ in range(2))  # rows 0 and n + 1 stay zero
+    v[1] = 1
+    yield v[1:-1]
+    w[1:-1].addcmul_(diagonal, v[1:-1]).addcmul_(around[1:], v[2:]).addcmul_(around[:-1], v[:-2]).div_(2)
+    while True:
+        yield w[1:-1]
+        inner = v[1:-1].neg_()
+        inner.addcmul_(diagonal, w[1:-1]).addcmul_(around[1:], w[2:]).addcmul_(around[:-1], w[:-2])
+        v, w = w, v
 
 
 def _spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
@@ -124,8 +179,9 @@ def _moments(diagonal: Tensor, coupling: Tensor, count: int) -> tuple[Tensor, Te
     """
     n, columns = diagonal.shape
     moments = diagonal.new_empty(count, columns)
-    up = torch.cat([coupling, diagonal.new_zeros(1, columns)])  # coupling of each row to the one below it
-    down = torch.cat([diagonal.new_zeros(1, columns), coupling])  # and to the one above
+    around = diagonal.new_zeros(n + 1, columns)  # the coupling of row i to the one above it is row i
+    around[1:n] = coupling
+    up, down = around[1:], around[:-1]
     # Rows 0 and n + 1 of the padded vectors stay zero, so that both neighbours exist everywhere.
     v = diagonal.new_zeros(n + 2, columns)  # T_0|0⟩
     v[1] = 1

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
-from lacbed_gan.metrics import ImageMSE, ImageR
+from lacbed_gan.metrics import ImageIndex, ImageMSE, ImageR, PerImage
 from lacbed_gan.models.inference import predict, to_channels
 from lacbed_gan.models.losses import GAN_LOSSES, LossWeights, discriminator_terms, generator_terms
+from lacbed_gan.origin import OriginMSE, OriginR
 
 Batch = dict[str, Tensor]
+PARTS = ("test", "train")  # of validation: the test fold, and images of the training folds
 CHECK_EVERY = 50  # batches between looks for a non-finite loss on a GPU, where each look waits for the device
 
 
@@ -25,7 +27,8 @@ class ConditionalGAN(LightningModule):
 
     Logged per epoch: every weighted loss term as `train/loss_d_real`, `train/loss_d_fake`,
     `train/loss_g_gan`, `train/loss_g_feature_matching`, `train/loss_g_l1`, and the means over images
-    `test/mse`, `test/r`, `train/mse`, `train/r`.
+    `test/mse`, `test/r`, `train/mse`, `train/r`, of inverse networks also those that do not depend on the choice
+    of origin, `test/origin_mse` and so on.
 
     Args:
         generator: called as generator(input, condition).
@@ -39,12 +42,14 @@ class ConditionalGAN(LightningModule):
         config: plain values that say how the networks were made; written into every checkpoint.
         measures: the metrics of the last validation, by logged name: `measures["test/mse"].compute()` gives
             its value for every image, (N,).
+        rows: the store rows of those images, in the same order: `rows["test/index"].compute()` is (N,) long.
 
     Raises:
         ValueError: the weights need a discriminator and there is none, or the GAN loss has no such name.
     """
 
     direction: str
+    measured: ClassVar[dict[str, type[PerImage]]] = {"mse": ImageMSE, "r": ImageR}
 
     def __init__(
         self,
@@ -71,8 +76,9 @@ class ConditionalGAN(LightningModule):
         self.channels = channels
         self.config: dict[str, Any] = {}
         self.measures = nn.ModuleDict(
-            {"test/mse": ImageMSE(), "test/r": ImageR(), "train/mse": ImageMSE(), "train/r": ImageR()}
+            {f"{part}/{name}": measure() for part in PARTS for name, measure in self.measured.items()}
         )
+        self.rows = nn.ModuleDict({f"{part}/index": ImageIndex() for part in PARTS})
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
         """Image (B, channels, H, W) in [0, 1], condition (B, C) or None → the generator's output as it is."""
@@ -114,14 +120,15 @@ class ConditionalGAN(LightningModule):
             optimizer.step()
 
     def on_validation_epoch_start(self) -> None:
-        for measure in self.measures.values():
-            measure.reset()
+        for metric in (*self.measures.values(), *self.rows.values()):
+            metric.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        part = ("test", "train")[dataloader_idx]
+        part = PARTS[dataloader_idx]
         prediction = self.predict_step(batch)
-        for measure in ("mse", "r"):
-            self.measures[f"{part}/{measure}"].update(prediction, batch["target"])
+        for name in self.measured:
+            self.measures[f"{part}/{name}"].update(prediction, batch["target"])
+        self.rows[f"{part}/index"].update(batch["index"])
 
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Tensor:
         """Batch → predictions (B, 1, H, W) float32, clamped to [0, 1]."""
@@ -131,6 +138,9 @@ class ConditionalGAN(LightningModule):
         means = {name: m.compute().mean() for name, m in self.measures.items() if m.update_called}
         self._require_finite(means, "after validation")
         self.log_dict(means, sync_dist=True)
+        for rows in self.rows.values():
+            if rows.update_called:
+                rows.compute()  # kept by the metric: all processes take part here, later only the first one reads
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["direction"] = self.direction
@@ -168,3 +178,4 @@ class InverseCGAN(ConditionalGAN):
     """Bright-field LACBED pattern → projected potential ρ."""
 
     direction = "inverse"
+    measured: ClassVar = ConditionalGAN.measured | {"origin_mse": OriginMSE, "origin_r": OriginR}

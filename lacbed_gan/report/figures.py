@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
 COLOUR_MAP = "cividis"  # the same to readers with and without colour vision
+DIFFERENCE_MAP = "viridis"
+# Okabe and Ito's colours, told apart with every kind of colour vision: test, train, and what comes after.
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def save_loss_curves(rows: list[dict[str, float]], path: Path, title: str) -> None:
@@ -20,9 +23,11 @@ def save_loss_curves(rows: list[dict[str, float]], path: Path, title: str) -> No
     """
     figure = Figure(figsize=(6.4, 6.4), layout="constrained")
     measures, losses = figure.subplots(2, 1, sharex=True)
+    losses.set_prop_cycle(color=LINE_COLOURS)
     epoch = [row["epoch"] + 1 for row in rows]
     for name, style in (("train/mse", "--"), ("test/mse", "-")):
-        measures.plot(epoch, [row.get(name, np.nan) for row in rows], style, label=name)
+        colour = LINE_COLOURS[name == "train/mse"]
+        measures.plot(epoch, [row.get(name, np.nan) for row in rows], style, color=colour, label=name)
     measures.set(ylabel="mean squared error", yscale="log", title=title)
     terms = sorted({name for row in rows for name in row if name.startswith("train/loss_")})
     for name in terms:
@@ -55,7 +60,7 @@ def save_samples(
             axes, (images["input"][row], images["prediction"][row], images["target"][row]), strict=False
         ):
             axis.imshow(image, cmap=COLOUR_MAP, vmin=0, vmax=1, origin="lower")
-        shown = axes[3].imshow(difference[row], cmap="magma", vmin=0, origin="lower")
+        shown = axes[3].imshow(difference[row], cmap=DIFFERENCE_MAP, vmin=0, origin="lower")
         figure.colorbar(shown, ax=axes[3], shrink=0.85)
         axes[0].set_ylabel(labels[row], fontsize="small")
         axes[1].set_xlabel(f"MSE {errors[row][0]:.4f}   R {errors[row][1]:.3f}", fontsize="small")

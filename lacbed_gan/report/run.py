@@ -2,27 +2,59 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import torch
 from lightning import LightningModule
 
+from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.metrics import correlation_r, mse, summary
+from lacbed_gan.origin import misjudged
 from lacbed_gan.report.figures import save_loss_curves, save_samples
 from lacbed_gan.tracking import predictions, read_metrics
 
 
 def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
-    """Measures of the last epoch over images, beside those of two predictors that learn nothing."""
+    """Measures of the last validation over images, beside those of two predictors that learn nothing.
+
+    Each measure by its logged name (mean), with _standard_error, _median, _quartile_1 and _quartile_3; for inverse
+    networks also test/misjudged, the number of test images that the plain MSE misjudges.
+    """
     values: dict[str, float] = {}
     for name, measure in module.measures.items():
         statistics = summary(measure.compute())
         values[name] = statistics.pop("mean")
         values |= {f"{name}_{key}": value for key, value in statistics.items()}
+    if "test/origin_mse" in module.measures:
+        plain, independent = (module.measures[f"test/{name}"].compute() for name in ("mse", "origin_mse"))
+        values["test/misjudged"] = misjudged(plain, independent)
     for name, errors in data.baselines().items():
         values[f"baseline/{name}_mse"] = float(errors.mean())
     return values
+
+
+def crystal_table(module: LightningModule, data: PairDataModule) -> str:
+    """The measures of every crystal of the last validation, as CSV: the test fold, and the training images measured.
+
+    Columns: id, formula, space_group, number, a (Å), plane_group (of the projection along [001]), split (test or train)
+    and the measures. A cell is empty where the store does not know.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    known = ("id", "formula", "space_group", "number", "a")
+    table.writerow([*known, "plane_group", "split", *module.measured])
+    for name, rows in module.rows.items():
+        split = name.removesuffix("/index")
+        measures = [module.measures[f"{split}/{measure}"].compute().flatten().tolist() for measure in module.measured]
+        for row, *values in sorted(zip(rows.compute().flatten().tolist(), *measures, strict=True)):
+            entry = data.store.index[row]
+            group = plane_group(entry["number"]) if entry["number"] else None
+            cells = [*(entry[key] for key in known), group, split, *values]
+            table.writerow([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in cells])
+    return text.getvalue()
 
 
 def show(folder: Path, module: LightningModule, data: PairDataModule, samples: dict[str, torch.Tensor]) -> None:
@@ -47,11 +79,26 @@ def report(folder: Path, result: dict[str, float]) -> str:
     rows = [
         ("test MSE", f"{result['test/mse']:.5f}   R {result['test/r']:.4f}"),
         ("train MSE", f"{result['train/mse']:.5f}   R {result['train/r']:.4f}"),
+        *_origin_rows(result),
         (
             "MSE of the mean training image",
             f"{result['baseline/mean_image_mse']:.5f}   (the network: {ratio:.2f} of it)",
         ),
         ("MSE of the nearest training input's own output", f"{result['baseline/nearest_mse']:.5f}"),
-        ("results", f"{folder}: summary.json, metrics.csv, samples.png, loss_curves.png, last.ckpt, best.ckpt"),
+        (
+            "results",
+            f"{folder}: summary.json, crystals.csv, metrics.csv, samples.png, loss_curves.png, last.ckpt, best.ckpt",
+        ),
     ]
     return "\n".join(f"{label + ':':<50}{value}" for label, value in rows)
+
+
+def _origin_rows(result: dict[str, float]) -> list[tuple[str, str]]:
+    """What an inverse run has beside the plain measures; nothing for a forward one."""
+    if "test/misjudged" not in result:
+        return []
+    rows = [
+        (f"{part} MSE whatever the origin", f"{result[f'{part}/origin_mse']:.5f}   R {result[f'{part}/origin_r']:.4f}")
+        for part in ("test", "train")
+    ]
+    return [*rows, ("test crystals right but for the origin", f"{result['test/misjudged']}")]

@@ -101,21 +101,24 @@ def test_mixed_occupancy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tag", "value", "b_iso"),
+    ("tag", "value", "b_iso", "given"),
     [
-        ("_atom_site_U_iso_or_equiv", "0.01", 8 * math.pi**2 * 0.01),
-        ("_atom_site_B_iso_or_equiv", "0.79", 0.79),
-        ("_atom_site_U_iso_or_equiv", "?", 0.0),
-        ("_atom_site_U_iso_or_equiv", "-0.0002", 0.0),
+        ("_atom_site_U_iso_or_equiv", "0.01", 8 * math.pi**2 * 0.01, True),
+        ("_atom_site_B_iso_or_equiv", "0.79", 0.79, True),
+        ("_atom_site_B_iso_or_equiv", "0.79(3)", 0.79, True),
+        ("_atom_site_U_iso_or_equiv", "0", 0.0, True),
+        ("_atom_site_U_iso_or_equiv", "?", 0.0, False),
+        ("_atom_site_U_iso_or_equiv", "-0.0002", 0.0, True),
     ],
 )
-def test_isotropic_displacement(tmp_path, tag, value, b_iso):
-    """B = 8π² U_iso; slightly negative U are zero."""
+def test_isotropic_displacement(tmp_path, tag, value, b_iso, given):
+    """B = 8π² U_iso; slightly negative U are zero; a zero in the file is a value, a ``?`` is none."""
     atoms = ATOMS.replace("_z\n", f"_z\n{tag}\n").replace("Ga 0 0 0", f"Ga 0 0 0 {value}")
     atoms = atoms.replace("As 0.25 0.25 0.25", "As 0.25 0.25 0.25 .")
     crystal = read_cif(write(tmp_path, CELL, NAME, atoms))
     assert crystal.b_iso[:4] == pytest.approx(b_iso, rel=1e-4)
     assert not crystal.b_iso[4:].any()
+    assert list(crystal.b_given) == [given] * 4 + [False] * 4
 
 
 def test_anisotropic_displacement(tmp_path):
@@ -125,6 +128,7 @@ def test_anisotropic_displacement(tmp_path):
     crystal = read_cif(write(tmp_path, CELL, NAME, ATOMS, aniso))
     assert crystal.b_iso[:4] == pytest.approx(8 * math.pi**2 * 0.02)
     assert not crystal.b_iso[4:].any()
+    assert list(crystal.b_given) == [True] * 4 + [False] * 4
 
 
 def test_deuterium_scatters_as_hydrogen(tmp_path):
@@ -145,6 +149,7 @@ def test_deuterium_scatters_as_hydrogen(tmp_path):
         ((CELL.replace("5.6533", "0"), NAME, ATOMS), "its cell edge 0 Å is not positive"),
         ((NAME, ATOMS), "its cell is missing or not a number (_cell_length_a, _b, _c)"),
         ((CELL, NAME), "it has no atoms (no _atom_site_fract_x)"),
+        ((CELL, NAME, "loop_\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n0 0 0"), "it has no atoms"),
         ((CELL, ATOMS), "it has no symmetry: neither operations nor a known space group"),
         ((CELL, "_symmetry_space_group_name_H-M 'P 4 m m'", ATOMS), "its space group P 4 m m is not cubic"),
         (

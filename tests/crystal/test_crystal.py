@@ -37,6 +37,15 @@ def test_gallium_arsenide():
     assert list(crystal.occupancy) == [1.0] * 8
 
 
+def test_default_displacement_where_none_is_given():
+    """Zero is a value like any other."""
+    sites = [Site("Ga", (0, 0, 0)), Site("As", (0.25, 0.25, 0.25), b_iso=0.6), Site("Li", (0.5, 0.5, 0.5), b_iso=0.0)]
+    crystal = Crystal.from_sites("x", "F -4 3 m", 5.6533, sites)
+    assert list(crystal.b_given) == [False] * 4 + [True] * 8
+    assert list(crystal.with_default_b_iso(0.5).b_iso) == [0.5] * 4 + [0.6] * 4 + [0.0] * 4
+    assert list(crystal.b_iso[:4]) == [0.0] * 4, "the crystal itself stays"
+
+
 def test_origin_choices_of_silicon_are_the_same_crystal():
     """Origin choice 2 of Fd-3m lies (1/8, 1/8, 1/8) away from choice 1."""
     first = Crystal.from_sites("Si", "F d -3 m:1", 5.431, [Site("Si", (0, 0, 0))])

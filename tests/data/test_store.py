@@ -1,4 +1,7 @@
+"""Reading a store: what comes back, and what is refused."""
+
 import json
+import os
 import shutil
 
 import numpy as np
@@ -66,121 +69,35 @@ def test_checksum_identifies_the_data(make_store, tmp_path, some_crystals):
     assert Store.open(tmp_path / "c").checksum != store.checksum
 
 
-def test_cut_at_any_byte_and_continued_gives_the_same_bytes(tmp_path, some_crystals):
-    """What a kill leaves: records whole or in part in some files and not in others, meta.json unfinished."""
-    crystals = some_crystals[:4]
-    write(tmp_path / "whole", crystals)
-    expected = contents(tmp_path / "whole")
-    unfinished = tmp_path / "unfinished"
-    with StoreWriter(unfinished, 16, THICKNESS, SETTINGS, True) as writer:
-        for crystal in crystals:
-            writer.append(*crystal)
+def test_dark_field_patterns(tmp_path, some_crystals):
+    """Two reflections: shape, checksum, and what a cut leaves."""
+    settings = SETTINGS | {"dark_field": [[1, 0], [2, 2]]}
     random = np.random.default_rng(0)
-    for trial in range(40):
-        folder = tmp_path / f"cut-{trial}"
-        shutil.copytree(unfinished, folder)
-        for name in ("potential.npy", "pattern.npy", "intensity.npy", "index.jsonl"):
-            length = (folder / name).stat().st_size
-            kept = random.choice([0, 1, 127, 128, length, int(random.integers(length + 1))])
-            with open(folder / name, "r+b") as file:
-                file.truncate(min(int(kept), length))
-        if trial % 5 == 0:
-            (folder / "pattern.npy").unlink()
-        if trial % 3 == 0:
-            (folder / "meta.json.tmp").write_text("{")
-        write(folder, crystals)
-        assert contents(folder) == expected
-
-
-def test_killed_between_headers_and_meta(tmp_path, some_crystals, monkeypatch):
-    """`finish` died before meta.json said so: opening it again goes on from all crystals."""
-    write(tmp_path / "whole", some_crystals)
-    folder = tmp_path / "s"
-    with StoreWriter(folder, 16, THICKNESS, SETTINGS, True) as writer:
-        for crystal in some_crystals:
-            writer.append(*crystal)
-        monkeypatch.setattr(writer, "_write_meta", lambda meta: None)
-        writer.finish()
-    with pytest.raises(StoreError, match="unfinished"):
-        Store.open(folder)
-    with StoreWriter(folder, 16, THICKNESS, SETTINGS, True) as writer:
-        assert writer.done == [entry["id"] for entry, *_ in some_crystals]
-        writer.finish()
-    assert contents(folder) == contents(tmp_path / "whole")
-
-
-def test_killed_before_meta_was_written(tmp_path, some_crystals):
-    (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "meta.json.tmp").write_text("{")
-    write(tmp_path / "s", some_crystals)
-    assert len(Store.open(tmp_path / "s")) == 30
-
-
-def test_failed_append_leaves_the_store_as_it_was(tmp_path, some_crystals, monkeypatch):
-    """A full disk in the middle of a record."""
-    write(tmp_path / "whole", some_crystals)
-    folder = tmp_path / "s"
-    with StoreWriter(folder, 16, THICKNESS, SETTINGS, True) as writer:
-        for number, crystal in enumerate(some_crystals):
-            if number == 7:
-                with monkeypatch.context() as patch:
-                    patch.setattr("lacbed_gan.data.store_writer._write", _half_then_full)
-                    with pytest.raises(OSError, match="No space"):
-                        writer.append(*crystal)
-            writer.append(*crystal)
-        writer.finish()
-    assert contents(folder) == contents(tmp_path / "whole")
-
-
-def _half_then_full(file, data):
-    file.write(data[: len(data) // 2])
-    raise OSError(28, "No space left on device")
-
-
-def test_append_refuses_what_does_not_fit(tmp_path, some_crystals):
-    entry, potential, pattern, intensity = some_crystals[0]
-    with StoreWriter(tmp_path / "s", 16, THICKNESS, SETTINGS) as writer:
-        for arguments in (
-            (entry, potential[:8], pattern),
-            (entry, potential, pattern[:1]),
-            (entry, potential, pattern.astype(np.float32)),
-            (entry, potential, pattern, intensity),
-            (entry | {"formula": None}, potential, pattern),
-            ({"id": "x"}, potential, pattern),
-            (entry | {"a": float("nan")}, potential, pattern),
-        ):
-            with pytest.raises(ValueError) as error:
-                writer.append(*arguments)
-            one_line(error)
-        writer.append(entry | {"a": np.float32(4.0), "number": np.int64(225)}, potential, pattern)
-        with pytest.raises(StoreError, match="crystal-0 is already"):
-            writer.append(entry, potential, pattern)
-        writer.finish()
-    assert len(Store.open(tmp_path / "s")) == 1
-
-
-def test_writer_refuses_other_folders(tmp_path, some_crystals):
-    def refusal(folder, size=16, thickness=THICKNESS, settings=SETTINGS):
-        with pytest.raises(StoreError) as error:
-            StoreWriter(folder, size, thickness, settings)
-        return one_line(error)
-
-    write(tmp_path / "finished", some_crystals)
-    assert "finished store" in refusal(tmp_path / "finished")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "notes.txt").write_text("mine")
-    before = contents(tmp_path / "other")
-    assert "not a store" in refusal(tmp_path / "other")
-    assert contents(tmp_path / "other") == before
-    assert "not a folder" in refusal(tmp_path / "other" / "notes.txt")
-    StoreWriter(tmp_path / "open", 16, THICKNESS, SETTINGS).close()
-    other = refusal(tmp_path / "open", settings=SETTINGS | {"g_max": 5.0})
-    assert "g_max: 4.25 there, 5.0 asked for" in other
-    assert "size" in refusal(tmp_path / "open", size=32)
-    assert "thickness" in refusal(tmp_path / "open", thickness=(50,))
-    with StoreWriter(tmp_path / "open", 16, THICKNESS, SETTINGS) as writer:
-        with pytest.raises(StoreError, match="no crystal"):
-            writer.finish()
+    dark = random.random((3, 2, 2, 16, 16), dtype=np.float32)
+    for name in ("s", "cut"):
+        for stop in (2, 3):
+            with StoreWriter(tmp_path / name, 16, THICKNESS, settings) as writer:
+                for i in range(len(writer.done), stop):
+                    entry, potential, pattern, _ = some_crystals[i]
+                    with pytest.raises(ValueError, match="dark_field is missing"):
+                        writer.append(entry, potential, pattern)
+                    writer.append(entry, potential, pattern, dark_field=dark[i])
+                if stop == 3:
+                    writer.finish()
+            if name == "cut" and stop == 2:
+                os.truncate(tmp_path / name / "dark_field.npy", 128 + dark[0].nbytes + 5)
+    assert contents(tmp_path / "s") == contents(tmp_path / "cut")
+    store = Store.open(tmp_path / "s")
+    np.testing.assert_array_equal(store.dark_field, dark)
+    store.verify()
+    data = bytearray((tmp_path / "s" / "dark_field.npy").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "s" / "dark_field.npy").write_bytes(data)
+    with pytest.raises(StoreError, match="dark_field differs"):
+        Store.open(tmp_path / "s").verify()
+    (tmp_path / "s" / "dark_field.npy").unlink()
+    with pytest.raises(StoreError, match=r"dark_field.npy: missing"):
+        Store.open(tmp_path / "s")
 
 
 def edit_meta(folder, **changes):

@@ -70,10 +70,11 @@ def test_pattern_is_in_row_major_order_and_ranks_share_it():
     cu = crystal("Cu")
     kx, ky = felix.incoming_beams(cu, 12)
     right, wrong = (felix.intensities(cu, kx, ky, [80], torch.full((144,), truncated)) for truncated in (False, True))
-    torch.testing.assert_close(felix.felix_bright_field(cu, [80], size=12).reshape(1, -1), right)
+    single = {"atol": 1e-5, "rtol": 0.0}  # precision of the propagation, in blocks of other pixels
+    torch.testing.assert_close(felix.felix_bright_field(cu, [80], size=12).reshape(1, -1), right, **single)
     shared = felix.felix_bright_field(cu, [80], size=12, ranks=8).reshape(1, -1)
-    torch.testing.assert_close(shared[:, :18], right[:, :18])
-    torch.testing.assert_close(shared[:, 18:], wrong[:, 18:])
+    torch.testing.assert_close(shared[:, :18], right[:, :18], **single)
+    torch.testing.assert_close(shared[:, 18:], wrong[:, 18:], **single)
     assert (right - wrong).abs().max() > 0.05
     assert kx[1] > kx[0] and ky[1] == ky[0]
 

@@ -97,6 +97,21 @@ def test_trains_and_logs_every_term_and_measure(tmp_path, kind, gan_loss):
     assert set(expected) <= set(run.callback_metrics)
     assert {"loss_g", "loss_d"} <= set(run.progress_bar_metrics)
     assert gan.measures["test/mse"].compute().shape == (3,)
+    assert gan.rows["test/index"].compute().tolist() == [0, 1, 2]
+    whatever_the_origin = {"test/origin_mse", "test/origin_r", "train/origin_mse", "train/origin_r"}
+    assert whatever_the_origin & set(run.callback_metrics) == (whatever_the_origin if kind is InverseCGAN else set())
+
+
+def test_an_inverse_network_that_is_right_but_for_the_origin(tmp_path):
+    """As figure 7d of the paper: bad by the plain measures, exactly right by the others."""
+    gan = InverseCGAN(torch.nn.Identity(), weights=LossWeights(0, 0, 1))
+    gan.generator.forward = lambda image, condition: image.flip(-2, -1).roll((3, 9), (-2, -1))
+    data = [{**item, "target": item["input"]} for item in pairs()]
+    run = trainer(tmp_path)
+    run.validate(gan, DataLoader(data, batch_size=3), verbose=False)
+    assert run.callback_metrics["test/mse"] > 0.01
+    assert run.callback_metrics["test/origin_mse"] == 0
+    assert run.callback_metrics["test/origin_r"] == 1
 
 
 def test_validation_measures_are_means_over_images_of_clamped_predictions(tmp_path):

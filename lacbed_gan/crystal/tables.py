@@ -1,0 +1,89 @@
+"""Tables of crystals: ``.jsonl`` or ``.jsonl.gz``, one JSON object a line."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import gemmi
+
+from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site
+
+TABLES = (".jsonl", ".jsonl.gz")
+
+
+def read_table(path: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
+    """Crystals of a table with, for each, the file and line it stands on (``cubic.jsonl, line 7``).
+
+    Keys of a line that are read: ``id``; ``hm``, the Hermann–Mauguin symbol, with ``:1`` or ``:2`` where the
+    group has two origins; ``a``, the cell edge in Å; ``sites``, the asymmetric unit as lists of element, x, y, z,
+    occupancy and U_iso in Å² or null; ``source`` where there is one. B = 8π²U_iso, and what is null has none.
+
+    A line that cannot be used comes as a CrystalError that names file, line and reason; so does what is left of
+    a file that breaks off or is no gzip file, as one.
+    """
+    number = 0
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield f"{path}, line {number}", _crystal(line, f"{path}, line {number}")
+    except (OSError, EOFError, zlib.error) as error:
+        yield str(path), CrystalError(f"{path}: cannot be read after line {number} ({error})")
+        return
+    if number == 0:
+        yield str(path), CrystalError(f"{path}: it holds no structure")
+
+
+def _crystal(line: bytes, place: str) -> Crystal | CrystalError:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        return CrystalError(f"{place}: not JSON ({error})")
+    try:
+        return _from_row(row)
+    except CrystalError as error:
+        return CrystalError(f"{place}: {error}")
+
+
+def _from_row(row: object) -> Crystal:
+    if not isinstance(row, dict):
+        raise CrystalError("not a JSON object")
+    missing = [key for key in ("id", "hm", "a", "sites") if key not in row]
+    if missing:
+        raise CrystalError(f"it has no {' and no '.join(missing)}")
+    name, symbol, sites = row["id"], row["hm"], row["sites"]
+    if not (isinstance(name, str) and name):
+        raise CrystalError(f"its id {json.dumps(name)} is not a name")
+    group = gemmi.find_spacegroup_by_name(symbol) if isinstance(symbol, str) else None
+    if group is None:
+        raise CrystalError(f"its space group {json.dumps(symbol)} is unknown")
+    if group.ext in ("1", "2") and ":" not in symbol:
+        raise CrystalError(f"'{symbol}' has two origins; write '{group.hm}:1' or '{group.hm}:2'")
+    if not isinstance(sites, list):
+        raise CrystalError("its sites are not a list")
+    a = _number(row["a"], "the cell edge")
+    present = [site for site in map(_site, sites) if site.occupancy != 0]
+    return Crystal.from_sites(name, symbol, a, present, source=str(row.get("source", "")))
+
+
+def _site(site: object) -> Site:
+    if not (isinstance(site, list) and len(site) == 6 and isinstance(site[0], str)):
+        raise CrystalError(f"the site {json.dumps(site)[:80]} is not [element, x, y, z, occupancy, U_iso or null]")
+    element, x, y, z, occupancy, u_iso = site
+    return Site(
+        "H" if element == "D" else element,
+        tuple(_number(value, f"a coordinate of {element}") for value in (x, y, z)),
+        _number(occupancy, f"the occupancy of {element}"),
+        None if u_iso is None else 8 * math.pi**2 * max(_number(u_iso, f"the displacement of {element}"), 0.0),
+    )
+
+
+def _number(value: object, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CrystalError(f"{what}, {json.dumps(value)[:80]}, is not a number")
+    return float(value) if abs(value) < 1e300 else math.inf

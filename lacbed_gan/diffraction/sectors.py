@@ -1,0 +1,143 @@
+"""The matrix A of a zone axis in symmetry-adapted beams: four blocks instead of one, a quarter of the products.
+
+Seen along [001] every cubic crystal has two lines of reflection (mirror or glide) through its two-fold axis, normal
+to x and y. With the origin on that axis U(−h, k) = U(h, −k) = χ(h, k) U(h, k), where χ = ±1 is 1 for mirrors and
+depends on the parity of h and k for glides. So U commutes with M_x: e_(h,k) → χ e_(−h,k), with M_y likewise and
+with the inversion M_x M_y, and is diagonal in their signs (s_x, s_y). The tilt −2 k·g is not, but it is simple:
+k_x g_x turns the sign s_x and k_y g_y the sign s_y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.diffraction.beams import Beams
+
+# (s_x, s_y) of the four sectors; the first of two axes is s_x.
+SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+# Parities (of h and of k, in the beams' own lattice) that χ may depend on.
+PARITIES = ((0, 0), (1, 1), (1, 0), (0, 1))
+
+
+class SectorOperator:
+    """v → A v for vectors (C, 4, R, P): C crystals, the sectors of `SIGNS`, R beams with h, k ≥ 0, P pixels.
+
+    Args:
+        beams: of C crystals; those with fewer beams than the others get empty places.
+        k: (C, P, 2) float64 in 1/Å.
+
+    Raises:
+        ValueError: a crystal has not these symmetries, as no cubic one seen along [001].
+    """
+
+    def __init__(self, beams: Sequence[Beams], k: Tensor):
+        self._adapted = [_Adapted(one) for one in beams]
+        rows = max(len(one.g) for one in self._adapted)
+        matrix = torch.zeros(len(beams), 4, rows, rows)
+        g = torch.zeros(len(beams), rows, 2, dtype=torch.float64)
+        for c, one in enumerate(self._adapted):
+            matrix[c, :, : len(one.g), : len(one.g)] = one.matrix()
+            g[c, : len(one.g)] = one.g
+        self._matrix = matrix.to(k.device)
+        # −2 k_x g_x and −2 k_y g_y, (C, 1, R, P) each
+        self._tilt = [(-2 * g[:, None, :, None, i].to(k.device) * k[:, None, None, :, i]).float() for i in (0, 1)]
+        self._shape = (len(beams), 4, rows, k.shape[1])
+
+    def start(self) -> Tensor:
+        """The direct beam, of sector (1, 1) alone."""
+        v = self._matrix.new_zeros(self._shape)
+        v[:, 0, 0] = 1
+        return v
+
+    def add_to(self, out: Tensor, v: Tensor) -> None:
+        """out += A v."""
+        out.flatten(0, 1).baddbmm_(self._matrix.flatten(0, 1), v.flatten(0, 1))
+        x, y = self._tilt
+        out[:, :2].addcmul_(x, v[:, 2:])
+        out[:, 2:].addcmul_(x, v[:, :2])
+        out[:, ::2].addcmul_(y, v[:, 1::2])
+        out[:, 1::2].addcmul_(y, v[:, ::2])
+
+    def per_pixel(self, x: Tensor) -> Tensor:
+        """(C, P) → a shape that broadcasts with vectors."""
+        return x[:, None, None]
+
+    def sum_over_beams(self, x: Tensor) -> Tensor:
+        """Vectors → (C, P)."""
+        return x.flatten(1, 2).sum(1)
+
+    def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Where in the vectors the beams asked for are: rows (C, G), and weights (C, G, 4, 1) of the sectors there."""
+        pairs = [one.weights(chosen) for one, chosen in zip(self._adapted, reflections, strict=True)]
+        row, weight = (torch.stack(x).to(self._matrix.device) for x in zip(*pairs, strict=True))
+        return row, weight[..., None]
+
+    def components(self, v: Tensor, functionals: tuple[Tensor, Tensor]) -> Tensor:
+        """⟨g|v⟩ of the beams asked for: (C, G, P)."""
+        row, weight = functionals
+        crystal = torch.arange(len(v), device=v.device)[:, None]
+        return (v[crystal, :, row] * weight).sum(2)
+
+    def keep(self, crystals: Tensor) -> None:
+        """Go on with some of the crystals only."""
+        self._matrix = self._matrix[crystals]
+        self._tilt = [tilt[crystals] for tilt in self._tilt]
+        self._adapted = [self._adapted[c] for c in crystals.tolist()]
+        self._shape = (len(crystals), *self._shape[1:])
+
+
+class _Adapted:
+    """Symmetry-adapted beams of one crystal: P_s e_g / ‖P_s e_g‖ for g with h, k ≥ 0, P_s = ¼ Σ_t s(t) t."""
+
+    def __init__(self, beams: Beams):
+        self.beams = beams
+        chi = _character(beams)
+        chosen = (beams.hk >= 0).all(1)  # the direct beam stays the first
+        self.hk = beams.hk[chosen]
+        self.g = self.hk.double() / beams.a
+        chi = chi[chosen].double()
+        one = torch.ones_like(chi)
+        # t = 1, M_x, M_y, inversion: what they make of a beam, and with which sign
+        flips = torch.tensor([[1, 1], [-1, 1], [1, -1], [-1, -1]])
+        self.images = self.hk * flips[:, None]  # (4, R, 2)
+        x, y = torch.tensor(SIGNS, dtype=torch.float64).T[..., None]
+        self.sign = torch.stack([one.expand(4, -1), x * chi, y * chi, (x * y).expand(4, len(chi))], 1)  # (s, t, R)
+        same = (self.images == self.hk).all(-1)
+        norm = ((self.sign * same).sum(1) / 4).clamp_min(0).sqrt()  # (s, R), 0 for combinations that vanish
+        self.inverse_norm = torch.where(norm > 0, 1 / norm, 0.0)
+
+    def matrix(self) -> Tensor:
+        """(4, R, R) float32, A without its tilt in each sector."""
+        potential, middle = self.beams.potential, len(self.beams.potential) // 2
+        total = torch.zeros(4, len(self.hk), len(self.hk), dtype=torch.float64)
+        for t, images in enumerate(self.images):
+            h, k = (self.hk[:, None] - images + middle).unbind(-1)
+            total += self.sign[:, t, None] * (potential[h, k] / 4)
+        total *= self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
+        total -= torch.diag((self.g**2).sum(1))
+        return total.float()
+
+    def weights(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows (G,) and weights (G, 4) with ⟨g|v⟩ = Σ_s weight_s v_s,row; 0 where the index is −1."""
+        wanted = self.beams.hk[reflections]
+        row = (self.hk[None] == wanted[:, None].abs()).all(-1).int().argmax(1)
+        reached = (self.images[:, row] == wanted).all(-1)  # (t, G)
+        weight = (self.sign[..., row] * reached).sum(1) / 4 * self.inverse_norm[:, row]
+        return row, (weight * (reflections >= 0)).T.float()
+
+
+def _character(beams: Beams) -> Tensor:
+    """χ(h, k) of the beams, (N,) ±1."""
+    middle = len(beams.potential) // 2
+    index = torch.nonzero(beams.potential) - middle
+    value = beams.potential[tuple((index + middle).T)]
+    mirrored = beams.potential[middle - index[:, 0], middle + index[:, 1]]
+    on_lattice, own = beams.lattice_coordinates(index), beams.lattice_coordinates()
+    for parity in PARITIES:
+        chi = 1 - 2 * ((on_lattice * torch.tensor(parity)).sum(1) % 2)
+        if bool(((mirrored - chi * value).abs() <= 1e-6 * beams.potential.abs().max()).all()):
+            return 1 - 2 * ((own * torch.tensor(parity)).sum(1) % 2)
+    raise ValueError("the projected potential has no lines of reflection through its two-fold axis")

@@ -1,0 +1,166 @@
+"""Crystals → potentials and patterns, one after the other in their order, by worker processes or on a GPU."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context, parent_process
+from typing import TypeVar
+
+import numpy as np
+
+from lacbed_gan.crystal import Crystal, CrystalError
+
+Result = TypeVar("Result")
+TOGETHER = 64  # crystals that a GPU is given at a time
+AHEAD = 4  # jobs given out for each worker process; what is finished waits for its turn in memory
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The images of one crystal before scaling.
+
+    Attributes:
+        potential: (H, W) float32, ρ in 1/Å².
+        intensity: (T, H, W) float32 in [0, 1], the bright-field patterns.
+        dark_field: (G, T, H, W) float32 in [0, 1].
+        error_rms, error_max: estimated error of the intensities.
+    """
+
+    potential: np.ndarray
+    intensity: np.ndarray
+    dark_field: np.ndarray
+    error_rms: float
+    error_max: float
+
+
+def compute_pairs(
+    crystals: Sequence[Crystal], done: Collection[str], device: str, workers: int | None, **settings: object
+) -> Iterator[tuple[Crystal, Pair | CrystalError]]:
+    """Every crystal that is not done, in order, with its images or why there are none.
+
+    On the CPU each worker process computes one crystal at a time with one thread. On a GPU crystals are computed
+    together, always the same ones whatever is done already. So no rounding depends on what is done or on workers.
+
+    Args:
+        done: names of crystals; those that are not done and stand before one that is had no images before.
+        device: ``cpu`` or ``cuda``.
+        workers: processes side by side on the CPU; None for one a core.
+        settings: of `compute`.
+    """
+    job = partial(compute, device=device, **settings)
+    if device == "cpu":
+        todo = [crystal for crystal in crystals if crystal.name not in done]
+        workers = min(workers or usable_cores(), len(todo))
+        results = _in_processes(job, todo, workers) if workers > 1 else _in_this_process(job, todo)
+        for crystal, (pair,) in zip(todo, results, strict=True):
+            yield crystal, pair
+        return
+    reached = max((i for i, crystal in enumerate(crystals) if crystal.name in done), default=-1)
+    for start in range(0, len(crystals), TOGETHER):
+        together = crystals[start : start + TOGETHER]
+        if start + TOGETHER <= reached + 1:  # nothing but crystals that failed can be missing
+            together = [crystal for crystal in together if crystal.name not in done]
+        if all(crystal.name in done for crystal in together):
+            continue
+        for crystal, pair in zip(together, job(together), strict=True):
+            if crystal.name not in done:
+                yield crystal, pair
+
+
+def compute(
+    crystals: Sequence[Crystal],
+    *,
+    thickness: Sequence[float],
+    size: int,
+    rho_g_max: float,
+    rho_sampling: str,
+    energy_kv: float,
+    **settings: object,
+) -> list[Pair | CrystalError]:
+    """Images of crystals, computed together.
+
+    Args:
+        rho_g_max, rho_sampling: of the projected potential.
+        settings: further ones of :func:`lacbed_gan.diffraction.patterns.compute_patterns`.
+    """
+    from lacbed_gan.diffraction import projected_potential  # torch, once the configuration is checked
+    from lacbed_gan.diffraction.patterns import compute_patterns
+
+    found = compute_patterns(crystals, thickness, size, energy_kv=energy_kv, **settings)
+    pairs = []
+    for crystal, patterns in zip(crystals, found, strict=True):
+        try:
+            if isinstance(patterns, ValueError):
+                raise patterns
+            potential = projected_potential(crystal, size, g_max=rho_g_max, sampling=rho_sampling, energy_kv=energy_kv)
+            images = (image.numpy() for image in (potential, patterns.intensity, patterns.dark_field))
+            pairs.append(Pair(*images, patterns.error_rms, patterns.error_max))
+        except ValueError as error:
+            pairs.append(CrystalError(f"{crystal.name}: {error}"))
+    return pairs
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which on a cluster are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_worker() -> None:
+    """Prepare a worker process: one thread of torch, and an end when the process that started it is killed.
+
+    A cluster's signal before the time limit goes to all processes; it is for the command, which is then queued again.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    for name in {"SIGUSR1", "SIGUSR2"} & {one.name for one in signal.Signals}:
+        signal.signal(signal.Signals[name], signal.SIG_IGN)
+
+    def end_with_parent() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _in_this_process(job: Callable[[list[Crystal]], Result], crystals: Sequence[Crystal]) -> Iterator[Result]:
+    """``map(job, …)`` with one crystal at a time, by one thread as in a worker process."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for crystal in crystals:
+            yield job([crystal])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _in_processes(
+    job: Callable[[list[Crystal]], Result], crystals: Sequence[Crystal], workers: int
+) -> Iterator[Result]:
+    """``map(job, …)`` with one crystal at a time and a bounded number of results in memory."""
+    # Started afresh rather than forked: a fork of a process whose torch has run threads can hang.
+    with ProcessPoolExecutor(workers, get_context("spawn"), start_worker) as pool:
+        waiting = deque()
+        try:
+            for crystal in crystals:
+                waiting.append(pool.submit(job, [crystal]))
+                if len(waiting) >= AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool:
+            reason = "a worker process was killed, perhaps for want of memory"
+            raise OSError(f"{reason}; the same line goes on from here, with workers=1 if need be") from None
+        finally:
+            for future in waiting:
+                future.cancel()

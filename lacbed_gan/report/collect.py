@@ -1,0 +1,192 @@
+"""Finished runs of a folder, and the groups that belong in one table."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from lacbed_gan.runs import WITHOUT_EFFECT
+from lacbed_gan.tracking import read_metrics
+
+VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in
+NUMBERS = ("a", "mse", "r", "origin_mse", "origin_r")  # columns of crystals.csv
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run.
+
+    Attributes:
+        folder: holds crystals.csv, metrics.csv and last.ckpt, each read when it is asked for.
+        settings: config.yaml, the resolved configuration.
+        summary: summary.json; a value that is not finite is None.
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    summary: dict[str, Any]
+
+    @property
+    def direction(self) -> str:
+        return self.settings["direction"]
+
+    @property
+    def thickness(self) -> float:
+        """In nm."""
+        return self.settings["thickness"]
+
+    @property
+    def fold(self) -> int:
+        return self.settings["fold"]
+
+    @cached_property
+    def crystals(self) -> list[dict[str, Any]]:
+        """Rows of crystals.csv: measures of each test crystal and of as many training crystals."""
+        with (self.folder / "crystals.csv").open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+        return [row | {name: float(row[name]) for name in NUMBERS if row.get(name)} for row in rows]
+
+    def of(self, split: str) -> list[dict[str, Any]]:
+        """Rows of crystals.csv of the split, test or train."""
+        return [row for row in self.crystals if row["split"] == split]
+
+    @cached_property
+    def curves(self) -> list[dict[str, float]]:
+        """Rows of metrics.csv, one an epoch."""
+        return read_metrics(self.folder / "metrics.csv")
+
+    @cached_property
+    def checksum(self) -> str | None:
+        """Of the store it was trained on; None where last.ckpt cannot tell."""
+        try:
+            checkpoint = torch.load(self.folder / "last.ckpt", map_location="cpu", weights_only=True, mmap=True)
+            return checkpoint["config"]["data"]["checksum"]
+        except (OSError, RuntimeError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in direction, thickness and fold alone, no two of them alike, of one store."""
+
+    name: str
+    runs: tuple[Run, ...]
+    checksum: str | None
+
+    @property
+    def cells(self) -> list[tuple[str, float]]:
+        """(direction, thickness) of the runs, in order."""
+        return sorted({(run.direction, run.thickness) for run in self.runs})
+
+    def cell(self, direction: str, thickness: float) -> list[Run]:
+        """Its runs of all folds."""
+        return [run for run in self.runs if (run.direction, run.thickness) == (direction, thickness)]
+
+    def folds(self) -> list[int]:
+        return sorted({run.fold for run in self.runs})
+
+    def crystals(self) -> set[str]:
+        """Ids of all test crystals."""
+        return {row["id"] for run in self.runs for row in run.of("test")}
+
+
+def collect_runs(folder: Path) -> tuple[list[Run], dict[str, str]]:
+    """Finished runs of a folder, by name, and why each of the other runs is left out."""
+    runs, left_out = [], {}
+    for path in sorted(folder.iterdir()):
+        if not (path / "config.yaml").is_file():
+            continue
+        try:
+            runs.append(_read_run(path))
+        except _LeftOut as reason:
+            left_out[path.name] = str(reason)
+    return runs, left_out
+
+
+def grouped(runs: Sequence[Run]) -> tuple[list[Group], dict[str, str]]:
+    """Groups by name, and why a run is in none of them.
+
+    Runs with other settings are in different groups, and so are runs on different data; a run whose
+    checkpoint is gone is taken for one on the same data where there is no choice.
+    """
+    by_settings: dict[str, list[Run]] = {}
+    for run in runs:
+        by_settings.setdefault(_group_key(run, runs), []).append(run)
+    groups, left_out = [], {}
+    for key, members in sorted(by_settings.items()):
+        known = sorted({run.checksum for run in members} - {None})
+        for number, checksum in enumerate(known or [None]):
+            cells: dict[tuple, Run] = {}
+            for run in members:
+                if run.checksum != checksum and not (run.checksum is None and len(known) == 1):
+                    if run.checksum is None and number == 0:
+                        left_out[run.folder.name] = "its last.ckpt, which says which data it is about, is missing"
+                    continue
+                first = cells.setdefault((run.direction, run.thickness, run.fold), run)
+                if first is not run:
+                    left_out[run.folder.name] = f"the same as {first.folder.name}"
+            name = key if len(known) < 2 else f"{key}-{checksum[:8]}"
+            groups.append(Group(name, tuple(cells[cell] for cell in sorted(cells)), checksum))
+    return groups, left_out
+
+
+class _LeftOut(Exception):
+    """Why a run is not in the report."""
+
+
+def _read_run(path: Path) -> Run:
+    try:
+        settings = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
+        missing = [key for key in (*VARIED, "store", "model") if key not in settings]
+    except Exception as error:  # OmegaConf passes on whatever the YAML reader raises
+        raise _LeftOut(f"config.yaml cannot be read ({type(error).__name__})") from None
+    if missing:
+        raise _LeftOut(f"config.yaml lacks {', '.join(missing)}")
+    if not (path / "summary.json").is_file():
+        epochs = len(read_metrics(path / "metrics.csv"))
+        raise _LeftOut(f"unfinished, after {epochs} of {settings.get('epochs', '?')} epochs")
+    try:
+        summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
+        summary["test/mse"], summary["train/mse"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise _LeftOut("summary.json is damaged; delete it and give the run's line again") from None
+    if not (path / "crystals.csv").is_file():
+        raise _LeftOut("no crystals.csv (an older version); delete summary.json and give the run's line again")
+    return Run(path, settings, summary)
+
+
+def _group_key(run: Run, runs: Sequence[Run]) -> str:
+    """Name of all runs with the same settings but for direction, thickness, fold.
+
+    Training writes it into config.yaml as ``group``. Where it did not, the settings tell: but for the
+    condition, which inverse runs do not have, so that they go with the forward runs there are.
+    """
+    if run.settings.get("group"):
+        return str(run.settings["group"])
+    rest = _rest(run)
+    conditions = {other.settings.get("condition") for other in runs if _rest(other) == rest and _is_forward(other)}
+    default = run.settings["model"].get("condition")
+    condition = next(iter(conditions)) if len(conditions) == 1 else default
+    if _is_forward(run):
+        condition = run.settings.get("condition")
+    digest = hashlib.sha256(json.dumps([rest, condition], sort_keys=True).encode()).hexdigest()
+    return f"{Path(run.settings['store']).stem}-{digest[:8]}"
+
+
+def _is_forward(run: Run) -> bool:
+    return run.direction == "forward"
+
+
+def _rest(run: Run) -> dict[str, Any]:
+    without = (*WITHOUT_EFFECT, *VARIED, "condition", "group")
+    plain = {key: value for key, value in run.settings.items() if key not in without}
+    return plain | {"precision": run.settings.get("trainer", {}).get("precision")}

@@ -1,0 +1,116 @@
+"""Figures of measures: loss against epoch with box plots, and errors by space group and plane group."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lacbed_gan.report.collect import Group, Run
+from lacbed_gan.report.figures import LINE_COLOURS
+from lacbed_gan.report.publication import (
+    COLUMN,
+    PAGE,
+    SPLIT_COLOURS,
+    SPLIT_LINES,
+    box_plot,
+    logarithmic,
+    new_figure,
+    published,
+)
+from lacbed_gan.report.tables import SPLITS, by_symmetry
+
+TERM_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+TERMS = "train/loss_"
+
+
+@published
+def loss_figure(group: Group, direction: str) -> Figure:
+    """MSE against epoch, the terms of the loss, and box plots of the MSE of images; a column a thickness.
+
+    As figure 3 of arXiv 2503.02852. Lines are means over the folds, bands go from the lowest to the highest
+    fold, dots on the boxes are the folds' means.
+    """
+    thicknesses = _thicknesses(group, direction)
+    figure = new_figure(COLUMN if len(thicknesses) == 1 else PAGE, 150)
+    grid = figure.subplots(3, len(thicknesses), squeeze=False, sharey="row", height_ratios=(1, 1, 0.8))
+    for thickness, (measures, terms, boxes) in zip(thicknesses, grid.T, strict=True):
+        runs = group.cell(direction, thickness)
+        measures.set_title(f"{thickness:g} nm")
+        for split in SPLITS:
+            colour = SPLIT_COLOURS[split]
+            _curve(measures, runs, f"{split}/mse", split, band=True, color=colour, linestyle=SPLIT_LINES[split])
+        names = sorted({name for run in runs for row in run.curves for name in row if name.startswith(TERMS)})
+        for number, name in enumerate(names):
+            label = name.removeprefix(TERMS).replace("_", " ").replace("g ", "G ", 1).replace("d ", "D ", 1)
+            colour, line = LINE_COLOURS[number % len(LINE_COLOURS)], TERM_LINES[number % len(TERM_LINES)]
+            _curve(terms, runs, name, label, color=colour, linestyle=line)
+        for axes in (measures, terms):
+            logarithmic(axes)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.grid(alpha=0.3)
+        box_plot(
+            boxes,
+            [[row["mse"] for run in runs for row in run.of(split)] for split in SPLITS],
+            [SPLIT_COLOURS[split] for split in SPLITS],
+        )
+        for position, split in enumerate(SPLITS, 1):
+            means = [run.summary[f"{split}/mse"] for run in runs]
+            spread = np.linspace(-0.15, 0.15, len(means)) if len(means) > 1 else [0]
+            boxes.plot(position + np.array(spread), means, "o", color="black", markersize=2)
+        boxes.set_xticks([1, 2], SPLITS)
+    grid[0, 0].set_ylabel("MSE")
+    grid[1, 0].set_ylabel("weighted loss term")
+    grid[2, 0].set_ylabel("MSE of images")
+    grid[0, -1].legend()
+    if grid[1, -1].lines:
+        narrow = len(thicknesses) == 1
+        handles, labels = grid[1, -1].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2 if narrow else 5)
+    return figure
+
+
+@published
+def symmetry_figure(group: Group, direction: str, column: str) -> Figure:
+    """Box plots of the MSE of test images by space group or plane group; a row a thickness.
+
+    As figure 4 of arXiv 2503.02852: space groups in the order of their numbers. The number of images stands
+    with the name, the dashed line is the mean over all of them.
+    """
+    thicknesses = _thicknesses(group, direction)
+    images = {t: [row for run in group.cell(direction, t) for row in run.of("test")] for t in thicknesses}
+    distinct = {(row["id"], row[column]): row for rows in images.values() for row in rows}
+    counts = {name: len(rows) for name, rows in by_symmetry(distinct.values(), column).items()}
+    figure = new_figure(PAGE if column == "space_group" else COLUMN, 36 * len(thicknesses) + 22)
+    grid = figure.subplots(len(thicknesses), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+    for axes, thickness in zip(grid, thicknesses, strict=True):
+        members = by_symmetry(images[thickness], column)
+        errors = [[row["mse"] for row in members.get(name, [])] for name in counts]
+        box_plot(axes, errors, [SPLIT_COLOURS["test"]] * len(counts))
+        axes.axhline(np.mean([row["mse"] for row in images[thickness]]), color="black", linestyle="--", linewidth=0.8)
+        axes.set_ylabel(f"MSE, {thickness:g} nm")
+    names = [f"{name} ({count})" for name, count in counts.items()]
+    steep = len(names) > 6
+    grid[-1].set_xticks(
+        range(1, len(names) + 1), names, rotation=90 if steep else 30, ha="center" if steep else "right"
+    )
+    return figure
+
+
+def _thicknesses(group: Group, direction: str) -> list[float]:
+    return [t for d, t in group.cells if d == direction]
+
+
+def _curve(axes: Axes, runs: list[Run], name: str, label: str, band: bool = False, **style: object) -> None:
+    """Mean over the folds of a column of metrics.csv against epoch, counted from 1."""
+    columns = [{row["epoch"] + 1: row[name] for row in run.curves if name in row} for run in runs]
+    epochs = sorted({epoch for column in columns for epoch in column})
+    if not epochs:
+        return
+    by_epoch = [[column[epoch] for column in columns if epoch in column] for epoch in epochs]
+    axes.plot(epochs, [np.mean(values) for values in by_epoch], label=label, **style)
+    if band and len(runs) > 1:
+        low, high = ([f(values) for values in by_epoch] for f in (min, max))
+        axes.fill_between(epochs, low, high, color=style["color"], alpha=0.2, linewidth=0)

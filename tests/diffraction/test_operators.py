@@ -1,0 +1,100 @@
+"""Both forms of the matrix A of a zone axis, against the matrix itself."""
+
+import gemmi
+import pytest
+import torch
+
+from lacbed_gan.crystal import Crystal, Site
+from lacbed_gan.diffraction.beams import Beams, select_beams
+from lacbed_gan.diffraction.coupling import HalfFourierOperator
+from lacbed_gan.diffraction.sectors import SectorOperator, _character
+
+CUBIC = [s for s in gemmi.spacegroup_table() if s.number >= 195 and s.is_reference_setting()]
+K = torch.tensor([[0.3, -0.1], [0.0, 0.0], [-1.2, 0.7]], dtype=torch.float64)
+
+
+def general_crystal(group: gemmi.SpaceGroup, a: float = 7.0) -> Crystal:
+    """Two atoms on general positions, so that no symmetry but the group's is there."""
+    sites = [Site("O", (0.379, 0.268, 0.336)), Site("Fe", (0.354, 0.103, 0.463))]
+    return Crystal.from_sites("general", group.xhm(), a, sites)
+
+
+def matrix(beams: Beams, k: torch.Tensor) -> torch.Tensor:
+    g = beams.hk.double() / beams.a
+    return beams.coupling() + torch.diag(-2 * g @ k - (g**2).sum(1))
+
+
+def assert_same_moments(operator, beams: list[Beams], k: torch.Tensor) -> None:
+    """⟨g|Aⁿ|0⟩ of every beam g for n = 0 … 4, in units of the largest."""
+    followed = operator.functionals([torch.arange(len(beams[0]))] * len(beams))
+    v = operator.start()
+    expected = torch.zeros(len(beams), len(beams[0]), k.shape[1], dtype=torch.float64)
+    expected[:, 0] = 1
+    for _ in range(5):
+        scale = expected.abs().amax()
+        found = operator.components(v, followed).double()
+        assert (found - expected).abs().max() < 2e-6 * scale
+        following = torch.zeros_like(v)
+        operator.add_to(following, v)
+        total = operator.sum_over_beams(following**2).double()
+        expected = torch.stack(
+            [
+                torch.stack([matrix(b, one) @ e[:, p] for p, one in enumerate(kc)], 1)
+                for b, kc, e in zip(beams, k, expected, strict=True)
+            ]
+        )
+        torch.testing.assert_close(total, (expected**2).sum(1), rtol=1e-5, atol=0)  # and nothing beside the beams
+        v = following
+
+
+@pytest.mark.parametrize("kind", [SectorOperator, HalfFourierOperator])
+@pytest.mark.parametrize("group", CUBIC, ids=lambda g: g.short_name())
+def test_operator_is_the_matrix_in_every_group(kind: type, group: gemmi.SpaceGroup) -> None:
+    beams = select_beams(general_crystal(group), 1.1)
+    assert len(beams) > 20
+    assert_same_moments(kind([beams], K[None]), [beams], K[None])
+
+
+@pytest.mark.parametrize("kind", [SectorOperator, HalfFourierOperator])
+def test_crystals_together_and_some_of_them_only(kind: type) -> None:
+    """Different cells, one of them twice as large, one with glide lines; then the last two alone."""
+    groups = [gemmi.find_spacegroup_by_name(name) for name in ("P m -3 m", "P a -3", "P 21 3")]
+    samples = [general_crystal(group, a) for group, a in zip(groups, (5.0, 7.0, 10.0), strict=True)]
+    beams = [select_beams(one, 1.1) for one in samples]
+    k = torch.stack([K, 0.5 * K, 2 * K])
+    together = kind(beams, k)
+    v = together.start()
+    out = torch.zeros_like(v)
+    together.add_to(out, v)
+    followed = together.functionals([torch.arange(30)] * 3)
+    for c, one in enumerate(beams):
+        alone = kind([one], k[c : c + 1])
+        single = torch.zeros_like(alone.start())
+        alone.add_to(single, alone.start())
+        expected = alone.components(single, alone.functionals([torch.arange(30)]))[0]
+        torch.testing.assert_close(together.components(out, followed)[c], expected, atol=2e-6, rtol=1e-5)
+    together.keep(torch.tensor([1, 2]))
+    kept = torch.zeros_like(v[1:])
+    together.add_to(kept, v[1:].clone())
+    torch.testing.assert_close(kept, out[1:], atol=2e-6, rtol=1e-5)
+
+
+def test_glides_have_a_character_that_mirrors_have_not() -> None:
+    for name, glide in (("P m -3 m", False), ("F d -3 m:1", False), ("P a -3", True), ("P 21 3", True)):
+        character = _character(select_beams(general_crystal(gemmi.find_spacegroup_by_name(name)), 1.1))
+        assert bool((character < 0).any()) is glide, name
+
+
+def test_a_potential_without_lines_of_reflection_is_refused() -> None:
+    beams = select_beams(general_crystal(gemmi.find_spacegroup_by_name("P m -3 m")), 1.1)
+    beams.potential[3, 4] += 1
+    with pytest.raises(ValueError, match="no lines of reflection"):
+        SectorOperator([beams], K[None])
+
+
+@pytest.mark.parametrize("kind", [SectorOperator, HalfFourierOperator])
+def test_a_beam_that_is_not_there_has_no_component(kind: type) -> None:
+    beams = select_beams(general_crystal(gemmi.find_spacegroup_by_name("P m -3 m")), 1.1)
+    operator = kind([beams], K[None])
+    v = torch.randn_like(operator.start())
+    assert not operator.components(v, operator.functionals([torch.tensor([-1, -1])])).any()

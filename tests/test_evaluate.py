@@ -1,0 +1,350 @@
+"""The report on finished runs: its numbers, its page in a browser, what it leaves out, and what W&B gets."""
+
+import csv
+import html
+import io
+import json
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import time
+from contextlib import suppress
+
+import numpy as np
+import pytest
+import torch
+import wandb
+from omegaconf import OmegaConf
+from PIL import Image
+from wandb.proto.wandb_internal_pb2 import Record
+
+from lacbed_gan import evaluate, train
+from lacbed_gan.config import ConfigError, composed
+from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.report import section
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SYMMETRIES = (("P 21 3", 198, "p2gg"), ("P n -3 S", 201, "p2mm"), ("P n -3 Z", 201, "p2mm"), ("F m -3 m", 225, "p4mm"))
+# A quadrant of a sweep: 2 directions, 2 thicknesses, 3 folds
+CELLS = [
+    (direction, thickness, fold) for direction in ("forward", "inverse") for thickness in (50, 100) for fold in range(3)
+]
+
+
+def write_run(runs, direction, thickness, fold, symmetries=SYMMETRIES, crystals=12, **settings):
+    """A run folder without a checkpoint, its measures at random; returns its settings, for other values."""
+    random = np.random.default_rng([thickness, fold, len(direction)])
+    values = {"direction": direction, "thickness": thickness, "fold": fold, "store": "stores/gone", "size": 32}
+    values |= {"epochs": 4, "condition": "scale" if direction == "forward" else "none", "batch_size": 16, "seed": 0}
+    values |= {"model": {"generator": {"name": "global_unet"}, "condition": "scale"}, **settings}
+    folder = runs / f"{direction}-{thickness}nm-fold{fold}-{values['seed']}"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(values))
+    names = ["id", "formula", "space_group", "number", "a", "plane_group", "split", "mse", "r"]
+    names += ["origin_mse", "origin_r"] if direction == "inverse" else []
+    rows, summary = [], {"baseline/mean_image_mse": 0.05, "baseline/nearest_mse": 0.03}
+    for split in ("test", "train"):
+        errors = 10 ** random.normal(-3.5 if split == "test" else -3.8, 0.5, crystals)
+        rs = 1 - 10 * errors
+        for i, (error, r) in enumerate(zip(errors, rs, strict=True)):
+            group, number, plane = symmetries[i % len(symmetries)]
+            row = [f"{split}{fold}-{i}", "Na1 Cl1", group, number, 5.64, plane, split, f"{error:.6g}", f"{r:.6g}"]
+            rows.append(row + ([f"{error / 2:.6g}", f"{(1 + r) / 2:.6g}"] if direction == "inverse" else []))
+        summary |= {f"{split}/mse": errors.mean(), f"{split}/r": rs.mean()}
+        if direction == "inverse":
+            summary |= {f"{split}/origin_mse": errors.mean() / 2, f"{split}/origin_r": (1 + rs.mean()) / 2}
+    summary |= {"test/misjudged": 2} if direction == "inverse" and fold < 2 else {}
+    (folder / "summary.json").write_text(json.dumps(summary))
+    with (folder / "crystals.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([names, *rows])
+    terms = {"train/loss_g_gan": 1.0, "train/loss_d_real": 0.3, "train/loss_g_feature_matching": 4.0}
+    curve = [
+        {"epoch": epoch, **terms}
+        | {f"{split}/mse": summary[f"{split}/mse"] * 2 ** (3 - epoch) for split in ("test", "train")}
+        for epoch in range(4)
+    ]
+    with (folder / "metrics.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([list(curve[0]), *(list(row.values()) for row in curve)])
+    return folder
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures are made, but a grey square is written in the place of each."""
+    png = io.BytesIO()
+    Image.new("L", (8, 8)).save(png, "png")
+    monkeypatch.setattr(section, "rendered", lambda figure: (png.getvalue(), b"%PDF"))
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Folder of the runs of CELLS."""
+    for cell in CELLS:
+        write_run(tmp_path / "runs", *cell)
+    return tmp_path / "runs"
+
+
+@pytest.fixture(scope="module")
+def trained(shared_store, tmp_path_factory):
+    """Folder of two real runs of seconds, at both thicknesses of the store; no test changes them."""
+    runs = tmp_path_factory.mktemp("trained") / "runs"
+    for thickness in (50, 100):
+        words = [f"store={shared_store}", f"runs={runs}", "experiment=smoke", "trainer=cpu", f"thickness={thickness}"]
+        train.train(composed("train", words))
+    return runs
+
+
+def configured(runs, *words):
+    config = composed("evaluate", [f"runs={runs}", *words])
+    evaluate.check(config)
+    return config
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def pages_text(path):
+    return html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", path.read_text(), flags=re.S))
+
+
+def chromium(path, tmp_path, *options):
+    """What Chromium prints when it opens the page: the document, and messages of the console."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    words += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    words += ["--enable-logging=stderr", "--virtual-time-budget=5000", *options, "--dump-dom", path.as_uri()]
+    return subprocess.run([CHROMIUM, *words], capture_output=True, text=True, timeout=120)
+
+
+def test_numbers_of_a_sweep(sweep, undrawn, capsys):
+    """Means over folds with their standard error; medians over all images; the paper's values beside them."""
+    evaluate.evaluate(configured(sweep, "timing=false"))
+    printed = capsys.readouterr().out
+    rows = {(row["direction"], row["thickness"], row["split"]): row for row in table(sweep / "report/table.csv")}
+    assert len(rows) == 8
+    runs = [sweep / f"forward-50nm-fold{fold}-0" for fold in range(3)]
+    means = [json.loads((run / "summary.json").read_text())["test/mse"] for run in runs]
+    errors = [float(row["mse"]) for run in runs for row in table(run / "crystals.csv") if row["split"] == "test"]
+    row = rows["forward", "50", "test"]
+    assert float(row["mse"]) == pytest.approx(np.mean(means), rel=1e-5)
+    assert float(row["mse_standard_error"]) == pytest.approx(np.std(means, ddof=1) / 3**0.5, rel=1e-5)
+    assert float(row["mse_median"]) == pytest.approx(np.median(errors), rel=1e-5)
+    assert float(row["below_1e-4"]) == pytest.approx(np.mean(np.array(errors) < 1e-4), abs=1e-6)
+    assert (row["folds"], row["of_folds"], row["images"], row["paper_mse"]) == ("3", "10", "36", "0.000815")
+    assert float(row["paper_ratio"]) == pytest.approx(np.mean(means) / 8.15e-4, rel=1e-5)
+    assert row["baseline_mean_image_mse"] == "0.05" and rows["forward", "50", "train"]["baseline_nearest_mse"] == ""
+    assert rows["forward", "100", "test"]["paper_mse"] == ""
+    inverse = rows["inverse", "100", "test"]
+    assert float(inverse["origin_mse"]) == pytest.approx(float(inverse["mse"]) / 2, rel=1e-4)
+    assert (inverse["misjudged"], inverse["judged"]) == ("4", "24")  # one of the three runs does not say
+
+    text = pages_text(sweep / "report/index.html")
+    for words in ("8.15(4)", "4.773(9)", "not given", "3 of 10", "4 of 24", "no formula is on both sides", "P n -3 Z"):
+        assert words in text
+    assert "forward 50 nm, test: MSE" in printed and "3 of 10 folds" in printed
+    assert f"report: {sweep}/report/index.html" in printed
+    # Runs without a checkpoint have no pictures of cases, and the report says so.
+    assert re.search("cases_forward_50nm left out: forward-50nm-fold.-0 has no last.ckpt", text)
+    assert {path.stem for path in sweep.glob("report/figures/*/*.pdf")} == {
+        f"{name}_{d}" for name in ("loss", "space_groups", "plane_groups") for d in ("forward", "inverse")
+    }
+
+
+def test_tables_by_symmetry_and_by_crystal(sweep, undrawn):
+    evaluate.evaluate(configured(sweep, "timing=false"))
+    groups = [row for row in table(sweep / "report/space_groups.csv") if row["direction"] == "forward"]
+    assert [row["space_group"] for row in groups if row["thickness"] == "50"] == [name for name, _, _ in SYMMETRIES]
+    assert {row["images"] for row in groups} == {"9"}
+    planes = [row for row in table(sweep / "report/plane_groups.csv") if row["direction"] == "inverse"]
+    assert [(row["plane_group"], row["images"]) for row in planes[:3]] == [("p2gg", "9"), ("p2mm", "18"), ("p4mm", "9")]
+    crystals = table(sweep / "report/crystals.csv")
+    assert len(crystals) == 12 * 24
+    own = table(sweep / "inverse-100nm-fold2-0/crystals.csv")
+    gathered = [row for row in crystals if row["run"] == "inverse-100nm-fold2-0"]
+    assert [row["id"] for row in gathered] == [row["id"] for row in own]
+    assert [row["origin_r"] for row in gathered] == [row["origin_r"] for row in own]
+    for row in planes:
+        errors = [
+            float(crystal["mse"])
+            for crystal in crystals
+            if all(crystal[key] == row[key] for key in ("direction", "thickness", "plane_group"))
+            and crystal["split"] == "test"
+        ]
+        assert float(row["mse_median"]) == pytest.approx(np.median(errors), rel=1e-4)
+
+
+def test_runs_that_are_left_out_are_named(sweep, undrawn, capsys):
+    (sweep / "forward-50nm-fold2-0/summary.json").unlink()
+    (sweep / "forward-50nm-fold1-0/crystals.csv").unlink()
+    (sweep / "inverse-50nm-fold1-0/summary.json").write_text("{")
+    (sweep / "inverse-50nm-fold2-0/config.yaml").write_text("direction: forward\n")
+    (sweep / "notes").mkdir()
+    evaluate.evaluate(configured(sweep, "timing=false"))
+    printed = capsys.readouterr().out
+    text = pages_text(sweep / "report/index.html")
+    for name, reason in (
+        ("forward-50nm-fold2-0", "unfinished, after 4 of 4 epochs"),
+        ("forward-50nm-fold1-0", "no crystals.csv (an older version)"),
+        ("inverse-50nm-fold1-0", "summary.json is damaged"),
+        ("inverse-50nm-fold2-0", "config.yaml lacks thickness, fold, store, model"),
+    ):
+        assert re.search(f"left out: {name}: {re.escape(reason)}", printed)
+        assert re.search(f"{name}\\s+: {re.escape(reason)}", text)
+    rows = table(sweep / "report/table.csv")
+    assert [row["folds"] for row in rows if row["split"] == "test"] == ["1", "3", "1", "3"]
+    assert rows[0]["mse_standard_error"] == ""
+    assert "notes" not in text
+
+
+def test_groups_of_other_settings_are_told_apart(tmp_path, undrawn):
+    runs = tmp_path / "runs"
+    for fold in range(2):
+        for direction in ("forward", "inverse"):
+            write_run(runs, direction, 50, fold)
+            write_run(runs, direction, 50, fold, seed=1, data={"group": "prototype"})
+    evaluate.evaluate(configured(runs, "timing=false"))
+    names = {row["group"] for row in table(runs / "report/table.csv")}
+    assert len(names) == 2 and len({path.parent.name for path in runs.glob("report/figures/*/*.pdf")}) == 2
+    text = pages_text(runs / "report/index.html")
+    assert "no formula is on both sides" in text and "no structure type is on both sides" in text
+
+    one = sorted(names)[0]
+    evaluate.evaluate(configured(runs, "timing=false", f"group={one}"))
+    assert {row["group"] for row in table(runs / "report/table.csv")} == {one}
+    assert {path.parent.name for path in runs.glob("report/figures/*/*.pdf")} == {one}
+    with pytest.raises(ConfigError, match=f"group=other is not one of {', '.join(sorted(names))}"):
+        configured(runs, "group=other")
+
+
+def test_one_line_when_there_is_nothing_to_report(tmp_path):
+    with pytest.raises(ConfigError, match="no such folder; name the one that holds"):
+        configured(tmp_path / "none")
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ConfigError, match=r"no finished run \(it holds no run at all\); train one first"):
+        configured(tmp_path / "runs")
+    write_run(tmp_path / "runs", "forward", 50, 0)
+    with pytest.raises(ConfigError, match="crystal=Si is in no test fold of these runs"):
+        configured(tmp_path / "runs", "crystal=Si")
+    (tmp_path / "runs/forward-50nm-fold0-0/summary.json").unlink()
+    with pytest.raises(ConfigError, match=r"no finished run \(forward-50nm-fold0-0: unfinished, after 4 of 4 epochs"):
+        configured(tmp_path / "runs")
+    assert not (tmp_path / "runs/report").exists()
+
+
+def test_page_of_real_runs_in_a_browser(trained, tmp_path):
+    """No message in the console, every figure shown, nothing wider than a telephone."""
+    evaluate.evaluate(configured(trained))
+    report = trained / "report/index.html"
+    paths = list(trained.glob("report/figures/*/*.pdf"))
+    for path in paths:  # one or two columns of a journal wide
+        width = float(re.search(rb"/MediaBox \[ 0 0 ([\d.]+)", path.read_bytes())[1]) / 72 * 25.4
+        assert width == pytest.approx(85, abs=0.1) or width == pytest.approx(170, abs=0.1)
+    figures = {path.stem for path in paths}
+    cases = {"cases_forward_50nm", "cases_forward_100nm", "thickness_forward"}
+    assert figures == cases | {f"{name}_forward" for name in ("loss", "space_groups", "plane_groups")}
+    assert "left out" not in pages_text(report)
+    assert not re.search(r"<script|https?://|@import|url\(", report.read_text())
+    times = table(trained / "report/timing.csv")
+    assert [row["batch"] for row in times if "CPU" in row["device"]] == ["1", "64"]
+    assert all(float(row["seconds"]) > 0 for row in times)
+
+    opened = chromium(report, tmp_path)
+    assert "CONSOLE" not in opened.stderr and "</html>" in opened.stdout
+    probe = tmp_path / "probe.html"
+    script = (
+        "<script>onload = () => { const images = [...document.images];"
+        "document.body.innerHTML = `seen ${images.filter(i => i.naturalWidth > 300).length} of ${images.length},`"
+        " + ` ${document.documentElement.scrollWidth <= innerWidth}`; console.log('said') }</script>"
+    )
+    probe.write_text(report.read_text().replace("</body>", f"{script}</body>"))
+    opened = chromium(probe, tmp_path, "--window-size=500,900")
+    assert f"seen {len(figures)} of {len(figures)}, true" in opened.stdout
+    assert "CONSOLE" in opened.stderr  # so that its absence above says something
+
+
+def test_figures_of_cases_need_the_data_that_was_trained_on(trained, shared_store, undrawn, tmp_path):
+    runs, _ = evaluate.collect_runs(shutil.copytree(trained, tmp_path / "runs"))
+    (group,), _ = evaluate.grouped(runs)
+    assert group.checksum == PairDataModule(shared_store, "forward", 50, 0, 1).store.checksum
+    drawn = {picture.name for picture in section.build_section(group, None, timing=False).pictures}
+    assert {"cases_forward_50nm", "thickness_forward"} <= drawn
+
+    for run in runs:
+        run.settings["store"] = "stores/gone"
+    built = section.build_section(group, None, timing=False)
+    assert not any(picture.name.startswith(("cases", "thickness")) for picture in built.pictures)
+    assert len(built.gaps) == 3 and all("stores/gone: no such store" in gap for gap in built.gaps)
+
+    for run in runs:
+        run.settings["store"] = str(shared_store)
+        checkpoint = torch.load(run.folder / "last.ckpt", weights_only=True)
+        checkpoint["config"]["data"]["checksum"] = "0123456789"
+        torch.save(checkpoint, run.folder / "last.ckpt")
+    built = section.build_section(group, None, timing=False)
+    assert len(built.gaps) == 3 and all("now holds other data than" in gap for gap in built.gaps)
+
+
+def records(file):
+    """Records of an offline W&B run: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
+    data, position, record = file.read_bytes(), 7, b""
+    while position < len(data):
+        room = -position % 32768
+        if room and room < 7:
+            position += room
+        length, kind = struct.unpack_from("<HB", data, position + 4)
+        record += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):
+            yield Record.FromString(record)
+            record = b""
+
+
+def finished_records(file):
+    """All records, once W&B's own process has written the last one."""
+    for _ in range(150):
+        with suppress(struct.error):
+            found = list(records(file))
+            if found and found[-1].HasField("exit"):
+                return found
+        time.sleep(0.2)
+    pytest.fail(f"{file} has no end")
+
+
+def test_figures_and_table_in_an_offline_wandb_run(sweep, undrawn, tmp_path, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    evaluate.evaluate(configured(sweep, "timing=false", "logger=wandb"))
+    assert wandb.run is None
+    (file,) = sweep.glob("report/figures/*/wandb/offline-run-*/*.wandb")
+    found = finished_records(file)
+    (group,) = {row["group"] for row in table(sweep / "report/table.csv")}
+    (run,) = (record.run for record in found if record.HasField("run"))
+    assert (run.display_name, run.run_group) == (f"report-{group}", group)
+    logged = {tuple(item.nested_key): json.loads(item.value_json) for record in found for item in record.history.item}
+    figures = {path.stem for path in sweep.glob("report/figures/*/*.pdf")}
+    assert figures == {key[0] for key, value in logged.items() if key[1:] == ("_type",) and value == "image-file"}
+    assert (logged["table", "_type"], logged["table", "nrows"]) == ("table-file", 8)
+    assert found[-1].exit.exit_code == 0
+
+
+def test_as_a_program(tmp_path):
+    write_run(tmp_path / "runs", "forward", 50, 0)
+    words = [sys.executable, "-m", "lacbed_gan.evaluate", "runs=runs", "timing=false"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert done.stdout.splitlines()[-1] == "report: runs/report/index.html"
+    assert "pruned" not in done.stdout
+    assert f"{' '.join(['python', *words[1:]])}" in pages_text(tmp_path / "runs/report/index.html")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
