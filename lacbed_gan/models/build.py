@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from lacbed_gan.models.discriminators import MultiscaleDiscriminator
+from lacbed_gan.models.fourier import FourierGenerator
 from lacbed_gan.models.generators import GlobalGenerator, LocalEnhancer
 from lacbed_gan.models.unet import GlobalUNet
 
@@ -12,11 +13,12 @@ GENERATORS: dict[str, type[nn.Module]] = {
     "global_generator": GlobalGenerator,
     "local_enhancer": LocalEnhancer,
     "global_unet": GlobalUNet,
+    "fourier": FourierGenerator,
 }
 DISCRIMINATORS: dict[str, type[nn.Module]] = {"multiscale_patchgan": MultiscaleDiscriminator}
 
 
-def build_generator(name: str, **sizes: int) -> nn.Module:
+def build_generator(name: str, **sizes: int | str) -> nn.Module:
     """The generator called `name`, with its constructor's arguments.
 
     Raises:
@@ -25,7 +27,7 @@ def build_generator(name: str, **sizes: int) -> nn.Module:
     return _build("generator", GENERATORS, name, sizes)
 
 
-def build_discriminator(name: str, **sizes: int) -> nn.Module:
+def build_discriminator(name: str, **sizes: int | str) -> nn.Module:
     """The discriminator called `name`, with its constructor's arguments.
 
     Raises:
@@ -34,7 +36,7 @@ def build_discriminator(name: str, **sizes: int) -> nn.Module:
     return _build("discriminator", DISCRIMINATORS, name, sizes)
 
 
-def _build(kind: str, registry: dict[str, type[nn.Module]], name: str, sizes: dict[str, int]) -> nn.Module:
+def _build(kind: str, registry: dict[str, type[nn.Module]], name: str, sizes: dict[str, int | str]) -> nn.Module:
     if name not in registry:
         raise ValueError(f"no {kind} {name!r}: allowed are {', '.join(registry)}")
     try:

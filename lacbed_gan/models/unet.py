@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacbed_gan.models.sizes import check_inputs
+
 INTERNAL_SIZE = 32  # pixels at which the convolutions work, whatever the image
 COARSEST_SIZE = 4  # pixels at the bottleneck
 EMBEDDING = 64  # width of the embedded condition
@@ -26,9 +28,12 @@ class GlobalUNet(nn.Module):
         conditions: numbers per image that condition the output, each of order one; 0 for none.
         filters: channels at 32 × 32; they double at 16 × 16 and again at 8 × 8, then stay.
         bottleneck: width of the dense layer.
+        periodic: which image repeats beyond its edges as ρ does, the "input" (forward), the "output" (inverse), or
+            "none" to ignore it. On that image's side, encoder or decoder, convolutions are padded with its other end,
+            so that a shifted cell has shifted features; everywhere else with zeros, since a pattern ends at its edges.
 
     Raises:
-        ValueError: the image size is none of those.
+        ValueError: the image size or the side is none of those.
     """
 
     def __init__(
@@ -39,10 +44,14 @@ class GlobalUNet(nn.Module):
         conditions: int = 0,
         filters: int = 32,
         bottleneck: int = 512,
+        periodic: str = "none",
     ) -> None:
         super().__init__()
         if image_size not in (32, 64, 128):
             raise ValueError(f"image_size is 32, 64 or 128 for the U-Net, not {image_size}")
+        if periodic not in ("none", "input", "output"):
+            raise ValueError(f"periodic is none, input or output for the U-Net, not {periodic}")
+        at_input, at_output = ("circular" if periodic == side else "zeros" for side in ("input", "output"))
         self.image_size = image_size
         self.conditions = conditions
         fold = image_size // INTERNAL_SIZE
@@ -52,15 +61,16 @@ class GlobalUNet(nn.Module):
         widths = [filters, 2 * filters, 4 * filters, 4 * filters]  # at 32, 16, 8 and 4 pixels
         self.fold = nn.PixelUnshuffle(fold)
         inputs = [in_channels * fold**2, *widths[:-1]]
-        self.encoder = nn.ModuleList(Level(*io, width) for io in zip(inputs, widths, strict=True))
+        self.encoder = nn.ModuleList(Level(*io, width, at_input) for io in zip(inputs, widths, strict=True))
         features = widths[-1] * COARSEST_SIZE**2
         self.dense_in = nn.Linear(features + width, bottleneck)
         self.dense_out = nn.Linear(bottleneck, features)
         # From coarse to fine; each level's output is as wide as the encoder's features it is added to.
         outputs = [filters, *widths[:-1]]
         inputs = [*widths[:-1], 2 * widths[-1]]
-        self.decoder = nn.ModuleList(Level(*io, width) for io in zip(inputs[::-1], outputs[::-1], strict=True))
-        to_image = nn.Conv2d(filters, out_channels * fold**2, 3, padding=1)
+        levels = zip(inputs[::-1], outputs[::-1], strict=True)
+        self.decoder = nn.ModuleList(Level(*io, width, at_output) for io in levels)
+        to_image = nn.Conv2d(filters, out_channels * fold**2, 3, padding=1, padding_mode=at_output)
         self.unfold = nn.Sequential(to_image, nn.PixelShuffle(fold))
 
     def forward(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -69,7 +79,8 @@ class GlobalUNet(nn.Module):
         Raises:
             ValueError: the image or the condition is not of the size the network was made for.
         """
-        embedding = self._embedding(image, condition)
+        check_inputs(image, condition, self.image_size, self.conditions)
+        embedding = self.embed(condition) if self.conditions else None
         x = self.fold(image)
         levels = []
         for depth, level in enumerate(self.encoder):
@@ -85,26 +96,20 @@ class GlobalUNet(nn.Module):
             x = level(F.interpolate(x, scale_factor=2) + skip, embedding)
         return torch.sigmoid(self.unfold(x))
 
-    def _embedding(self, image: Tensor, condition: Tensor | None) -> Tensor | None:
-        if image.shape[-2:] != (self.image_size, self.image_size):
-            shape = " × ".join(str(side) for side in image.shape[-2:])
-            raise ValueError(f"image of {shape} pixels, but the network was made for {self.image_size}²")
-        given = 0 if condition is None else condition.shape[1]
-        if given != self.conditions:
-            raise ValueError(f"{given} conditions given, but the network was made for {self.conditions}")
-        return self.embed(condition) if self.conditions else None
-
 
 class Level(nn.Module):
     """Two 3 × 3 convolutions at one resolution, each with group norm, FiLM and SiLU.
 
     (B, in_channels, H, W), embedded condition (B, embedding) or None → (B, out_channels, H, W).
+
+    Args:
+        padding: of the convolutions, as PyTorch calls it: "zeros" or "circular".
     """
 
-    def __init__(self, in_channels: int, out_channels: int, embedding: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, embedding: int, padding: str = "zeros") -> None:
         super().__init__()
-        self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.first = nn.Conv2d(in_channels, out_channels, 3, padding=1, padding_mode=padding)
+        self.second = nn.Conv2d(out_channels, out_channels, 3, padding=1, padding_mode=padding)
         self.norms = nn.ModuleList(nn.GroupNorm(8, out_channels) for _ in range(2))
         self.film = nn.Linear(embedding, 4 * out_channels) if embedding else None
 
