@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from lacbed_gan.config import ConfigError, require, run_command, shown
 from lacbed_gan.data.store_writer import program_version
 from lacbed_gan.report.attach import attach
-from lacbed_gan.report.collect import Group, collect_runs, grouped
+from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page
 from lacbed_gan.report.section import Section, build_section
 from lacbed_gan.report.tables import to_csv
@@ -78,7 +78,7 @@ def evaluate(config: DictConfig) -> None:
         for row in section.measures:
             error = "" if row["mse_standard_error"] is None else f" ± {row['mse_standard_error']:.2g}"
             print(
-                f"{section.group.name}: {row['direction']} {row['thickness']:g} nm, {row['split']}: "
+                f"{section.group.name}: {row['direction']} {nm(row['thickness'])} nm, {row['split']}: "
                 f"MSE {row['mse']:.3g}{error}, R {row['r']:.4f}, {row['folds']} of {row['of_folds']} folds"
             )
         for gap in section.gaps:

@@ -160,6 +160,23 @@ class ImageR(PerImage):
         self.values.append(correlation_r(prediction, target))
 
 
+class AbsoluteError(PerImage):
+    """|prediction − target| of one number for every image seen.
+
+    `update` takes two tensors (B,); `compute` returns (N,) float32.
+
+    >>> metric = AbsoluteError()
+    >>> metric.update(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 2.0]))
+    >>> metric.compute()
+    tensor([0.5000, 0.0000])
+    """
+
+    higher_is_better = False
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        self.values.append((prediction.float() - target.float()).abs())
+
+
 class ImageIndex(PerImage):
     """Store row of every image seen, so that values of the other metrics can be told apart.
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,12 +21,19 @@ except ImportError:  # Windows: nothing there keeps two processes from one folde
     fcntl = None
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
-WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer")
+WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer", "profile")
 
 
 def run_name(config: DictConfig) -> str:
     """Direction, thickness, fold and eight letters of a hash of all that changes results."""
-    return f"{config.direction}-{config.thickness:g}nm-fold{config.fold}-{_hash(config)}"
+    return f"{config.direction}-{thickness_name(config.thickness)}-fold{config.fold}-{_hash(config)}"
+
+
+def thickness_name(thickness: float | Sequence[float] | str) -> str:
+    """50nm, 50+100nm or all."""
+    if isinstance(thickness, str):
+        return thickness
+    return "+".join(f"{one:g}" for one in ([thickness] if isinstance(thickness, int | float) else thickness)) + "nm"
 
 
 def run_group(config: DictConfig) -> str:

@@ -78,7 +78,7 @@ def sample_panel(batch: dict[str, Tensor], predicted: Tensor) -> Tensor:
     """One row a crystal: input, prediction, truth and squared difference (scaled to its maximum), (B·H, 4·W)."""
     difference = (predicted - batch["target"]).square()
     difference = difference / difference.amax().clamp_min(1e-12)
-    columns = torch.cat([batch["input"], predicted, batch["target"], difference], 3)
+    columns = torch.cat([batch["input"][:, :1], predicted, batch["target"], difference], 3)
     return columns.flatten(0, 2)
 
 

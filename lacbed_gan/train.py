@@ -19,14 +19,16 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
-from lacbed_gan.data.datamodule import CONDITIONS, PairDataModule
+from lacbed_gan.data.datamodule import CONDITIONS, ORIGINS, PairDataModule
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.data.images import COLORMAPS, POLARITIES
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import GROUPS
-from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
+from lacbed_gan.models.assemble import DIRECTIONS, build_cgan, network_inputs
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
+from lacbed_gan.models.schedules import SCHEDULES
+from lacbed_gan.profile import Profile
 from lacbed_gan.progress import progress
 from lacbed_gan.report.run import crystal_table, report, results, show
 from lacbed_gan.runs import claimed, plain_settings, run_group, run_name, write_atomically
@@ -46,6 +48,9 @@ def check(config: DictConfig) -> None:
     """Refuse what cannot be trained, before any folder is made."""
     require_choice("direction", config.direction, list(DIRECTIONS))
     require_choice("condition", config.condition, [None, *CONDITIONS])
+    require_choice("origin", config.origin, [None, *ORIGINS])
+    require_choice("schedule", config.schedule, list(SCHEDULES))
+    require(0 <= config.ema < 1, f"ema={config.ema} is not a number from 0 up to, but not including, 1")
     require_choice("gan_loss", config.gan_loss, list(GAN_LOSSES))
     require_choice("fold", config.fold, range(FOLDS))
     require_choice("trainer.accelerator", config.trainer.accelerator, ["auto", "cpu", "gpu"])
@@ -61,12 +66,23 @@ def check(config: DictConfig) -> None:
     require(betas and len(config.betas) == 2, f"betas={config.betas} is not a list of two numbers in [0, 1)")
     cuda = torch.cuda.is_available()
     require(config.trainer.accelerator != "gpu" or cuda, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
+    bf16 = config.trainer.precision == "bf16-mixed" and config.trainer.accelerator != "cpu" and cuda
+    require(
+        not bf16 or torch.cuda.is_bf16_supported(including_emulation=False),
+        "trainer.precision=bf16-mixed, but this GPU has no bfloat16; take trainer.precision=32-true",
+    )
+    several = not isinstance(config.thickness, int | float)
+    require(
+        not several or config.model.channels == 1,
+        f"thickness={shown(config.thickness)} needs networks of one channel; take model.channels=1",
+    )
     settings, data = prepare(config)
     try:
         with torch.device("meta"):
             module = build_cgan(settings)
-            image = torch.zeros(2, settings["model"]["channels"], data.size, data.size)
-            module(image, torch.zeros(2, 2) if settings["condition"] == "scale" else None)  # a size that fits
+            channels, conditions = network_inputs(settings)
+            image = torch.zeros(2, channels, data.size, data.size)
+            module(image, torch.zeros(2, conditions) if conditions else None)  # a size that fits
     except (TypeError, RuntimeError) as error:
         raise ConfigError(f"these networks cannot be built for {data.size} pixels: {error}") from None
 
@@ -97,13 +113,27 @@ def prepare(config: DictConfig) -> tuple[dict[str, Any], PairDataModule]:
         say(line)
     settings["data"]["group"] = pairs.grouped_by
     if settings["condition"] is None:
-        settings["condition"] = settings["model"]["condition"] if config.direction == "forward" else "none"
-        if settings["condition"] == "scale" and config.data.name == "kaggle":
+        wanted = settings["model"]["condition"]
+        known = "cell" if config.direction == "inverse" else "scale"  # who has a pattern does not know ρ
+        settings["condition"] = known if wanted == "scale" else wanted
+        if settings["condition"] != "none" and config.data.name == "kaggle":
             settings["condition"] = "none"
-            say("condition=none: the model's file says scale, but the range of ρ is not known of published images")
-    names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed")
-    data = PairDataModule(pairs.store, **{name: settings[name] for name in names}, fold_of=pairs.fold_of)
+            say(f"condition=none: the model's file says {wanted}, but the range of ρ is not known of published images")
+    if settings["origin"] is None:
+        settings["origin"] = "canonical" if pairs.store.settings.get("rho_sampling") == "periodic" else "given"
+    if config.data.name == "kaggle":
+        settings["model"]["weights"]["scale"] = 0.0  # not known
+    names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed", "validation", "origin")
+    data = PairDataModule(
+        pairs.store,
+        **{name: settings[name] for name in names},
+        **settings["augment"] | ({"shift": False} if config.direction == "inverse" else {}),
+        predict_scale=settings["model"]["weights"]["scale"] > 0,
+        fold_of=pairs.fold_of,
+    )
     settings["size"] = data.size
+    if not isinstance(config.thickness, int | float):
+        settings["thickness"] = data.thicknesses
     settings["group"] = config.logger.get("group") or run_group(config)
     return settings, data
 
@@ -146,16 +176,20 @@ def train_in(folder: Path, config: DictConfig) -> None:
             require(trained_on.get(key) == given[key], again)
     write_atomically(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(settings)))
     data.setup()
-    samples = data.dataset(data.test_rows[:: max(1, len(data.test_rows) // SAMPLES)][:SAMPLES])
-    samples = samples.__getitems__(range(len(samples)))
+    samples = data.batch(data.test_rows[:: max(1, len(data.test_rows) // SAMPLES)][:SAMPLES])
 
     callbacks = [
         MetricsTable(folder / "metrics.csv"),
-        # last comes last: a run that is killed between the two makes this epoch, and its best, again
-        ModelCheckpoint(folder, "best", "test/mse", enable_version_counter=False, save_on_train_epoch_end=True),
-        ModelCheckpoint(folder, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
         LossBar(leave=False),
     ]
+    if settings["profile"]:
+        callbacks.append(Profile(folder))
+    # last comes last: a run that is killed between the two makes this epoch, and its best, again
+    for name in ["best", "last"] if settings["validation"] else ["last"]:
+        chosen = {"monitor": "validation/mse"} if name == "best" else {"save_top_k": 1}
+        callbacks.append(
+            ModelCheckpoint(folder, name, enable_version_counter=False, save_on_train_epoch_end=True, **chosen)
+        )
     logger = False
     if config.logger.name == "wandb":
         logger = wandb_logger(folder, folder.name, settings["group"], config.logger.project, settings)
@@ -175,9 +209,14 @@ def train_in(folder: Path, config: DictConfig) -> None:
             log_every_n_steps=1,
             **{k: settings["trainer"][k] for k in ("accelerator", "devices", "strategy", "precision")},
         )
+        if settings["trainer"]["compile"]:
+            for network in (module.generator, module.discriminator):
+                if network is not None:
+                    network.compile()
         trainer.fit(module, data, ckpt_path=last if last.exists() else None)
         trainer.logger = None  # the same measures again: not another point of the curves
-        trainer.validate(module, data, verbose=False)
+        reported = folder / ("best.ckpt" if settings["validation"] else "last.ckpt")
+        trainer.validate(module, data, ckpt_path=reported, verbose=False)
         if trainer.is_global_zero:
             result = results(module, data) | {"seconds": time.monotonic() - started, "epochs": config.epochs}
             write_atomically(folder / "crystals.csv", crystal_table(module, data))
@@ -211,6 +250,8 @@ def describe(data: PairDataModule) -> dict[str, Any]:
         "folds": hashlib.sha256(data.fold_of.astype("<i8").tobytes()).hexdigest(),
         "condition_mean": data.condition_mean,
         "condition_std": data.condition_std,
+        "scale_mean": data.scale_mean,
+        "scale_std": data.scale_std,
     }
 
 

@@ -58,7 +58,7 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
         (["experiment=bogus"], "experiment=bogus is not one of paper, smoke"),
         (["trainer=tpu"], "trainer=tpu is not one of auto, cpu, ddp, gpu"),
         (["logger=tensorboard"], "csv, wandb"),
-        (["condition=full"], "null, none, scale"),
+        (["condition=full"], "null, none, cell, scale"),
         (["condition=scale", "direction=inverse"], "direction=forward"),
         (["gan_loss=hinge"], "lsgan, log"),
         (["size=7"], "choose from null, 1, 2, 4, 8, 16, 32, 64, 128"),

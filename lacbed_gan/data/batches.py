@@ -1,12 +1,17 @@
-"""Batches straight from memory: images stay 8 bit, a whole batch is cut out and scaled at once."""
+"""Batches straight from memory: images stay 8 bit on the training device, a whole batch is cut out there at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
+
+from lacbed_gan.data.augment import gather
+
+Moves = Callable[[Tensor], Tensor]
 
 
 def to_unit(images: Tensor) -> Tensor:
@@ -14,33 +19,87 @@ def to_unit(images: Tensor) -> Tensor:
     return images.to(torch.float32) / 255
 
 
-class PairDataset(Dataset):
-    """Some rows of the images of a store, served as whole batches.
+@dataclass(frozen=True)
+class PairImages:
+    """What batches are made of, all of it on one device.
 
-    Args:
-        inputs, targets: (N, 1, H, W) uint8, all rows of the store; shared between datasets, not copied.
-        condition: (N, C) float32 or None.
-        rows: (n,) int64, the store rows in this dataset.
+    Attributes:
+        potential: (N, 1, H, W) uint8.
+        pattern: (N, T, H, W) uint8, a channel a thickness.
+        condition: (N, C) float32, numbers the network is given of each crystal; None for none.
+        thickness: (T,) float32, what stands for each thickness where the network is told it; else None.
+        scale: (N, 1) float32, the number it is to predict of each crystal; None for none.
+        periodic: ρ is sampled at r = i/n; else at i/(n − 1), both edges of the cell included.
     """
 
-    def __init__(self, inputs: Tensor, targets: Tensor, condition: Tensor | None, rows: Tensor):
-        self.inputs, self.targets, self.condition, self.rows = inputs, targets, condition, rows
+    potential: Tensor
+    pattern: Tensor
+    condition: Tensor | None = None
+    thickness: Tensor | None = None
+    scale: Tensor | None = None
+    periodic: bool = True
+
+    def to(self, device: torch.device | str) -> PairImages:
+        """The same on that device."""
+        values = (getattr(self, field.name) for field in fields(self))
+        return PairImages(*(value.to(device) if isinstance(value, Tensor) else value for value in values))
+
+
+class PairDataset(Dataset):
+    """Some items of the images, served as whole batches on the device where the images are.
+
+    An item of the forward direction is one crystal at one thickness, number row · T + t; of the inverse direction
+    one crystal with the patterns at all T thicknesses, number row.
+
+    Args:
+        images: of all crystals of the store; shared between datasets, not copied.
+        direction: forward or inverse.
+        items: (n,) int64 on the CPU, the numbers of the items in this dataset.
+        moves: gives the rows of `augment.draw` for positions in this dataset; None leaves images as they are.
+    """
+
+    def __init__(self, images: PairImages, direction: str, items: Tensor, moves: Moves | None = None):
+        self.images, self.direction, self.items, self.moves = images, direction, items, moves
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.items)
 
     def __getitems__(self, positions: Sequence[int]) -> dict[str, Tensor]:
         """The batch at these positions, already collated.
 
         Returns:
-            "input" and "target": (B, 1, H, W) float32 in [0, 1]; "index": (B,) int64, the store rows;
-            "condition": (B, C) float32, if the dataset has one.
+            "input" and "target": (B, 1 or T, H, W) float32 in [0, 1]; "index": (B,) int64, the store rows;
+            "condition": (B, C) float32 and "scale": (B, 1) float32, where the images have them; where the network
+            is told the thickness, "time": (B,) int64, which one, and "thickness": (B, 1) float32, what stands for it,
+            which is also the last column of the condition.
         """
-        rows = self.rows[torch.as_tensor(positions)]
-        batch = {"input": to_unit(self.inputs[rows]), "target": to_unit(self.targets[rows]), "index": rows}
-        if self.condition is not None:
-            batch["condition"] = self.condition[rows]
+        images, positions = self.images, torch.as_tensor(positions)
+        device = images.potential.device
+        moves = None if self.moves is None else self.moves(positions).to(device, non_blocking=True)
+        items = self.items[positions].to(device, non_blocking=True)
+        count = images.pattern.shape[1] if self.direction == "forward" else 1
+        rows, times = items // count, items % count
+        potential = self._gathered(images.potential, rows, moves, "real")
+        condition = [] if images.condition is None else [images.condition[rows]]
+        batch = {"index": rows}
+        if self.direction == "forward":
+            pattern = self._gathered(images.pattern.flatten(0, 1).unsqueeze(1), items, moves, "angle")
+            batch |= {"input": potential, "target": pattern}
+            if images.thickness is not None:
+                batch |= {"time": times, "thickness": images.thickness[times].unsqueeze(1)}
+                condition.append(batch["thickness"])
+        else:
+            batch |= {"input": self._gathered(images.pattern, rows, moves, "angle"), "target": potential}
+            if images.scale is not None:
+                batch["scale"] = images.scale[rows]
+        if condition:
+            batch["condition"] = torch.cat(condition, 1)
         return batch
+
+    def _gathered(self, images: Tensor, rows: Tensor, moves: Tensor | None, space: str) -> Tensor:
+        if moves is None:
+            return to_unit(images[rows])
+        return to_unit(gather(images, rows, moves, space, self.images.periodic))
 
 
 class EpochBatches(Sampler[list[int]]):
@@ -90,11 +149,14 @@ class EpochBatches(Sampler[list[int]]):
         return len(self._starts)
 
     def __iter__(self) -> Iterator[list[int]]:
+        order = torch.arange(self.count)
         if self.shuffle:
-            # An odd multiplier keeps (seed, epoch) and (seed + 1, epoch − 1) apart.
-            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self.epoch) % 2**63)
-            order = torch.randperm(self.count, generator=generator)
-        else:
-            order = torch.arange(self.count)
+            order = torch.randperm(self.count, generator=epoch_generator(self.seed, self.epoch))
         for start, stop in zip(self._starts, [*self._starts[1:], self.count], strict=True):
             yield order[start:stop][self.rank :: self.world_size].tolist()
+
+
+def epoch_generator(seed: int, epoch: int, stream: int = 0) -> torch.Generator:
+    """A random stream that follows from seed and epoch alone; another number, another stream."""
+    # Odd multipliers keep (seed, epoch) and (seed + 1, epoch − 1) apart.
+    return torch.Generator().manual_seed((seed * 1_000_003 + epoch + stream * 7_919_317_001) % 2**63)

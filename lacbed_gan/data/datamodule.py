@@ -1,7 +1,10 @@
-"""One thickness, one fold and one direction of a store, for Lightning."""
+"""One fold and one direction of a store, at one thickness or several, for Lightning."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import lightning as L
@@ -10,42 +13,53 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lacbed_gan.data.augment import draw
 from lacbed_gan.data.baselines import mean_image_mse, nearest_mse
-from lacbed_gan.data.batches import EpochBatches, PairDataset
+from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
+from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.data.packed import open_store
 from lacbed_gan.data.store import Store
 
 DIRECTIONS = ("forward", "inverse")
-CONDITIONS = ("none", "scale")
+CONDITIONS = ("none", "cell", "scale")
+ORIGINS = ("given", "canonical")
+AUGMENTATION = 1  # number of its random stream
 
 
 class PairDataModule(L.LightningDataModule):
     """Pairs (input, target) of a store: forward is ρ → pattern, inverse is pattern → ρ.
 
-    Batches are dicts: "input", "target" (B, 1, H, W) float32 in [0, 1], "index" (B,) int64 store rows, and
-    with a condition "condition" (B, 2) float32. Wrong arguments are found here, before images are read;
-    `setup` reads them. The trainer needs `use_distributed_sampler=False`: batches are already divided among
+    Batches are what `PairDataset` serves, on the device of the trainer. Wrong arguments are found here, before images
+    are read; `setup` reads them. The trainer needs `use_distributed_sampler=False`: batches are already divided among
     the processes.
 
     Args:
         store: an open store, a store's folder, a packed store, or "bundled".
         direction: "forward" or "inverse".
-        thickness: in nm, one of the store's.
+        thickness: in nm, one or several of the store's, or "all". Several: the forward network is told the thickness of
+            each pair; the inverse one gets the patterns of all of them as channels.
         fold: 0…9; the model is tested on this part and trained on the others.
         batch_size: pairs a batch and process.
         size: image edge, a divisor of the store's; None keeps the store's. ρ, which is periodic, is sampled
             at every n-th point, patterns are averaged over blocks of n × n and rounded to 8 bit.
-        condition: "scale" gives forward networks what the 8-bit ρ has lost: (log a, log(ρ_max − ρ_min)),
-            standardised over the training folds.
-        seed: of the batch order; the folds do not depend on it.
+        condition: numbers that networks are given, as logarithms standardised over the training folds: "cell" (a) or
+            "scale" (a and ρ_max − ρ_min, which the 8-bit ρ has lost; forward only).
+        seed: of the batch order and the augmentation; the folds do not depend on it.
         fold_of: (N,) int64, the fold that tests on each crystal of the store, −1 for one that takes no part; None
             makes folds with no formula in two of them.
+        validation: keep the fold after this one (0 after 9) out of training, to choose the best epoch by.
+        point_group: training images and their patterns are turned and mirrored together, at random; in the inverse
+            direction transposed only, and with the canonical origin only, because every pattern of a cubic crystal is
+            its own mirror image and would have several answers.
+        shift: the origin of the training ρ is shifted at random; forward only.
+        origin: "canonical" moves every ρ to the origin of `canonical_origin`; "given" leaves it.
+        predict_scale: batches of the inverse direction hold "scale", the standardised log(ρ_max − ρ_min).
 
     Attributes:
-        condition_mean, condition_std: the two numbers each of the standardisation, as plain floats; None
-            without a condition.
-        train_rows, test_rows: (n,) int64 store rows, ascending.
+        condition_mean, condition_std, scale_mean, scale_std: of the standardisation, as plain floats; None without.
+        thicknesses: those chosen, in nm.
+        train_rows, validation_rows, test_rows: (n,) int64 store rows, ascending.
         fold_of: as given, or made.
 
     Raises:
@@ -57,60 +71,116 @@ class PairDataModule(L.LightningDataModule):
         self,
         store: Store | str | Path,
         direction: str,
-        thickness: float,
+        thickness: float | Sequence[float] | str,
         fold: int,
         batch_size: int,
         size: int | None = None,
         condition: str = "none",
         seed: int = 0,
         fold_of: np.ndarray | None = None,
+        validation: bool = False,
+        point_group: bool = False,
+        shift: bool = False,
+        origin: str = "given",
+        predict_scale: bool = False,
     ):
         super().__init__()
         _choose("direction", direction, DIRECTIONS)
         _choose("condition", condition, CONDITIONS)
+        _choose("origin", origin, ORIGINS)
         _choose("fold", fold, range(FOLDS))
         if condition == "scale" and direction == "inverse":
-            raise ValueError("condition=scale needs direction=forward; direction=inverse takes condition=none")
+            raise ValueError("condition=scale needs direction=forward; direction=inverse takes condition=cell or none")
+        if shift and direction == "inverse":
+            raise ValueError("augment.shift needs direction=forward: a pattern does not tell the origin of ρ")
+        if point_group and direction == "inverse" and origin != "canonical":
+            raise ValueError("augment.point_group with direction=inverse needs origin=canonical: one answer a pattern")
         if batch_size < 1:
             raise ValueError(f"batch_size={batch_size}: must be 1 or more")
         self.store = store if isinstance(store, Store) else open_store(store)
-        _choose("thickness", thickness, self.store.thickness, f" nm in the store {self.store.source}")
+        self.thicknesses = _thicknesses(thickness, self.store)
         _choose("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
-        self.direction, self.thickness, self.fold = direction, float(thickness), fold
+        self.periodic = self.store.settings.get("rho_sampling") == "periodic"
+        if not self.periodic and (shift or origin == "canonical"):
+            raise ValueError(
+                f"{self.store.source} does not sample ρ at r = i/n: take augment.shift=false and origin=given, or "
+                "pairs that simulate made with rho_sampling=periodic"
+            )
+        self.direction, self.fold = direction, fold
         self.batch_size, self.seed = batch_size, seed
         self.size = size or self.store.size
+        self.point_group, self.shift, self.origin = point_group, shift, origin
 
         if fold_of is None:
             fold_of = assign_folds([entry["formula"] for entry in self.store.index], FOLDS)
         self.fold_of = fold_of
-        self.train_rows = np.flatnonzero((fold_of != fold) & (fold_of >= 0))
+        kept_out = [fold, (fold + 1) % FOLDS] if validation else [fold]
+        self.train_rows = np.flatnonzero(~np.isin(fold_of, [*kept_out, -1]))
+        self.validation_rows = np.flatnonzero(fold_of == kept_out[1]) if validation else np.empty(0, np.int64)
         self.test_rows = np.flatnonzero(fold_of == fold)
-        self.condition_mean: list[float] | None = None
-        self.condition_std: list[float] | None = None
-        self._condition = self._standardised_scale() if condition == "scale" else None
-        self._images: tuple[Tensor, Tensor] | None = None
+        names = {"none": (), "cell": ("a",), "scale": ("a", "range")}[condition]
+        condition_of, self.condition_mean, self.condition_std = self._standardised(f"condition={condition}", *names)
+        names = ("range",) if predict_scale and direction == "inverse" else ()
+        scale_of, self.scale_mean, self.scale_std = self._standardised("the range of ρ as an answer", *names)
+        self._numbers = {"condition": condition_of, "scale": scale_of}
+        self._images: PairImages | None = None
 
     def setup(self, stage: str | None = None) -> None:
-        """Read the images of this thickness into memory, 8 bit."""
-        if self._images is not None:
-            return
-        step = self.store.size // self.size
-        potential = self.store.potential[:, ::step, ::step]
-        pattern = _block_mean(self.store.pattern[:, self.store.thickness.index(self.thickness)], step)
-        pair = (potential, pattern) if self.direction == "forward" else (pattern, potential)
-        self._images = tuple(torch.from_numpy(np.array(images)).unsqueeze(1) for images in pair)
+        """Read the images of these thicknesses into memory, 8 bit; a loader moves them to the trainer's device."""
+        if self._images is None:
+            step = self.store.size // self.size
+            potential = self.store.potential
+            if self.origin == "canonical":
+                potential = canonical(potential)
+            potential = torch.from_numpy(np.array(potential[:, None, ::step, ::step]))
+            times = [self.store.thickness.index(one) for one in self.thicknesses]
+            pattern = np.stack([_block_mean(self.store.pattern[:, time], step) for time in times], 1)
+            told = torch.tensor(self.thicknesses) / 100 - 1 if self.tells_thickness else None
+            self._images = PairImages(
+                potential, torch.from_numpy(pattern), **self._numbers, thickness=told, periodic=self.periodic
+            )
 
-    def dataset(self, rows: np.ndarray) -> PairDataset:
-        """The pairs of these store rows; `setup` comes first."""
-        return PairDataset(*self._images, self._condition, torch.from_numpy(rows))
+    @property
+    def tells_thickness(self) -> bool:
+        """Whether the network is told the thickness: forward, of several."""
+        return self.direction == "forward" and len(self.thicknesses) > 1
+
+    def dataset(self, rows: np.ndarray, batches: EpochBatches | None = None) -> PairDataset:
+        """The pairs of these store rows, at all thicknesses; `setup` comes first.
+
+        Args:
+            batches: of training: the pairs are then augmented as the settings say, by (seed, epoch).
+        """
+        moves = None
+        if batches is not None and (self.point_group or self.shift):
+
+            @lru_cache(1)
+            def of_epoch(epoch: int) -> torch.Tensor:
+                generator = epoch_generator(self.seed, epoch, AUGMENTATION)
+                drawn = draw(batches.count, generator, self.size, self.point_group, self.shift)
+                if self.direction == "inverse":
+                    drawn[:, 1:3] = 0  # a mirror leaves cubic patterns as they are: one input, several answers
+                return drawn
+
+            def moves(positions: torch.Tensor) -> torch.Tensor:
+                return of_epoch(batches.epoch)[positions]
+
+        return PairDataset(self._images, self.direction, torch.from_numpy(self._items(rows)), moves)
+
+    def batch(self, rows: np.ndarray, thickness: float | None = None) -> dict[str, Tensor]:
+        """One batch of these store rows, forward at one of its thicknesses, the first one unless another is named."""
+        several = len(self.thicknesses) if self.direction == "forward" else 1
+        time = 0 if thickness is None else self.thicknesses.index(thickness) % several
+        return self.dataset(rows).__getitems__([i * several + time for i in range(len(rows))])
 
     def train_dataloader(self) -> DataLoader:
         """The training folds, shuffled by (seed, epoch)."""
-        return self._loader(self.train_rows, shuffle=True)
+        return self._loader(self.train_rows, training=True)
 
     def val_dataloader(self) -> list[DataLoader]:
-        """The test fold, and as many pairs of the training folds, the same ones in every epoch."""
-        return [self._loader(self.test_rows), self._loader(self.train_sample_rows)]
+        """The test fold, as many pairs of the training folds, the same ones in every epoch, and the validation fold."""
+        parts = [self.test_rows, self.train_sample_rows, self.validation_rows]
+        return [self._loader(rows) for rows in parts if len(rows)]
 
     def test_dataloader(self) -> DataLoader:
         """The test fold."""
@@ -128,43 +198,70 @@ class PairDataModule(L.LightningDataModule):
 
         Returns:
             "mean_image": (n,) float32, the mean training target as the answer to everything;
-            "nearest": (n,) float32, the target of the training input nearest in L2.
+            "nearest": (n,) float32, the target of the training input nearest in L2. Both at each thickness by itself
+            where there are several in the forward direction.
         """
-        inputs, targets = self._images
+        images = self._images
         train, test = torch.from_numpy(self.train_rows), torch.from_numpy(self.test_rows)
-        return {
-            "mean_image": mean_image_mse(targets[train], targets[test]),
-            "nearest": nearest_mse(inputs[train], targets[train], inputs[test], targets[test]),
-        }
+        inputs, targets = images.potential, images.pattern
+        if self.direction == "inverse":
+            inputs, targets = targets, inputs
+        answers = targets.split(1, 1)  # one thickness each
+        mean = [mean_image_mse(target[train], target[test]) for target in answers]
+        nearest = [nearest_mse(inputs[train], target[train], inputs[test], target[test]) for target in answers]
+        return {"mean_image": torch.stack(mean, 1).flatten(), "nearest": torch.stack(nearest, 1).flatten()}
 
-    def _standardised_scale(self) -> Tensor:
-        """(N, 2) float32; sets `condition_mean` and `condition_std`."""
-        rows = []
-        for entry in self.store.index:
-            try:
-                rows.append((entry["a"], entry["rho_max"] - entry["rho_min"]))
-            except TypeError:  # null where the data set does not say
-                rows.append((None, None))
-        scale = np.array(rows, dtype=np.float64)
-        if not (scale > 0).all():
-            bad = self.store.index[int(np.flatnonzero(~(scale > 0).all(1))[0])]["id"]
-            raise ValueError(f"condition=scale needs a and the range of ρ, which the store lacks for {bad}")
-        scale = np.log(scale)
-        train = scale[self.train_rows]
+    def _items(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers of the items of these rows, as `PairDataset` counts them."""
+        count = len(self.thicknesses) if self.direction == "forward" else 1
+        return (rows[:, None] * count + np.arange(count)).ravel()
+
+    def _standardised(self, asked: str, *names: str) -> tuple[Tensor | None, list[float] | None, list[float] | None]:
+        """Logarithms of numbers of the index, standardised over the training rows: (N, C), means, deviations."""
+        if not names:
+            return None, None, None
+        known = {
+            "a": lambda entry: entry["a"],
+            "range": lambda entry: entry["rho_max"] - entry["rho_min"],
+        }
+        values = np.full((len(self.store.index), len(names)), np.nan)
+        for row, entry in enumerate(self.store.index):
+            with suppress(TypeError):  # null where the data set does not say
+                values[row] = [known[name](entry) for name in names]
+        if not (values > 0).all():
+            bad = self.store.index[int(np.flatnonzero(~(values > 0).all(1))[0])]["id"]
+            what = " and ".join({"a": "a", "range": "the range of ρ"}[name] for name in names)
+            raise ValueError(f"{asked} needs {what}, which the store lacks for {bad}")
+        values = np.log(values)
+        train = values[self.train_rows]
         mean, std = train.mean(0), train.std(0)
         std[std == 0] = 1.0  # one value for all of them tells nothing
-        self.condition_mean, self.condition_std = mean.tolist(), std.tolist()
-        return torch.from_numpy((scale - mean) / std).float()
+        return torch.from_numpy((values - mean) / std).float(), mean.tolist(), std.tolist()
 
-    def _loader(self, rows: np.ndarray, shuffle: bool = False) -> DataLoader:
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+    def _loader(self, rows: np.ndarray, training: bool = False) -> DataLoader:
+        rank, world_size = 0, 1
+        if self.trainer:
+            rank, world_size = self.trainer.global_rank, self.trainer.world_size
+            self._images = self._images.to(self.trainer.strategy.root_device)
+        count = len(self._items(rows))
+        batches = EpochBatches(count, self.batch_size, self.seed, training, rank, world_size)
         return DataLoader(
-            self.dataset(rows),
-            batch_sampler=EpochBatches(len(rows), self.batch_size, self.seed, shuffle, rank, world_size),
+            self.dataset(rows, batches if training else None),
+            batch_sampler=batches,
             collate_fn=_collated,
             # A generator of its own: the loader otherwise draws from the stream that initialises networks.
             generator=torch.Generator(),
         )
+
+
+def _thicknesses(thickness: float | Sequence[float] | str, store: Store) -> list[float]:
+    """Those asked for, in the store's order."""
+    if thickness == "all":
+        return [float(one) for one in store.thickness]
+    asked = [thickness] if isinstance(thickness, int | float | str) else thickness
+    for one in asked:
+        _choose("thickness", one, store.thickness, f" nm in the store {store.source}, or all of them")
+    return [float(one) for one in store.thickness if one in asked]
 
 
 def _choose(name: str, value: object, allowed: object, where: str = "") -> None:

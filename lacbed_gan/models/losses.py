@@ -66,7 +66,8 @@ def feature_matching_loss(generated: Judgement, real: Judgement) -> Tensor:
 class LossWeights:
     """Weights of the generator's loss terms; a term of weight 0 is not computed.
 
-    The defaults are the reference configuration, pix2pixHD without its VGG term.
+    The defaults are the reference configuration, pix2pixHD without its VGG term. `scale` is the weight of the number
+    that inverse networks predict beside the image, the range of ρ.
 
     Raises:
         ValueError: a weight is negative, or all are zero.
@@ -75,42 +76,52 @@ class LossWeights:
     adversarial: float = 1.0
     feature_matching: float = 10.0
     l1: float = 0.0
+    l2: float = 0.0
+    scale: float = 0.0
 
     def __post_init__(self) -> None:
-        weights = (self.adversarial, self.feature_matching, self.l1)
-        if min(weights) < 0 or max(weights) == 0:
-            raise ValueError(f"loss weights must not be negative and not all zero: {self}")
+        weights = (self.adversarial, self.feature_matching, self.l1, self.l2)
+        if min(*weights, self.scale) < 0 or max(weights) == 0:
+            raise ValueError(f"loss weights must not be negative, and not all zero but for scale: {self}")
 
     @property
     def needs_discriminator(self) -> bool:
         return self.adversarial > 0 or self.feature_matching > 0
 
 
-def generator_terms(
-    weights: LossWeights,
-    prediction: Tensor,
-    target: Tensor,
-    generated: Judgement | None = None,
-    real: Judgement | None = None,
-    gan_loss: str = "lsgan",
-) -> dict[str, Tensor]:
-    """The generator's loss terms, times their weights: their sum is its loss.
+def generator_terms(weights: LossWeights, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
+    """The generator's loss terms that need no discriminator, times their weights.
 
     Args:
         prediction, target: (B, C, H, W).
-        generated, real: judgements of (input, prediction) and (input, target); None where the weights need
-            no discriminator.
 
     Returns:
-        Scalar float32 by name: those of loss_g_gan, loss_g_feature_matching and loss_g_l1 that have a weight.
+        Scalar float32 by name: those of loss_g_l1 and loss_g_l2 that have a weight.
+    """
+    terms = {}
+    if weights.l1:
+        terms["loss_g_l1"] = weights.l1 * F.l1_loss(prediction.float(), target.float())
+    if weights.l2:
+        terms["loss_g_l2"] = weights.l2 * F.mse_loss(prediction.float(), target.float())
+    return terms
+
+
+def judgement_terms(
+    weights: LossWeights, generated: Judgement, real: Judgement, gan_loss: str = "lsgan"
+) -> dict[str, Tensor]:
+    """The generator's loss terms that the discriminator judges, times their weights.
+
+    Args:
+        generated, real: judgements of (input, prediction) and (input, target).
+
+    Returns:
+        Scalar float32 by name: those of loss_g_gan and loss_g_feature_matching that have a weight.
     """
     terms = {}
     if weights.adversarial:
         terms["loss_g_gan"] = weights.adversarial * adversarial_loss(generated, True, gan_loss)
     if weights.feature_matching:
         terms["loss_g_feature_matching"] = weights.feature_matching * feature_matching_loss(generated, real)
-    if weights.l1:
-        terms["loss_g_l1"] = weights.l1 * F.l1_loss(prediction.float(), target.float())
     return terms
 
 

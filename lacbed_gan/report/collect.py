@@ -18,6 +18,7 @@ from lacbed_gan.runs import WITHOUT_EFFECT
 from lacbed_gan.tracking import read_metrics
 
 VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in
+Thickness = float | tuple[float, ...]
 NUMBERS = ("a", "mse", "r", "origin_mse", "origin_r")  # columns of crystals.csv
 
 
@@ -29,20 +30,33 @@ class Run:
         folder: holds crystals.csv, metrics.csv and last.ckpt, each read when it is asked for.
         settings: config.yaml, the resolved configuration.
         summary: summary.json; a value that is not finite is None.
+        at: in nm, where this is the part of a forward run of several thicknesses that is about one of them.
     """
 
     folder: Path
     settings: dict[str, Any]
     summary: dict[str, Any]
+    at: float | None = None
 
     @property
     def direction(self) -> str:
         return self.settings["direction"]
 
     @property
-    def thickness(self) -> float:
-        """In nm."""
-        return self.settings["thickness"]
+    def thickness(self) -> Thickness:
+        """In nm; those of an inverse run that takes several together."""
+        thickness = self.settings["thickness"] if self.at is None else self.at
+        return tuple(thickness) if isinstance(thickness, list) else thickness
+
+    @property
+    def several(self) -> bool:
+        """Whether one network serves several thicknesses."""
+        return isinstance(self.settings["thickness"], list)
+
+    @property
+    def checkpoint(self) -> Path:
+        """Of the epoch that the measures are about."""
+        return self.folder / ("best.ckpt" if self.settings.get("validation") else "last.ckpt")
 
     @property
     def fold(self) -> int:
@@ -52,7 +66,7 @@ class Run:
     def crystals(self) -> list[dict[str, Any]]:
         """Rows of crystals.csv: measures of each test crystal and of as many training crystals."""
         with (self.folder / "crystals.csv").open(encoding="utf-8", newline="") as lines:
-            rows = list(csv.DictReader(lines))
+            rows = [row for row in csv.DictReader(lines) if self.at is None or float(row["thickness"]) == self.at]
         return [row | {name: float(row[name]) for name in NUMBERS if row.get(name)} for row in rows]
 
     def of(self, split: str) -> list[dict[str, Any]]:
@@ -66,9 +80,9 @@ class Run:
 
     @cached_property
     def checksum(self) -> str | None:
-        """Of the store it was trained on; None where last.ckpt cannot tell."""
+        """Of the store it was trained on; None where the checkpoint cannot tell."""
         try:
-            checkpoint = torch.load(self.folder / "last.ckpt", map_location="cpu", weights_only=True, mmap=True)
+            checkpoint = torch.load(self.checkpoint, map_location="cpu", weights_only=True, mmap=True)
             return checkpoint["config"]["data"]["checksum"]
         except (OSError, RuntimeError, KeyError, TypeError):
             return None
@@ -83,11 +97,11 @@ class Group:
     checksum: str | None
 
     @property
-    def cells(self) -> list[tuple[str, float]]:
+    def cells(self) -> list[tuple[str, Thickness]]:
         """(direction, thickness) of the runs, in order."""
         return sorted({(run.direction, run.thickness) for run in self.runs})
 
-    def cell(self, direction: str, thickness: float) -> list[Run]:
+    def cell(self, direction: str, thickness: Thickness) -> list[Run]:
         """Its runs of all folds."""
         return [run for run in self.runs if (run.direction, run.thickness) == (direction, thickness)]
 
@@ -106,10 +120,27 @@ def collect_runs(folder: Path) -> tuple[list[Run], dict[str, str]]:
         if not (path / "config.yaml").is_file():
             continue
         try:
-            runs.append(_read_run(path))
+            runs += _by_thickness(_read_run(path))
         except _LeftOut as reason:
             left_out[path.name] = str(reason)
     return runs, left_out
+
+
+def nm(thickness: Thickness) -> str:
+    """50, or 50+100 for several together."""
+    return "+".join(f"{one:g}" for one in ([thickness] if isinstance(thickness, int | float) else thickness))
+
+
+def _by_thickness(run: Run) -> list[Run]:
+    """A forward run of several thicknesses as one for each; any other as it is."""
+    if run.direction == "inverse" or not run.several:
+        return [run]
+    parts = []
+    for thickness in run.settings["thickness"]:
+        end = f"@{thickness:g}nm"
+        summary = {name.removesuffix(end): value for name, value in run.summary.items() if name.endswith(end)}
+        parts.append(Run(run.folder, run.settings, summary, float(thickness)))
+    return parts
 
 
 def grouped(runs: Sequence[Run]) -> tuple[list[Group], dict[str, str]]:
@@ -171,7 +202,7 @@ def _group_key(run: Run, runs: Sequence[Run]) -> str:
     condition, which inverse runs do not have, so that they go with the forward runs there are.
     """
     if run.settings.get("group"):
-        return str(run.settings["group"])
+        return str(run.settings["group"]) + "-all" * run.several  # beside those of one thickness
     rest = _rest(run)
     conditions = {other.settings.get("condition") for other in runs if _rest(other) == rest and _is_forward(other)}
     default = run.settings["model"].get("condition")

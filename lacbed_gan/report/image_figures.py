@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lacbed_gan.report.collect import nm
 from lacbed_gan.report.figures import COLOUR_MAP, DIFFERENCE_MAP
 from lacbed_gan.report.predicted import Case
 from lacbed_gan.report.publication import COLUMN, PAGE, new_figure, published
@@ -44,7 +45,7 @@ def series_figure(cases: dict[float, Case], direction: str) -> Figure:
     grid = figure.subplots(4, len(cases), squeeze=False)
     for axes, (thickness, case) in zip(grid.T, cases.items(), strict=True):
         _images(figure, axes, case, "bottom")
-        axes[0].set_title(f"{thickness:g} nm")
+        axes[0].set_title(f"{nm(thickness)} nm")
         axes[1].set_xlabel(f"MSE {case.mse:.3g}\nR {case.r:.4f}")
     for axes, title in zip(grid[:, 0], _titles(direction), strict=True):
         axes.set_ylabel(title)

@@ -12,6 +12,7 @@ import jinja2
 from omegaconf import OmegaConf
 
 from lacbed_gan.report import paper
+from lacbed_gan.report.collect import Thickness, nm
 from lacbed_gan.report.section import Section
 from lacbed_gan.report.tables import Row
 
@@ -39,6 +40,7 @@ def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str,
         "base64": lambda content: base64.b64encode(content).decode(),
         "yaml": lambda settings: OmegaConf.to_yaml(OmegaConf.create(settings)),
         "by_cell": by_cell,
+        "nm": nm,
     }
     return environment.get_template("page.html").render(
         sections=sections,
@@ -71,7 +73,7 @@ def e4(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else significant(value * 1e4, digits)
 
 
-def by_cell(rows: Sequence[Row], column: str, cells: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+def by_cell(rows: Sequence[Row], column: str, cells: Sequence[tuple[str, Thickness]]) -> list[dict[str, Any]]:
     """Rows of a symmetry table as lines of name, crystals, and R by (direction, thickness), None where it has none.
 
     The crystals are those of the cell that has most of them.

@@ -84,32 +84,34 @@ def predict_cases(wanted: Mapping[object, Wanted]) -> dict[object, Case]:
     Raises:
         Gap: a checkpoint or the data are gone, or the data are other than the run was trained on.
     """
-    by_run: dict[str, tuple[Run, list[str]]] = {}
+    by_run: dict[tuple, tuple[Run, list[str]]] = {}
     for run, crystal in wanted.values():
-        by_run.setdefault(run.folder.name, (run, []))[1].append(crystal)
+        by_run.setdefault((run.folder.name, run.at), (run, []))[1].append(crystal)
     cases = {name: _predict(run, list(dict.fromkeys(crystals))) for name, (run, crystals) in by_run.items()}
-    return {key: cases[run.folder.name][crystal] for key, (run, crystal) in wanted.items()}
+    return {key: cases[run.folder.name, run.at][crystal] for key, (run, crystal) in wanted.items()}
 
 
 def open_data(settings: Mapping[str, Any]) -> PairDataModule:
     """The pairs that a run was trained and tested on, from its settings."""
     pairs = open_pairs(settings["store"], settings.get("data") or {"name": "store", "group": "formula"})
-    names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed")
-    return PairDataModule(pairs.store, **{name: settings[name] for name in names}, fold_of=pairs.fold_of)
+    names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed", "validation", "origin")
+    return PairDataModule(
+        pairs.store, **{name: settings[name] for name in names if name in settings}, fold_of=pairs.fold_of
+    )
 
 
 def load_network(run: Run) -> ConditionalGAN:
-    """The network of the run's last epoch, which its measures are about.
+    """The network of the epoch that the run's measures are about.
 
     Raises:
         Gap: the checkpoint is gone or cannot be read.
     """
     try:
-        return load_cgan(run.folder / "last.ckpt")
+        return load_cgan(run.checkpoint)
     except FileNotFoundError:
-        raise Gap(f"{run.folder.name} has no last.ckpt any more") from None
+        raise Gap(f"{run.folder.name} has no {run.checkpoint.name} any more") from None
     except Exception as error:  # whatever a damaged file, or a network of another version, raises
-        raise Gap(f"last.ckpt of {run.folder.name} cannot be read ({type(error).__name__})") from None
+        raise Gap(f"{run.checkpoint.name} of {run.folder.name} cannot be read ({type(error).__name__})") from None
 
 
 def _predict(run: Run, crystals: list[str]) -> dict[str, Case]:
@@ -125,7 +127,7 @@ def _predict(run: Run, crystals: list[str]) -> dict[str, Case]:
     missing = [crystal for crystal in crystals if crystal not in rows]
     if missing:
         raise Gap(f"{run.settings['store']} has no crystal {missing[0]}, which crystals.csv of the run names")
-    batch = data.dataset(np.array([rows[crystal] for crystal in crystals])).__getitems__(range(len(crystals)))
+    batch = data.batch(np.array([rows[crystal] for crystal in crystals]), run.at)
     predicted = predictions(module, batch)
     errors, r = mse(predicted, batch["target"]), correlation_r(predicted, batch["target"])
     found = {}

@@ -21,38 +21,55 @@ def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
     """Measures of the last validation over images, beside those of two predictors that learn nothing.
 
     Each measure by its logged name (mean), with _standard_error, _median, _quartile_1 and _quartile_3; for inverse
-    networks also test/misjudged, the number of test images that the plain MSE misjudges.
+    networks also test/misjudged, the number of test images that the plain MSE misjudges. Forward networks of several
+    thicknesses have each measure per thickness too: test/mse@50nm.
     """
     values: dict[str, float] = {}
     for name, measure in module.measures.items():
-        statistics = summary(measure.compute())
+        if not measure.update_called:  # no validation fold
+            continue
+        per_image = measure.compute()
+        statistics = summary(per_image)
         values[name] = statistics.pop("mean")
         values |= {f"{name}_{key}": value for key, value in statistics.items()}
+        if data.tells_thickness:
+            times = module.rows[f"{name.split('/')[0]}/time"].compute()
+            for time, thickness in enumerate(data.thicknesses):
+                values[f"{name}@{thickness:g}nm"] = float(per_image[times == time].mean())
     if "test/origin_mse" in module.measures:
         plain, independent = (module.measures[f"test/{name}"].compute() for name in ("mse", "origin_mse"))
         values["test/misjudged"] = misjudged(plain, independent)
     for name, errors in data.baselines().items():
         values[f"baseline/{name}_mse"] = float(errors.mean())
+        if data.tells_thickness:
+            for time, thickness in enumerate(data.thicknesses):
+                values[f"baseline/{name}_mse@{thickness:g}nm"] = float(errors[time :: len(data.thicknesses)].mean())
     return values
 
 
 def crystal_table(module: LightningModule, data: PairDataModule) -> str:
     """The measures of every crystal of the last validation, as CSV: the test fold, and the training images measured.
 
-    Columns: id, formula, space_group, number, a (Å), plane_group (of the projection along [001]), split (test or train)
-    and the measures. A cell is empty where the store does not know.
+    Columns: id, formula, space_group, number, a (Å), plane_group (of the projection along [001]), split (test or
+    train), thickness (nm; of an inverse network that takes several, all of them) and the measures. A cell is empty
+    where the store does not know.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     known = ("id", "formula", "space_group", "number", "a")
-    table.writerow([*known, "plane_group", "split", *module.measured])
-    for name, rows in module.rows.items():
-        split = name.removesuffix("/index")
-        measures = [module.measures[f"{split}/{measure}"].compute().flatten().tolist() for measure in module.measured]
-        for row, *values in sorted(zip(rows.compute().flatten().tolist(), *measures, strict=True)):
+    names = [name.removeprefix("test/") for name in module.measures if name.startswith("test/")]
+    table.writerow([*known, "plane_group", "split", "thickness", *names])
+    together = "+".join(f"{one:g}" for one in data.thicknesses)
+    for split in ("test", "train"):
+        rows, times = (module.rows[f"{split}/{name}"] for name in ("index", "time"))
+        rows = rows.compute().flatten().tolist()
+        times = times.compute().flatten().tolist() if times.update_called else [None] * len(rows)
+        measures = [module.measures[f"{split}/{name}"].compute().flatten().tolist() for name in names]
+        for row, time, *values in sorted(zip(rows, times, *measures, strict=True)):
             entry = data.store.index[row]
             group = plane_group(entry["number"]) if entry["number"] else None
-            cells = [*(entry[key] for key in known), group, split, *values]
+            thickness = together if time is None else data.thicknesses[time]
+            cells = [*(entry[key] for key in known), group, split, thickness, *values]
             table.writerow([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in cells])
     return text.getvalue()
 
@@ -87,7 +104,7 @@ def report(folder: Path, result: dict[str, float]) -> str:
         ("MSE of the nearest training input's own output", f"{result['baseline/nearest_mse']:.5f}"),
         (
             "results",
-            f"{folder}: summary.json, crystals.csv, metrics.csv, samples.png, loss_curves.png, last.ckpt, best.ckpt",
+            f"{folder}: summary.json, crystals.csv, metrics.csv, samples.png, loss_curves.png, last.ckpt",
         ),
     ]
     return "\n".join(f"{label + ':':<50}{value}" for label, value in rows)

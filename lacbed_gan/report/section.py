@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from lacbed_gan.data.folds import FOLDS
-from lacbed_gan.report.collect import Group
+from lacbed_gan.report.collect import Group, Thickness, nm
 from lacbed_gan.report.image_figures import cases_figure, series_figure
 from lacbed_gan.report.predicted import Gap, extreme_cases, predict_cases, thickness_series
 from lacbed_gan.report.publication import rendered
@@ -123,10 +123,10 @@ def _statistics(section: Section, direction: str) -> None:
         )
 
 
-def _cases(section: Section, direction: str, thickness: float) -> None:
+def _cases(section: Section, direction: str, thickness: Thickness) -> None:
     section.add(
-        f"cases_{direction}_{thickness:g}nm",
-        f"{direction}, {thickness:g} nm: the test crystals with the lowest, the median and the highest MSE, and the "
+        f"cases_{direction}_{nm(thickness)}nm",
+        f"{direction}, {nm(thickness)} nm: the test crystals with the lowest, the median and the highest MSE, and the "
         "difference map p(i, j) = (truth − prediction)², on a scale of its own. As figures 5 and 6 of the paper.",
         lambda: cases_figure(predict_cases(extreme_cases(section.group.cell(direction, thickness))), direction),
     )
@@ -144,7 +144,7 @@ def _series(section: Section, direction: str, crystal: str | None) -> None:
     section.add(
         name,
         f"{direction}: {row['formula']} ({shown}, {row['space_group']}) at "
-        f"{', '.join(f'{thickness:g}' for thickness in wanted)} nm, by networks that never saw it. As figure 7 of "
+        f"{', '.join(map(nm, wanted))} nm, by networks that never saw it. As figure 7 of "
         "the paper.",
         lambda: series_figure(predict_cases(wanted), direction),
     )

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lacbed_gan.report.collect import Group, Run
+from lacbed_gan.report.collect import Group, Run, Thickness, nm
 from lacbed_gan.report.figures import LINE_COLOURS
 from lacbed_gan.report.publication import (
     COLUMN,
@@ -37,7 +37,7 @@ def loss_figure(group: Group, direction: str) -> Figure:
     grid = figure.subplots(3, len(thicknesses), squeeze=False, sharey="row", height_ratios=(1, 1, 0.8))
     for thickness, (measures, terms, boxes) in zip(thicknesses, grid.T, strict=True):
         runs = group.cell(direction, thickness)
-        measures.set_title(f"{thickness:g} nm")
+        measures.set_title(f"{nm(thickness)} nm")
         for split in SPLITS:
             colour = SPLIT_COLOURS[split]
             _curve(measures, runs, f"{split}/mse", split, band=True, color=colour, linestyle=SPLIT_LINES[split])
@@ -90,7 +90,7 @@ def symmetry_figure(group: Group, direction: str, column: str) -> Figure:
         errors = [[row["mse"] for row in members.get(name, [])] for name in counts]
         box_plot(axes, errors, [SPLIT_COLOURS["test"]] * len(counts))
         axes.axhline(np.mean([row["mse"] for row in images[thickness]]), color="black", linestyle="--", linewidth=0.8)
-        axes.set_ylabel(f"MSE, {thickness:g} nm")
+        axes.set_ylabel(f"MSE, {nm(thickness)} nm")
     names = [f"{name} ({count})" for name, count in counts.items()]
     steep = len(names) > 6
     grid[-1].set_xticks(
@@ -99,7 +99,7 @@ def symmetry_figure(group: Group, direction: str, column: str) -> Figure:
     return figure
 
 
-def _thicknesses(group: Group, direction: str) -> list[float]:
+def _thicknesses(group: Group, direction: str) -> list[Thickness]:
     return [t for d, t in group.cells if d == direction]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.report import paper
-from lacbed_gan.report.collect import Group, Run
+from lacbed_gan.report.collect import Group, Run, nm
 
 Row = dict[str, Any]
 SPLITS = ("test", "train")
@@ -131,4 +131,6 @@ def _misjudged(runs: Sequence[Run]) -> Row:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):  # thicknesses
+        return nm(value)
     return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import torch
 
+from lacbed_gan.models.assemble import network_inputs
 from lacbed_gan.models.inference import predict
 from lacbed_gan.report.collect import Group, Run
 from lacbed_gan.report.predicted import load_network
@@ -35,15 +36,18 @@ def timing_table(group: Group) -> list[dict[str, object]]:
 
 def _time(run: Run) -> list[dict[str, object]]:
     module = load_network(run)
-    size, rows = module.config["settings"]["size"], []
-    parameters = sum(parameter.numel() for parameter in module.generator.parameters())
+    settings: dict = module.config["settings"]
+    size, rows = settings["size"], []
+    channels, conditions = network_inputs(settings)
+    channels //= module.channels  # grey images are repeated
+    parameters = sum(parameter.numel() for parameter in module.network.parameters())
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        generator = module.generator.to(device)
+        generator = module.network.to(device)
         threads = torch.get_num_threads()
         name = torch.cuda.get_device_name() if device == "cuda" else f"CPU ({threads} thread{'s' * (threads > 1)})"
         for batch in BATCHES:
-            image = torch.rand(batch, 1, size, size, device=device)
-            scale = torch.zeros(batch, 2, device=device) if run.settings["condition"] == "scale" else None
+            image = torch.rand(batch, channels, size, size, device=device)
+            scale = torch.zeros(batch, conditions, device=device) if conditions else None
             with torch.inference_mode():
                 times = _repeated(generator, image, scale, module.channels)
             seconds = float(np.median(times))

@@ -7,6 +7,7 @@ import torch
 
 from lacbed_gan.data import baselines
 from lacbed_gan.data.batches import EpochBatches
+from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.store_writer import StoreWriter
 
@@ -107,7 +108,7 @@ def test_condition_of_a_store_that_does_not_know_it(tmp_path, some_crystals):
         ({"fold": -1}, "fold=-1: choose from 0…9"),
         ({"size": 12}, "size=12: choose from null, 1, 2, 4, 8, 16"),
         ({"size": 0}, "size=0"),
-        ({"condition": "a"}, "condition=a: choose from none, scale"),
+        ({"condition": "a"}, "condition=a: choose from none, cell, scale"),
         ({"condition": "scale", "direction": "inverse"}, "condition=scale needs direction=forward"),
         ({"batch_size": 0}, "batch_size=0"),
     ],
@@ -228,3 +229,119 @@ def test_nearest_of_a_training_image_is_itself():
     near = images.clone()
     near[:, 0, 0, 0] ^= 1
     assert baselines.nearest_inputs(images, near).tolist() == list(range(40))
+
+
+@pytest.fixture
+def periodic(tmp_path, some_crystals):
+    """periodic(…) → a set-up data module on a store whose ρ is sampled at r = i/n."""
+    with StoreWriter(tmp_path / "p", 16, (50, 100), {"rho_sampling": "periodic"}) as writer:
+        for entry, potential, pattern, _ in some_crystals:
+            writer.append(entry, potential, pattern)
+        writer.finish()
+
+    def make(**arguments):
+        defaults = {"direction": "forward", "thickness": 100, "fold": 3, "batch_size": 4}
+        made = PairDataModule(tmp_path / "p", **(defaults | arguments))
+        made.setup()
+        return made
+
+    return make
+
+
+def epoch_of(data, epoch):
+    loader = data.train_dataloader()
+    loader.batch_sampler.set_epoch(epoch)
+    batches = list(loader)
+    return {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+
+
+def test_augmentation_follows_from_seed_and_epoch_and_leaves_validation_alone(periodic):
+    plain, moved = periodic(), periodic(point_group=True, shift=True)
+    first, again, next_one = (epoch_of(moved, epoch) for epoch in (0, 0, 1))
+    assert torch.equal(first["input"], again["input"]) and torch.equal(first["target"], again["target"])
+    unmoved = epoch_of(plain, 0)
+    assert torch.equal(first["index"], unmoved["index"])
+    for name in ("input", "target"):
+        assert not torch.equal(first[name], unmoved[name])
+        assert torch.equal(first[name].flatten(1).sort(1)[0], unmoved[name].flatten(1).sort(1)[0])  # only moved
+    order, other = first["index"].argsort(), next_one["index"].argsort()
+    assert not torch.equal(first["input"][order], next_one["input"][other])
+    for one, two in zip(plain.val_dataloader(), moved.val_dataloader(), strict=True):
+        assert torch.equal(next(iter(one))["input"], next(iter(two))["input"])
+
+
+def test_shifts_leave_the_pattern(periodic):
+    shifted, plain = epoch_of(periodic(shift=True), 0), epoch_of(periodic(), 0)
+    assert torch.equal(shifted["target"], plain["target"]) and not torch.equal(shifted["input"], plain["input"])
+
+
+def test_inverse_pairs_are_transposed_together_and_never_mirrored(periodic):
+    data, plain = (periodic(direction="inverse", origin="canonical", point_group=on) for on in (True, False))
+    moved, still = epoch_of(data, 0), epoch_of(plain, 0)
+    kinds = set()
+    for name in ("input", "target"):
+        same = (moved[name] == still[name]).flatten(1).all(1)
+        transposed = (moved[name] == still[name].transpose(2, 3)).flatten(1).all(1)
+        assert (same | transposed).all()
+        kinds.add(tuple((transposed & ~same)[: len(same)].tolist()) if name == "target" else ())
+    assert any(map(any, kinds))
+
+
+def test_canonical_origin_is_that_of_the_whole_image(periodic):
+    given, data = periodic(size=8), periodic(size=8, origin="canonical")
+    batch, stored = data.batch(data.test_rows), given.batch(data.test_rows)
+    expected = canonical(data.store.potential[data.test_rows])[:, ::2, ::2]
+    np.testing.assert_array_equal(batch["input"][:, 0] * 255, expected)
+    assert torch.equal(batch["target"], stored["target"])
+    assert not torch.equal(batch["input"], stored["input"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"direction": "inverse", "shift": True}, "a pattern does not tell the origin"),
+        ({"direction": "inverse", "point_group": True}, "needs origin=canonical"),
+        ({"thickness": [50, 75]}, "thickness=75: choose from 50, 100 nm"),
+        ({"thickness": "some"}, "thickness=some: choose from 50, 100 nm"),
+        ({"origin": "middle"}, "origin=middle: choose from given, canonical"),
+    ],
+)
+def test_what_does_not_go_together(periodic, arguments, message):
+    with pytest.raises(ValueError) as error:
+        periodic(**arguments)
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_published_images_have_no_origin_to_move(module):
+    with pytest.raises(ValueError, match="does not sample ρ at r = i/n"):
+        module(shift=True)
+    with pytest.raises(ValueError, match="does not sample ρ at r = i/n"):
+        module(origin="canonical")
+
+
+def test_forward_pairs_of_all_thicknesses(periodic):
+    data = periodic(thickness="all")
+    batches = list(data.test_dataloader())
+    joined = {name: torch.cat([batch[name] for batch in batches]) for name in batches[0]}
+    assert joined["index"].tolist() == [row for row in data.test_rows for _ in range(2)]
+    assert joined["time"].tolist() == [0, 1] * len(data.test_rows)
+    patterns = data.store.pattern[joined["index"].numpy(), joined["time"].numpy()]
+    np.testing.assert_array_equal(joined["target"][:, 0] * 255, patterns)
+    np.testing.assert_allclose(joined["thickness"][:, 0], np.array([-0.5, 0.0])[joined["time"]])
+    assert torch.equal(joined["condition"], joined["thickness"])
+    baselines = data.baselines()
+    for time, thickness in enumerate((50, 100)):
+        alone = periodic(thickness=thickness).baselines()
+        for name, errors in alone.items():
+            torch.testing.assert_close(baselines[name][time::2], errors)
+
+
+def test_inverse_pairs_of_all_thicknesses_have_a_channel_each(periodic):
+    data = periodic(thickness=[100, 50], direction="inverse", predict_scale=True, condition="cell")
+    batch = data.batch(data.test_rows)
+    np.testing.assert_array_equal(batch["input"] * 255, data.store.pattern[data.test_rows])
+    index = data.store.index
+    spans = np.log([entry["rho_max"] - entry["rho_min"] for entry in index])
+    expected = (spans - spans[data.train_rows].mean()) / spans[data.train_rows].std()
+    np.testing.assert_allclose(batch["scale"][:, 0], expected[data.test_rows], rtol=1e-5)
+    assert batch["condition"].shape == (len(data.test_rows), 1)

@@ -9,6 +9,7 @@ from lacbed_gan.models.losses import (
     discriminator_terms,
     feature_matching_loss,
     generator_terms,
+    judgement_terms,
     least_squares_loss,
     log_loss,
 )
@@ -59,7 +60,10 @@ def test_terms_of_weight_zero_are_not_computed():
     prediction, target = torch.full((2, 1, 4, 4), 0.75), torch.full((2, 1, 4, 4), 0.5)
     terms = generator_terms(LossWeights(0, 0, 2), prediction, target)
     assert {name: term.item() for name, term in terms.items()} == {"loss_g_l1": 0.5}
-    terms = generator_terms(LossWeights(), prediction, target, judgement(0.5), judgement(0.25))
+    terms = generator_terms(LossWeights(0, 0, 0, 2), prediction, target)
+    assert {name: term.item() for name, term in terms.items()} == {"loss_g_l2": 0.125}
+    assert generator_terms(LossWeights(), prediction, target) == {}
+    terms = judgement_terms(LossWeights(), judgement(0.5), judgement(0.25))
     expected = {"loss_g_gan": 0.0, "loss_g_feature_matching": 10.0}
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected)
 
@@ -73,7 +77,8 @@ def test_discriminator_terms_by_hand():
 def test_losses_of_half_precision_outputs_are_float32():
     half = [[layer.bfloat16() for layer in layers] for layers in judgement(0.5)]
     image = torch.zeros(2, 1, 4, 4, dtype=torch.bfloat16)
-    terms = generator_terms(LossWeights(1, 10, 1), image, image, half, half) | discriminator_terms(half, half)
+    terms = generator_terms(LossWeights(1, 10, 1), image, image) | judgement_terms(LossWeights(1, 10, 1), half, half)
+    terms |= discriminator_terms(half, half)
     assert {term.dtype for term in terms.values()} == {torch.float32}
 
 
