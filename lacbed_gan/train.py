@@ -18,12 +18,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
+from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown, submitted
 from lacbed_gan.data.datamodule import CONDITIONS, PairDataModule
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.data.images import COLORMAPS, POLARITIES
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import GROUPS
+from lacbed_gan.devices import own_gpu, side_by_side
 from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
@@ -59,8 +60,8 @@ def check(config: DictConfig) -> None:
     require(config.learning_rate > 0, f"learning_rate={config.learning_rate} is not positive")
     betas = all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in config.betas)
     require(betas and len(config.betas) == 2, f"betas={config.betas} is not a list of two numbers in [0, 1)")
-    cuda = torch.cuda.is_available()
-    require(config.trainer.accelerator != "gpu" or cuda, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
+    gpu = torch.cuda.is_available() or submitted()
+    require(config.trainer.accelerator != "gpu" or gpu, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
     settings, data = prepare(config)
     try:
         with torch.device("meta"):
@@ -120,7 +121,8 @@ def train(config: DictConfig) -> None:
     if not finished(folder):
         with claimed(folder) if rank_zero_only.rank == 0 else nullcontext():
             if not finished(folder):  # by another process, just before
-                train_in(folder, config)
+                with own_gpu(config) as own:
+                    train_in(folder, own)
 
 
 def finished(folder: Path) -> bool:
@@ -154,7 +156,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
         # last comes last: a run that is killed between the two makes this epoch, and its best, again
         ModelCheckpoint(folder, "best", "test/mse", enable_version_counter=False, save_on_train_epoch_end=True),
         ModelCheckpoint(folder, "last", save_top_k=1, enable_version_counter=False, save_on_train_epoch_end=True),
-        LossBar(leave=False),
+        *([] if side_by_side() else [LossBar(leave=False)]),
     ]
     logger = False
     if config.logger.name == "wandb":
@@ -172,6 +174,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
             enable_model_summary=False,
+            enable_progress_bar=not side_by_side(),
             log_every_n_steps=1,
             **{k: settings["trainer"][k] for k in ("accelerator", "devices", "strategy", "precision")},
         )
@@ -215,4 +218,6 @@ def describe(data: PairDataModule) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_command("train", check, train)
+    from lacbed_gan import train as command  # under the name by which a launcher's processes can import it
+
+    run_command("train", command.check, command.train)
