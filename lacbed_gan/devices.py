@@ -33,7 +33,9 @@ def own_gpu(config: DictConfig) -> Iterator[DictConfig]:
         yield config
         return
     devices = config.trainer.devices
-    one = f"trainer.devices={shown(devices)}, but with hydra/launcher=joblib each run has one GPU; leave one of them out"
+    one = (
+        f"trainer.devices={shown(devices)}, but with hydra/launcher=joblib each run has one GPU; leave one of them out"
+    )
     require(devices == 1, one)
     names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(gpus)]
     with claimed_gpu(names, Path(tempfile.gettempdir()) / f"lacbed_gan-{getpass.getuser()}") as number:

@@ -10,10 +10,10 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from wandb.proto.wandb_internal_pb2 import Record
 
 from lacbed_gan.data.store import Store
 from lacbed_gan.data.store_writer import StoreWriter
-from wandb.proto.wandb_internal_pb2 import Record
 
 THICKNESS = (50, 100)
 SETTINGS = {"method": "converged", "g_max": 4.25}

@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -58,7 +59,7 @@ def test_uneven_jobs_never_share_a_gpu(tmp_path):
     assert {gpu for gpu, _, _ in done} == {0, 1}
     for number in (0, 1):
         times = sorted((begin, end) for gpu, begin, end in done if gpu == number)
-        assert all(end <= begin for (_, end), (begin, _) in zip(times, times[1:], strict=False))
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(times))
 
 
 def test_a_killed_job_leaves_its_gpu(tmp_path):
@@ -76,10 +77,14 @@ def test_runs_side_by_side_have_a_gpu_each(two_gpus):
     config = composed("train", [])
     with own_gpu(config) as one, own_gpu(config) as other:
         assert (one.trainer.devices, other.trainer.devices, config.trainer.devices) == ([0], [1], 1)
-        assert {key: one[key] for key in one if key != "trainer"} == {key: config[key] for key in config if key != "trainer"}
+        assert {key: one[key] for key in one if key != "trainer"} == {
+            key: config[key] for key in config if key != "trainer"
+        }
 
 
-@pytest.mark.parametrize(("words", "launcher"), [(["trainer=cpu"], "joblib"), ([], "basic"), (["trainer=ddp"], "basic")])
+@pytest.mark.parametrize(
+    ("words", "launcher"), [(["trainer=cpu"], "joblib"), ([], "basic"), (["trainer=ddp"], "basic")]
+)
 def test_otherwise_the_configuration_says(two_gpus, monkeypatch, words, launcher):
     monkeypatch.setattr(devices, "launcher", lambda: launcher)
     config = composed("train", words)
