@@ -16,6 +16,7 @@ from pathlib import Path
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import CompactHydraException, HydraException
@@ -42,6 +43,13 @@ KINDS = (
 CHOSEN = ("thickness", "fold")
 # ${given:${a},b} in a YAML file: a, or b where a is null.
 OmegaConf.register_new_resolver("given", lambda value, default: default if value is None else value, replace=True)
+# Extras of pyproject.toml that bring the launchers whose names begin so.
+EXTRAS = {"joblib": "joblib", "submitit": "slurm"}
+
+# Of hydra/launcher=joblib: as many jobs side by side as GPUs, else (−1) as cores, with one thread each; handed out one
+# by one, although the finished runs of a sweep that is started again end at once and make joblib take jobs for short.
+JOBLIB = ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"]
+OmegaConf.register_new_resolver("side_by_side", lambda *, _root_: _gpus(_root_) or -1, replace=True)
 
 
 class ConfigError(ValueError):
@@ -57,7 +65,8 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
         main: does one job; its ConfigError, StoreError, CrystalError and OSError become one line as well.
     """
     options, overrides = _split(sys.argv)
-    sys.argv[1:] = options + overrides  # Hydra wants all overrides in a row
+    joblib = JOBLIB if "hydra/launcher=joblib" in overrides else []
+    sys.argv[1:] = [*options, *joblib, *overrides]  # Hydra wants all overrides in a row
     several = bool({"-m", "--multirun"} & {*options}) or any(word.startswith("hydra.mode=") for word in overrides)
     if not {"-h", "--help", "--hydra-help", "--version", "-i", "--info"} & {*options}:
         try:
@@ -80,7 +89,10 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
                     check(config)
             main(config)
         except (ConfigError, StoreError, CrystalError, OSError) as error:
-            if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes the error on to the command
+            if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes one error on to the command
+                if launcher() == "joblib":
+                    _refuse(error)
+                    error = "not every job is done; the lines above say why, and the same line again makes the others"
                 raise CompactHydraException(f"error: {_one_line(str(error))}") from None
             _refuse(error)  # the other jobs of a sweep go on
             refused.append(error)
@@ -152,6 +164,16 @@ def jobs(overrides: list[str], several: bool = True) -> Iterator[list[str]]:
         yield [chosen or column[0] for chosen, column in zip(job, values, strict=True)]
 
 
+def launcher() -> str:
+    """What made this job: basic, joblib, submitit_slurm …; nothing outside of Hydra's jobs."""
+    return HydraConfig.get().runtime.choices["hydra/launcher"] if HydraConfig.initialized() else ""
+
+
+def submitted() -> bool:
+    """Whether this command hands its jobs to a cluster, whose machines may have what this one has not."""
+    return "hydra/launcher=submitit_slurm" in sys.argv
+
+
 def require(condition: bool, message: str) -> None:
     """Raise ConfigError with the message unless the condition holds."""
     if not condition:
@@ -185,12 +207,20 @@ def _check_option(word: str) -> None:
 
 
 def _check_launcher(overrides: list[str]) -> None:
-    launcher = next((str(o.value()) for o in parse(overrides) if o.key_or_group == "hydra/launcher"), "")
-    if launcher.startswith("submitit"):
-        installed = importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is not None
-        require(installed, f"hydra/launcher={launcher} is not installed; pip install 'lacbed_gan[slurm]'")
-        cluster = launcher != "submitit_slurm" or shutil.which("srun") is not None
-        require(cluster, f"hydra/launcher={launcher}, but there is no srun here; give this line on a SLURM cluster")
+    name = next((str(o.value()) for o in parse(overrides) if o.key_or_group == "hydra/launcher"), "")
+    plugin = name.partition("_")[0]
+    if plugin in EXTRAS:
+        spec = importlib.util.find_spec
+        installed = spec("hydra_plugins") and spec(f"hydra_plugins.hydra_{plugin}_launcher")
+        require(bool(installed), f"hydra/launcher={name} is not installed; pip install 'lacbed_gan[{EXTRAS[plugin]}]'")
+        cluster = name != "submitit_slurm" or shutil.which("srun") is not None
+        require(cluster, f"hydra/launcher={name}, but there is no srun here; give this line on a SLURM cluster")
+
+
+def _gpus(config: DictConfig) -> int:
+    import torch  # takes a second, which most commands spend later
+
+    return 0 if OmegaConf.select(config, "trainer.accelerator") == "cpu" else torch.cuda.device_count()
 
 
 def _refuse(error: Exception) -> None:

@@ -18,12 +18,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
+from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown, submitted
 from lacbed_gan.data.datamodule import CONDITIONS, ORIGINS, PairDataModule
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.data.images import COLORMAPS, POLARITIES
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import GROUPS
+from lacbed_gan.devices import own_gpu, side_by_side
 from lacbed_gan.models.assemble import DIRECTIONS, build_cgan, network_inputs
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
@@ -65,7 +66,8 @@ def check(config: DictConfig) -> None:
     betas = all(isinstance(beta, float | int) and 0 <= beta < 1 for beta in config.betas)
     require(betas and len(config.betas) == 2, f"betas={config.betas} is not a list of two numbers in [0, 1)")
     cuda = torch.cuda.is_available()
-    require(config.trainer.accelerator != "gpu" or cuda, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
+    gpu = cuda or submitted()
+    require(config.trainer.accelerator != "gpu" or gpu, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
     bf16 = config.trainer.precision == "bf16-mixed" and config.trainer.accelerator != "cpu" and cuda
     require(
         not bf16 or torch.cuda.is_bf16_supported(including_emulation=False),
@@ -150,7 +152,8 @@ def train(config: DictConfig) -> None:
     if not finished(folder):
         with claimed(folder) if rank_zero_only.rank == 0 else nullcontext():
             if not finished(folder):  # by another process, just before
-                train_in(folder, config)
+                with own_gpu(config) as own:
+                    train_in(folder, own)
 
 
 def finished(folder: Path) -> bool:
@@ -180,7 +183,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
 
     callbacks = [
         MetricsTable(folder / "metrics.csv"),
-        LossBar(leave=False),
+        *([] if side_by_side() else [LossBar(leave=False)]),
     ]
     if settings["profile"]:
         callbacks.append(Profile(folder))
@@ -206,6 +209,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
             use_distributed_sampler=False,
             num_sanity_val_steps=0,
             enable_model_summary=False,
+            enable_progress_bar=not side_by_side(),
             log_every_n_steps=1,
             **{k: settings["trainer"][k] for k in ("accelerator", "devices", "strategy", "precision")},
         )
@@ -256,4 +260,6 @@ def describe(data: PairDataModule) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run_command("train", check, train)
+    from lacbed_gan import train as command  # under the name by which a launcher's processes can import it
+
+    run_command("train", command.check, command.train)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from lacbed_gan import simulate, train
 from lacbed_gan.config import composed, jobs, run_command
@@ -146,6 +147,13 @@ def test_the_bundled_store_is_the_default_and_has_the_thicknesses_of_the_paper()
 def test_an_experiment_is_overridden_by_the_command_line():
     config = composed("train", ["experiment=paper", "epochs=3"])
     assert (config.epochs, config.model.generator.name, config.learning_rate) == (3, "local_enhancer", 2e-4)
+
+
+def test_a_gpu_of_the_cluster_is_not_looked_for_where_jobs_are_submitted(command, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "trainer=gpu, but PyTorch finds no GPU" in command("trainer=gpu")[1]
+    monkeypatch.setattr(sys, "argv", ["train", "-m", "hydra/launcher=submitit_slurm", "trainer=gpu"])
+    train.check(composed("train", ["trainer=gpu"]))
 
 
 def test_jobs_use_every_value_of_a_sweep():

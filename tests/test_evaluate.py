@@ -6,11 +6,8 @@ import io
 import json
 import re
 import shutil
-import struct
 import subprocess
 import sys
-import time
-from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -18,7 +15,6 @@ import torch
 import wandb
 from omegaconf import OmegaConf
 from PIL import Image
-from wandb.proto.wandb_internal_pb2 import Record
 
 from lacbed_gan import evaluate, train
 from lacbed_gan.config import ConfigError, composed
@@ -293,33 +289,7 @@ def test_figures_of_cases_need_the_data_that_was_trained_on(trained, shared_stor
     assert len(built.gaps) == 3 and all("now holds other data than" in gap for gap in built.gaps)
 
 
-def records(file):
-    """Records of an offline W&B run: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
-    data, position, record = file.read_bytes(), 7, b""
-    while position < len(data):
-        room = -position % 32768
-        if room and room < 7:
-            position += room
-        length, kind = struct.unpack_from("<HB", data, position + 4)
-        record += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):
-            yield Record.FromString(record)
-            record = b""
-
-
-def finished_records(file):
-    """All records, once W&B's own process has written the last one."""
-    for _ in range(150):
-        with suppress(struct.error):
-            found = list(records(file))
-            if found and found[-1].HasField("exit"):
-                return found
-        time.sleep(0.2)
-    pytest.fail(f"{file} has no end")
-
-
-def test_figures_and_table_in_an_offline_wandb_run(sweep, undrawn, tmp_path, monkeypatch):
+def test_figures_and_table_in_an_offline_wandb_run(sweep, undrawn, wandb_records, tmp_path, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
         monkeypatch.delenv(name, raising=False)
@@ -328,7 +298,7 @@ def test_figures_and_table_in_an_offline_wandb_run(sweep, undrawn, tmp_path, mon
     evaluate.evaluate(configured(sweep, "timing=false", "logger=wandb"))
     assert wandb.run is None
     (file,) = sweep.glob("report/figures/*/wandb/offline-run-*/*.wandb")
-    found = finished_records(file)
+    found = wandb_records(file)
     (group,) = {row["group"] for row in table(sweep / "report/table.csv")}
     (run,) = (record.run for record in found if record.HasField("run"))
     assert (run.display_name, run.run_group) == (f"report-{group}", group)

@@ -260,6 +260,7 @@ def test_by_a_launcher_of_cluster_jobs(tmp_path, made):
     [
         ("submitit_slurm", "lacbed_gan.config.shutil.which", "no srun here; give this line on a SLURM cluster"),
         ("submitit_local", "lacbed_gan.config.importlib.util.find_spec", "pip install 'lacbed_gan[slurm]'"),
+        ("joblib", "lacbed_gan.config.importlib.util.find_spec", "pip install 'lacbed_gan[joblib]'"),
     ],
 )
 def test_a_launcher_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys, launcher, absent, named):

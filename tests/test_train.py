@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -14,7 +13,6 @@ import pytest
 import torch
 import wandb
 from omegaconf import OmegaConf
-from wandb.proto.wandb_internal_pb2 import Record
 
 from lacbed_gan import train
 from lacbed_gan.config import ConfigError, composed
@@ -249,22 +247,7 @@ def test_what_changes_results_changes_the_name_of_a_run():
         assert run_name(composed("train", [word])) != name
 
 
-def wandb_records(file):
-    """Records of an offline W&B run: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
-    data, position, record = file.read_bytes(), 7, b""
-    while position < len(data):
-        room = -position % 32768
-        if room and room < 7:
-            position += room
-        length, kind = struct.unpack_from("<HB", data, position + 4)  # after a checksum
-        record += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            yield Record.FromString(record)
-            record = b""
-
-
-def test_wandb_offline_where_nobody_is_logged_in(configured, tmp_path, monkeypatch):
+def test_wandb_offline_where_nobody_is_logged_in(configured, wandb_records, tmp_path, monkeypatch):
     """Never a question; the run is closed when training fails, so that the next one is not merged into it."""
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked a question"))
     for name in ("WANDB_API_KEY", "WANDB_MODE"):
@@ -279,7 +262,7 @@ def test_wandb_offline_where_nobody_is_logged_in(configured, tmp_path, monkeypat
     go_on()
     train.train(config)
     assert wandb.run is None
-    stopped, finished = (list(wandb_records(file)) for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")))
+    stopped, finished = (wandb_records(file) for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")))
     assert (stopped[-1].exit.exit_code, finished[-1].exit.exit_code) == (1, 0)
     rows = [{item.nested_key[0]: item.value_json for item in record.history.item} for record in finished]
     for name in TERMS | MEASURES | ORIGIN:
