@@ -21,11 +21,11 @@ test: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m pytest
 
-# The generator against dense eigen-solutions and the felix method (five minutes); on a GPU crystals per second too.
+# The generator against dense eigen-solutions and the felix method (some minutes); on a GPU crystals per second too.
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(RUN) experiments/simulator_speed/run.py
 
-# The pairs that ship in the package (about an hour and a half on two cores).
+# The pairs that ship in the package (an hour or two on two cores).
 bundle: $(READY)
 	$(RUN) -m lacbed_gan.simulate structures=bundled count=1001 output=stores/bundled
 	$(RUN) -c "from lacbed_gan.data.packed import BUNDLED, pack; from lacbed_gan.data.store import Store; pack(Store.open('stores/bundled'), BUNDLED)"

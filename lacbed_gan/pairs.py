@@ -19,7 +19,6 @@ import numpy as np
 from lacbed_gan.crystal import Crystal, CrystalError
 
 Result = TypeVar("Result")
-TOGETHER = 64  # crystals that a GPU is given at a time
 AHEAD = 4  # jobs given out for each worker process; what is finished waits for its turn in memory
 
 
@@ -63,10 +62,13 @@ def compute_pairs(
         for crystal, (pair,) in zip(todo, results, strict=True):
             yield crystal, pair
         return
+    from lacbed_gan.diffraction.patterns import TOGETHER  # torch, once the configuration is checked
+
+    count = TOGETHER[device]
     reached = max((i for i, crystal in enumerate(crystals) if crystal.name in done), default=-1)
-    for start in range(0, len(crystals), TOGETHER):
-        together = crystals[start : start + TOGETHER]
-        if start + TOGETHER <= reached + 1:  # nothing but crystals that failed can be missing
+    for start in range(0, len(crystals), count):
+        together = crystals[start : start + count]
+        if start + count <= reached + 1:  # nothing but crystals that failed can be missing
             together = [crystal for crystal in together if crystal.name not in done]
         if all(crystal.name in done for crystal in together):
             continue

@@ -51,12 +51,29 @@ def crystals(count=30, size=16, seed=0):
         yield entry, potential, pattern, pattern.astype(np.float32) / 255
 
 
-def write_store(folder, count=30, size=16, save_intensity=False):
+def write_crystals(folder, crystals, size=16, save_intensity=True):
     with StoreWriter(folder, size, THICKNESS, SETTINGS, save_intensity) as writer:
-        for entry, potential, pattern, intensity in crystals(count, size):
-            writer.append(entry, potential, pattern, intensity if save_intensity else None)
+        for entry, potential, pattern, intensity in crystals:
+            if entry["id"] not in writer.done:
+                writer.append(entry, potential, pattern, intensity if save_intensity else None)
         writer.finish()
+
+
+def write_store(folder, count=30, size=16, save_intensity=False):
+    write_crystals(folder, crystals(count, size), size, save_intensity)
     return Store.open(folder)
+
+
+@pytest.fixture
+def write():
+    """write(folder, crystals, save_intensity=…): a finished store; of one that was begun it writes the rest."""
+    return write_crystals
+
+
+@pytest.fixture
+def contents():
+    """contents(folder) → the bytes of every file by its name."""
+    return lambda folder: {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 @pytest.fixture

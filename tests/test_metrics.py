@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lacbed_gan.metrics import ImageMSE, ImageR, correlation_r, mse, squared_error_map, summary
+from lacbed_gan.origin import OriginMSE, OriginR, origin_mse, origin_r
 
 
 def images(count=3, size=16, seed=0):
@@ -48,7 +49,10 @@ def test_different_shapes_are_refused(measure):
         measure(images(), images()[:, 0])
 
 
-@pytest.mark.parametrize(("metric", "measure"), [(ImageMSE, mse), (ImageR, correlation_r)])
+@pytest.mark.parametrize(
+    ("metric", "measure"),
+    [(ImageMSE, mse), (ImageR, correlation_r), (OriginMSE, origin_mse), (OriginR, origin_r)],
+)
 def test_metrics_keep_one_value_per_image_over_batches(metric, measure):
     prediction, target = images(7, seed=3), images(7, seed=4)
     metric = metric()

@@ -15,6 +15,7 @@ import torch
 from lacbed_gan import pairs
 from lacbed_gan.crystal import CrystalError
 from lacbed_gan.crystal.structures import structures
+from lacbed_gan.diffraction import patterns
 
 SETTINGS = {"thickness": [50.0], "size": 8, "g_max": 1.2, "rho_g_max": 2.0, "rho_sampling": "periodic"}
 LIST = [SimpleNamespace(name=name) for name in "abcdefgh"]
@@ -106,20 +107,20 @@ def test_a_gpu_gets_the_same_crystals_together_whatever_is_done(monkeypatch, don
         return [crystal.name for crystal in crystals]
 
     monkeypatch.setattr(pairs, "compute", compute)
-    monkeypatch.setattr(pairs, "TOGETHER", 3)
+    monkeypatch.setitem(patterns.TOGETHER, "cuda", 3)
     found = list(pairs.compute_pairs(LIST, set(done), "cuda", None))
     assert calls == together
     assert [(crystal.name, pair) for crystal, pair in found] == [(name, name) for name in given]
 
 
 def test_a_crystal_that_fails_gives_its_reason_and_the_others_their_images(monkeypatch):
-    from lacbed_gan.diffraction.patterns import compute_patterns
+    compute_patterns = patterns.compute_patterns
 
     def second_fails(crystals, *arguments, **settings):
         found = compute_patterns(crystals, *arguments, **settings)
         return [found[0], ValueError("too many beams"), *found[2:]]
 
-    monkeypatch.setattr("lacbed_gan.diffraction.patterns.compute_patterns", second_fails)
+    monkeypatch.setattr(patterns, "compute_patterns", second_fails)
     crystals = list(structures("prototypes", 3))
     first, second, third = pairs.compute(crystals, energy_kv=200, device="cpu", **SETTINGS)
     assert isinstance(second, CrystalError) and str(second) == f"{crystals[1].name}: too many beams"

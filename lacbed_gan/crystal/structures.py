@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from lacbed_gan.crystal.prototypes import prototypes
 from lacbed_gan.crystal.tables import TABLES, read_table
 
 NAMED = ("catalogue", "prototypes", "bundled")
-# What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to
-# CELL; and prototypes with few beams, a² divided by the share of the (h, k) grid that takes part up to AREA. Their
-# patterns take about ten seconds of one core; those of the one crystal of each other space group take a minute.
+# What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to CELL;
+# prototypes with few beams, a² times the share of the (h, k) grid that takes part up to AREA; and of each space group
+# that is then missing the smallest cell there is, however many beams that has.
 CELL, AREA = 12.0, 8.5  # Å²
 LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
 
@@ -38,7 +39,7 @@ def structures(
     elif name == "prototypes":
         found = prototypes(count, seed)
     elif name == "bundled":
-        found = _bundled(count, seed)
+        found = itertools.islice(_bundled(seed), count)
     else:
         found = _from_files(Path(name))
     for crystal in found:
@@ -85,20 +86,17 @@ def _read(file: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
         yield str(file), error
 
 
-def _bundled(count: int | None, seed: int) -> Iterator[Crystal]:
-    """The catalogue's small cells, one crystal of each other space group, then prototypes of other formulas.
-
-    Args:
-        count: crystals in all; as many as there are with such cells unless given.
-    """
-    known, possible = list(catalogue().values()), list(prototypes(None, seed))
-    chosen = [crystal for crystal in known if _cell(crystal) <= CELL]
+def _bundled(seed: int) -> Iterator[Crystal]:
+    """The catalogue's small cells, one crystal of each other space group, then prototypes of other formulas."""
+    chosen = [crystal for crystal in catalogue().values() if _cell(crystal) <= CELL]
+    yield from chosen
+    possible = list(prototypes(None, seed))  # seconds, which few crystals do not need
+    known = [*catalogue().values(), *possible]
     missing = set(range(195, 231)) - {crystal.number for crystal in chosen}
-    for number in sorted(missing):
-        chosen.append(min((c for c in known + possible if c.number == number), key=_cell))
-    formulas = {crystal.formula for crystal in chosen}
-    chosen += [c for c in possible if _area(c) <= AREA and c.formula not in formulas]
-    yield from chosen[:count]
+    others = [min((c for c in known if c.number == number), key=_cell) for number in sorted(missing)]
+    yield from others
+    formulas = {crystal.formula for crystal in chosen + others}
+    yield from (c for c in possible if _area(c) <= AREA and c.formula not in formulas)
 
 
 def _cell(crystal: Crystal) -> float:
@@ -107,5 +105,5 @@ def _cell(crystal: Crystal) -> float:
 
 
 def _area(crystal: Crystal) -> float:
-    """a² in Å² divided by the share of reflections hk0 that centring and diamond glides leave: ∝ number of beams."""
+    """a² in Å² times the share of reflections hk0 that centring and the glides of F d leave: ∝ number of beams."""
     return _cell(crystal) / (2 if crystal.space_group.startswith("F d") else 1)

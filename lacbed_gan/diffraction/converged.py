@@ -27,7 +27,7 @@ GPU_SHARE = 0.4  # of the free memory, for the arrays of a batch
 TYPICAL_STEPS = 1000  # for the memory that T and the series of it will take
 
 
-@torch.inference_mode()  # a seventh of the time: the operations are many and small
+@torch.inference_mode()  # saves time on a CPU: the operations are many and small
 def intensities(
     beams: Sequence[Beams],
     k: Tensor,

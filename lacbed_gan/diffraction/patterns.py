@@ -29,7 +29,7 @@ G_MAX = 4.25  # 1/Å
 FINER = 1.2
 SAMPLED = 64
 SIMILAR = 1.3  # ratio of the numbers of beams of crystals that are computed together
-TOGETHER = {"cpu": 1, "cuda": 64}  # crystals: a core is busy with one, a GPU is not
+TOGETHER = {"cpu": 1, "cuda": 64}  # crystals at a time: a core is busy with one, a GPU is not
 METHODS = ("converged", "felix")
 
 
@@ -77,14 +77,9 @@ def compute_patterns(
     if method == "felix":
         return [_or_error(_felix_patterns, crystal, setting, felix_ranks) for crystal in crystals]
     beams = [_or_error(_select, crystal, setting) for crystal in crystals]
-    results: list[Patterns | ValueError | None] = [b if isinstance(b, ValueError) else None for b in beams]
+    results = list(beams)  # the errors stay
     for group in _groups(crystals, beams, setting):
-        together = _or_error(_converged_patterns, [crystals[i] for i in group], [beams[i] for i in group], setting)
-        if isinstance(together, ValueError) and len(group) > 1:  # whose it is
-            together = [_or_error(_converged_patterns, [crystals[i]], [beams[i]], setting) for i in group]
-            together = [one if isinstance(one, ValueError) else one[0] for one in together]
-        elif isinstance(together, ValueError):
-            together = [together]
+        together = _together([crystals[i] for i in group], [beams[i] for i in group], setting)
         for i, one in zip(group, together, strict=True):
             results[i] = one
     return results
@@ -92,6 +87,8 @@ def compute_patterns(
 
 @dataclass(frozen=True)
 class _Setting:
+    """Arguments of `compute_patterns` that hold for all crystals."""
+
     thickness: list[float]
     size: int
     g_max: float
@@ -141,6 +138,16 @@ def _groups(crystals: Sequence[Crystal], beams: Sequence[Beams | ValueError], se
         group.append(i)
     if group:
         yield group
+
+
+def _together(crystals: Sequence[Crystal], beams: Sequence[Beams], setting: _Setting) -> list[Patterns | ValueError]:
+    """Patterns of crystals of one symmetry; where that fails those of each alone, to find whose error it is."""
+    try:
+        return _converged_patterns(crystals, beams, setting)
+    except ValueError as error:
+        if len(crystals) == 1:
+            return [error]
+    return [_together([crystal], [own], setting)[0] for crystal, own in zip(crystals, beams, strict=True)]
 
 
 def _converged_patterns(crystals: Sequence[Crystal], beams: Sequence[Beams], setting: _Setting) -> list[Patterns]:

@@ -102,18 +102,29 @@ def _columns(diagonal: Tensor) -> Iterator[slice]:
 
 def _chebyshev_vectors(diagonal: Tensor, coupling: Tensor) -> Iterator[Tensor]:
     """T_m|0⟩, m = 0, 1, …, of twice the scaled matrices (n, P), (n − 1, P): (n, P) each, valid until the next."""
-    n, columns = diagonal.shape
-    around = diagonal.new_zeros(n + 1, columns)  # the coupling of row i to the one above it is row i
-    around[1:n] = coupling
-    v, w = (diagonal.new_zeros(n + 2, columns) for _ in range(2))  # rows 0 and n + 1 stay zero
-    v[1] = 1
+    up, down, v, w = _start(diagonal, coupling)
     yield v[1:-1]
-    w[1:-1].addcmul_(diagonal, v[1:-1]).addcmul_(around[1:], v[2:]).addcmul_(around[:-1], v[:-2]).div_(2)
     while True:
         yield w[1:-1]
-        inner = v[1:-1].neg_()
-        inner.addcmul_(diagonal, w[1:-1]).addcmul_(around[1:], w[2:]).addcmul_(around[:-1], w[:-2])
+        v[1:-1].neg_().addcmul_(diagonal, w[1:-1]).addcmul_(up, w[2:]).addcmul_(down, w[:-2])
         v, w = w, v
+
+
+def _start(diagonal: Tensor, coupling: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the recurrence 2x T_m − T_(m−1) starts from, of twice the scaled matrices (n, P), (n − 1, P).
+
+    Returns:
+        up, down: (n, P), coupling of each row to the next and to the one before; 0 where there is none.
+        v, w: (n + 2, P), T_0|0⟩ and T_1|0⟩ in rows 1 to n; rows 0 and n + 1 are to stay zero, so that both neighbours
+            exist everywhere.
+    """
+    n, columns = diagonal.shape
+    around = diagonal.new_zeros(n + 1, columns)
+    around[1:n] = coupling
+    v, w = (diagonal.new_zeros(n + 2, columns) for _ in range(2))
+    v[1] = 1
+    w[1:3] = torch.stack([diagonal[0], around[1]]) / 2
+    return around[1:], around[:-1], v, w
 
 
 def _spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
@@ -179,14 +190,7 @@ def _moments(diagonal: Tensor, coupling: Tensor, count: int) -> tuple[Tensor, Te
     """
     n, columns = diagonal.shape
     moments = diagonal.new_empty(count, columns)
-    around = diagonal.new_zeros(n + 1, columns)  # the coupling of row i to the one above it is row i
-    around[1:n] = coupling
-    up, down = around[1:], around[:-1]
-    # Rows 0 and n + 1 of the padded vectors stay zero, so that both neighbours exist everywhere.
-    v = diagonal.new_zeros(n + 2, columns)  # T_0|0⟩
-    v[1] = 1
-    w = diagonal.new_zeros(n + 2, columns)  # T_1|0⟩
-    w[1:3] = torch.stack([diagonal[0], up[0]]) / 2
+    up, down, v, w = _start(diagonal, coupling)
     moments[0], moments[1] = 1, w[1]
     end = diagonal.new_zeros(count // 2, min(END, n), columns)
     scratch = torch.empty_like(diagonal)

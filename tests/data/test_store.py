@@ -14,23 +14,6 @@ THICKNESS = (50, 100)
 SETTINGS = {"method": "converged", "g_max": 4.25}
 
 
-def write(folder, crystals, save_intensity=True):
-    with StoreWriter(folder, 16, THICKNESS, SETTINGS, save_intensity) as writer:
-        for entry, potential, pattern, intensity in crystals:
-            if entry["id"] not in writer.done:
-                writer.append(entry, potential, pattern, intensity if save_intensity else None)
-        writer.finish()
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def one_line(error):
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
 def test_scaling_spans_0_to_255_and_rounds_to_nearest():
     images = np.array([[[-1.0, 0.0], [1.0, 3.0]], [[7.0, 7.0], [7.0, 7.0]], [[0.0, 2.49], [2.51, 255.0]]])
     scaled = scale_to_uint8(images)
@@ -40,7 +23,7 @@ def test_scaling_spans_0_to_255_and_rounds_to_nearest():
         scale_to_uint8(np.array([[0.0, np.nan]]))
 
 
-def test_round_trip(tmp_path, some_crystals):
+def test_round_trip(tmp_path, some_crystals, write):
     write(tmp_path / "s", some_crystals)
     store = Store.open(tmp_path / "s")
     entries, potential, pattern, intensity = zip(*some_crystals, strict=True)
@@ -54,13 +37,13 @@ def test_round_trip(tmp_path, some_crystals):
     store.verify()
 
 
-def test_plain_numpy_reads_the_arrays(tmp_path, some_crystals):
+def test_plain_numpy_reads_the_arrays(tmp_path, some_crystals, write):
     write(tmp_path / "s", some_crystals, save_intensity=False)
     assert np.load(tmp_path / "s" / "pattern.npy", allow_pickle=False).shape == (30, 2, 16, 16)
     assert Store.open(tmp_path / "s").intensity is None
 
 
-def test_checksum_identifies_the_data(make_store, tmp_path, some_crystals):
+def test_checksum_identifies_the_data(make_store, tmp_path, some_crystals, write):
     store = make_store("a")
     assert make_store("b").checksum == store.checksum
     assert make_store("with-intensity", save_intensity=True).checksum == store.checksum
@@ -69,7 +52,7 @@ def test_checksum_identifies_the_data(make_store, tmp_path, some_crystals):
     assert Store.open(tmp_path / "c").checksum != store.checksum
 
 
-def test_dark_field_patterns(tmp_path, some_crystals):
+def test_dark_field_patterns(tmp_path, some_crystals, contents):
     """Two reflections: shape, checksum, and what a cut leaves."""
     settings = SETTINGS | {"dark_field": [[1, 0], [2, 2]]}
     random = np.random.default_rng(0)
@@ -159,7 +142,8 @@ def test_damaged_store_is_refused_in_one_line(make_store, tmp_path, damage, name
     damage(tmp_path / "s")
     with pytest.raises(StoreError) as error:
         Store.open(tmp_path / "s")
-    assert names in one_line(error) and str(tmp_path / "s") in one_line(error)
+    text = str(error.value)
+    assert names in text and str(tmp_path / "s") in text and "\n" not in text
 
 
 def test_flipped_byte_is_found_by_verify(make_store, tmp_path):

@@ -13,24 +13,12 @@ THICKNESS = (50, 100)
 SETTINGS = {"method": "converged", "g_max": 4.25}
 
 
-def write(folder, crystals, save_intensity=True):
-    with StoreWriter(folder, 16, THICKNESS, SETTINGS, save_intensity) as writer:
-        for entry, potential, pattern, intensity in crystals:
-            if entry["id"] not in writer.done:
-                writer.append(entry, potential, pattern, intensity if save_intensity else None)
-        writer.finish()
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
 def one_line(error):
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_cut_at_any_byte_and_continued_gives_the_same_bytes(tmp_path, some_crystals):
+def test_cut_at_any_byte_and_continued_gives_the_same_bytes(tmp_path, some_crystals, write, contents):
     """What a kill leaves: records whole or in part in some files and not in others, meta.json unfinished."""
     crystals = some_crystals[:4]
     write(tmp_path / "whole", crystals)
@@ -56,7 +44,7 @@ def test_cut_at_any_byte_and_continued_gives_the_same_bytes(tmp_path, some_cryst
         assert contents(folder) == expected
 
 
-def test_killed_between_headers_and_meta(tmp_path, some_crystals, monkeypatch):
+def test_killed_between_headers_and_meta(tmp_path, some_crystals, monkeypatch, write, contents):
     """`finish` died before meta.json said so: opening it again goes on from all crystals."""
     write(tmp_path / "whole", some_crystals)
     folder = tmp_path / "s"
@@ -73,14 +61,14 @@ def test_killed_between_headers_and_meta(tmp_path, some_crystals, monkeypatch):
     assert contents(folder) == contents(tmp_path / "whole")
 
 
-def test_killed_before_meta_was_written(tmp_path, some_crystals):
+def test_killed_before_meta_was_written(tmp_path, some_crystals, write):
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "meta.json.tmp").write_text("{")
     write(tmp_path / "s", some_crystals)
     assert len(Store.open(tmp_path / "s")) == 30
 
 
-def test_failed_append_leaves_the_store_as_it_was(tmp_path, some_crystals, monkeypatch):
+def test_failed_append_leaves_the_store_as_it_was(tmp_path, some_crystals, monkeypatch, write, contents):
     """A full disk in the middle of a record."""
     write(tmp_path / "whole", some_crystals)
     folder = tmp_path / "s"
@@ -101,7 +89,7 @@ def _half_then_full(file, data):
     raise OSError(28, "No space left on device")
 
 
-def test_killed_in_the_middle_of_every_write(tmp_path, some_crystals, monkeypatch):
+def test_killed_in_the_middle_of_every_write(tmp_path, some_crystals, monkeypatch, write, contents):
     """Half of the n-th write is on disk and nothing is put in order, for every n up to the end of the store."""
     crystals = some_crystals[:2]
     write(tmp_path / "whole", crystals)
@@ -132,7 +120,7 @@ def test_killed_in_the_middle_of_every_write(tmp_path, some_crystals, monkeypatc
     assert number == 1 + 1 + 2 * 4 + 3 + 1  # meta.json, four files a crystal, three headers, meta.json; then none
 
 
-def test_what_may_lie_beside_a_store(tmp_path, some_crystals):
+def test_what_may_lie_beside_a_store(tmp_path, some_crystals, write, contents):
     write(tmp_path / "alone", some_crystals)
     for name in ("shard-03-of-16", ".submitit"):
         (tmp_path / "beside" / name).mkdir(parents=True)
@@ -184,7 +172,7 @@ def test_append_refuses_what_does_not_fit(tmp_path, some_crystals):
     assert len(Store.open(tmp_path / "s")) == 1
 
 
-def test_writer_refuses_other_folders(tmp_path, some_crystals):
+def test_writer_refuses_other_folders(tmp_path, some_crystals, write, contents):
     def refusal(folder, size=16, thickness=THICKNESS, settings=SETTINGS):
         with pytest.raises(StoreError) as error:
             StoreWriter(folder, size, thickness, settings)
