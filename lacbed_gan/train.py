@@ -25,9 +25,10 @@ from lacbed_gan.data.images import COLORMAPS, POLARITIES
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import GROUPS
 from lacbed_gan.devices import own_gpu, side_by_side
-from lacbed_gan.models.assemble import DIRECTIONS, build_cgan, network_inputs
+from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
+from lacbed_gan.models.networks import network_inputs
 from lacbed_gan.models.schedules import SCHEDULES
 from lacbed_gan.profile import Profile
 from lacbed_gan.progress import progress

@@ -1,0 +1,95 @@
+"""The best small configuration against pix2pixHD's generator with as many parameters, at equal processor time.
+
+    python experiments/ablation/equal_time.py stores/standard forward
+    python experiments/ablation/equal_time.py stores/standard inverse
+
+Fold 0, 50 nm, three seeds, one thread. Two epochs of each tell how many fit into the time; the learning rate then ends
+with them. Stopped and started again it goes on where it was. Writes equal_time_<direction>.json and .md beside this
+file.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from lacbed_gan.config import composed
+from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.runs import run_name, write_atomically
+from lacbed_gan.train import check, train
+
+HERE = Path(__file__).parent
+SEEDS = (0, 1, 2)
+SECONDS = 150  # of the processor, for each run
+PILOT = 2  # epochs
+MODELS = {
+    "experiment=best": ["experiment=best"],
+    # Conditions, origin and the rest as the paper has them; the discriminator as narrow as the generator.
+    "pix2pixhd_global, scaled": [
+        *("model=pix2pixhd_global", "model.channels=1", "model.generator.filters=8", "model.discriminator.filters=8"),
+        *("condition=none", "origin=given", "schedule=constant", "ema=0"),
+    ],
+}
+KEPT = ("test/mse", "test/mse_median", "test/r", "test/r_median", "test/origin_mse", "test/origin_mse_median")
+KEPT += ("test/origin_r", "train/mse", "baseline/mean_image_mse", "baseline/nearest_mse")
+
+
+def run(words: list[str]) -> dict[str, float]:
+    """Train unless it is done; the summary and the seconds of the processor, which a restart does not forget."""
+    config = composed("train", words)
+    check(config)
+    folder = Path(config.runs) / run_name(config)
+    clock = folder.parent / f"{folder.name}.seconds"
+    started = time.process_time()
+    train(config)
+    if not clock.exists():
+        write_atomically(clock, str(time.process_time() - started))
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    parameters = sum(p.numel() for p in load_cgan(folder / "last.ckpt").generator.parameters())
+    return {name: summary[name] for name in KEPT if name in summary} | {
+        "processor_seconds": float(clock.read_text(encoding="utf-8")),
+        "epochs": config.epochs,
+        "parameters": parameters,
+    }
+
+
+def main(store: str, direction: str) -> None:
+    torch.set_num_threads(1)
+    base = [f"store={store}", f"direction={direction}", "trainer=cpu", "logger=csv", "runs=runs/equal_time"]
+    rows: dict[str, list[dict[str, float]]] = {}
+    for name, words in MODELS.items():
+        pilot = run([*base, *words, f"epochs={PILOT}"])
+        epochs = max(PILOT + 1, round(SECONDS / pilot["processor_seconds"] * PILOT))
+        rows[name] = [run([*base, *words, f"epochs={epochs}", f"seed={seed}"]) for seed in SEEDS]
+    write_atomically(HERE / f"equal_time_{direction}.json", json.dumps(rows, indent=1) + "\n")
+    measures = ["test/mse", "test/r"] if direction == "forward" else ["test/mse", "test/origin_mse", "test/origin_r"]
+    lines = [f"| {direction} | parameters | processor s | epochs | {' | '.join(measures)} |", "|---" * 7 + "|"]
+    for name, found in rows.items():
+        cells = []
+        for measure in measures:
+            values = [row[measure] for row in found]
+            scale, digits = (1e4, 3) if measure.endswith("mse") else (1, 4)
+            cells.append(f"{scale * statistics.mean(values):.{digits}g} ± {scale * statistics.stdev(values):.2g}")
+        seconds = statistics.mean(row["processor_seconds"] for row in found)
+        first = found[0]
+        lines.append(
+            f"| {name} | {first['parameters'] / 1e6:.2f} M | {seconds:.0f} | {first['epochs']} | {' | '.join(cells)} |"
+        )
+    first = rows["experiment=best"][0]
+    lines += [
+        "",
+        "MSE · 10⁴, mean of three seeds ± their standard deviation. Mean training image "
+        f"{1e4 * first['baseline/mean_image_mse']:.3g}, the nearest training input's own output "
+        f"{1e4 * first['baseline/nearest_mse']:.3g}.",
+    ]
+    write_atomically(HERE / f"equal_time_{direction}.md", "\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
