@@ -46,7 +46,17 @@ def read_metrics(path: Path) -> list[dict[str, float]]:
 
 
 class LossBar(TQDMProgressBar):
-    """Lightning's progress bar with the losses, without the name of the run, which W&B's logger puts there."""
+    """Lightning's progress bar with the losses, without the name of the run, which W&B's logger puts there.
+
+    On a GPU it is drawn every so many steps only: each time waits for the device to know the losses.
+    """
+
+    EVERY = 50
+
+    def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        super().setup(trainer, module, stage)
+        if trainer.strategy.root_device.type == "cuda":
+            self._refresh_rate = self.EVERY
 
     def get_metrics(self, trainer: Trainer, module: LightningModule) -> dict[str, Any]:
         return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}

@@ -238,7 +238,7 @@ def test_compiled_networks_train_to_the_same_losses(configured):
 
 
 def test_what_changes_results_changes_the_name_of_a_run():
-    alike = [["runs=other"], ["logger=csv"], ["trainer=cpu"], ["thickness=50.0"], ["model=small"]]
+    alike = [["runs=other"], ["logger=csv"], ["trainer=cpu"], ["thickness=50.0"], ["model=fourier"], ["profile=true"]]
     (name,) = {run_name(composed("train", words)) for words in ([], *alike)}
     published = [composed("train", ["data=kaggle", "data.root=icsd", f"data.cache={cache}"]) for cache in ("a", "b")]
     assert len({run_name(config) for config in published} | {name}) == 2
