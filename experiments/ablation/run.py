@@ -21,10 +21,10 @@ from lacbed_gan.train import check, train
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
 # The paper's setting with small networks: none of the switches. The error alone is the loss: every run is cheap.
-BASE = ["size=64", "epochs=20", "batch_size=32", "trainer=cpu", "logger=csv", "runs=runs/ablation"]
+BASE = ["size=64", "epochs=12", "batch_size=32", "trainer=cpu", "logger=csv", "runs=runs/ablation"]
 BASE += ["condition=none", "origin=given", "schedule=constant", "ema=0", "model.symmetry=none"]
 SQUARES = "model.weights={adversarial:0,feature_matching:0,l1:0,l2:100,scale:0}"
-UNET = ["model=small", "model.generator.filters=16", SQUARES, "epochs=10"]
+UNET = ["model=small", "model.generator.filters=16", SQUARES, "epochs=5"]
 SWITCHES: dict[str, dict[str, list[str]]] = {
     "forward": {
         "none of them": [],
@@ -38,10 +38,10 @@ SWITCHES: dict[str, dict[str, list[str]]] = {
         "schedule=cosine": ["schedule=cosine"],
         "ema=0.998": ["ema=0.998"],
         "validation": ["validation=true"],
-        "thickness=all": ["thickness=all", "epochs=5"],  # four times the pairs an epoch
+        "thickness=all": ["thickness=all", "epochs=3"],  # four times the pairs an epoch
         "all of model=fourier": ["condition=scale", "origin=canonical", "schedule=cosine", "ema=0.998"],
         "the same, thickness=all": [
-            *("condition=scale", "origin=canonical", "schedule=cosine", "ema=0.998", "thickness=all", "epochs=5")
+            *("condition=scale", "origin=canonical", "schedule=cosine", "ema=0.998", "thickness=all", "epochs=3")
         ],
         "U-Net": UNET,
         "U-Net, periodic": [*UNET, "model.periodic=true"],

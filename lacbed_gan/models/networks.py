@@ -40,10 +40,11 @@ def build_networks(settings: dict[str, Any]) -> Networks:
     arguments = dict(model["generator"])
     if arguments["name"] in SIZED:
         arguments["image_size"] = settings["size"]
-    if model["periodic"]:
+    if model["periodic"] or arguments["name"] == "fourier":
         arguments["periodic"] = "input" if forward else "output"  # where ρ is
     generator = build_generator(**arguments, in_channels=shown, out_channels=model["channels"], conditions=conditions)
-    if model["symmetry"] != "none":
+    # Where the two-fold axis of ρ lies is known of the canonical origin alone.
+    if model["symmetry"] != "none" and (forward or settings["origin"] == "canonical"):
         generator = Symmetrised(generator, model["symmetry"], "angle" if forward else "real")
     weights = LossWeights(**model["weights"])
     discriminator = scale_head = None
