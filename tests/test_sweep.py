@@ -48,7 +48,7 @@ def folds_reported(monkeypatch, capsys):
 def test_killed_and_started_again(shared_store, tmp_path, wandb_records, monkeypatch, capsys):
     """Finished runs are left alone, the broken one goes on, the last is made; in W&B each is one of one group."""
     runs = tmp_path / "runs"
-    line = [*LINE, f"store={shared_store}", "direction=inverse", "fold=range(3)", "epochs=5", "logger=wandb"]
+    line = [*LINE, f"store={shared_store}", "direction=inverse", "fold=range(3)", "epochs=15", "logger=wandb"]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(line, cwd=tmp_path, start_new_session=True, stdout=log, stderr=log)
     give_up = time.monotonic() + LIMIT
@@ -63,7 +63,7 @@ def test_killed_and_started_again(shared_store, tmp_path, wandb_records, monkeyp
     (finished,) = (path.parent for path in runs.glob("*/summary.json"))
     before = contents(finished)
     reached = torch.load(broken / "last.ckpt", weights_only=True)["epoch"]
-    assert reached < 4 and not (broken / "summary.json").exists()
+    assert reached < 14 and not (broken / "summary.json").exists()
 
     monkeypatch.setattr(sys, "argv", line[2:])
     run_command("train", train.check, train.train)
@@ -73,7 +73,7 @@ def test_killed_and_started_again(shared_store, tmp_path, wandb_records, monkeyp
     assert contents(finished) == before
     folders = [path.parent for path in runs.glob("*/summary.json")]
     assert len(folders) == 3
-    assert all([row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [*range(5)] for folder in folders)
+    assert all([row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [*range(15)] for folder in folders)
 
     settings, groups = [], set()
     for folder in folders:
