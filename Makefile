@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: setup demo test bench bundle clean
+.PHONY: setup demo test bench bundle weights clean
 
 setup: $(READY)
 
@@ -29,6 +29,10 @@ bench: $(READY)
 bundle: $(READY)
 	$(RUN) -m lacbed_gan.simulate structures=bundled count=1001 output=stores/bundled
 	$(RUN) -c "from lacbed_gan.data.packed import BUNDLED, pack; from lacbed_gan.data.store import Store; pack(Store.open('stores/bundled'), BUNDLED)"
+
+# The networks that ship in the package (under an hour of one core).
+weights: $(READY)
+	OMP_NUM_THREADS=1 $(RUN) experiments/weights/run.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache build dist

@@ -26,6 +26,7 @@ RUNS = {
 
 
 def main() -> None:
+    WEIGHTS.mkdir(exist_ok=True)
     lines = ["| | nm | MSE test · 10⁴ | median | R test | MSE train · 10⁴ | nearest input |", "|---" * 7 + "|"]
     for name, words in RUNS.items():
         config = composed("train", ["experiment=best", "trainer=cpu", "logger=csv", "runs=runs/weights", *words])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from lacbed_gan.models.inference import predict
@@ -53,7 +53,8 @@ def save_weights(path: Path, network: nn.Module, scale_head: nn.Module | None, c
     if scale_head is not None:
         tensors |= {f"scale_head.{name}": value.contiguous() for name, value in scale_head.state_dict().items()}
     partial = path.with_name(path.name + ".part")
-    save_file(tensors, partial, metadata={"format": FORMAT, "config": json.dumps(config)})
+    # Not save_file, whose files only their owner may read.
+    partial.write_bytes(save(tensors, metadata={"format": FORMAT, "config": json.dumps(config)}))
     os.replace(partial, path)
 
 
