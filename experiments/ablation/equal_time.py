@@ -68,7 +68,8 @@ def main(store: str, direction: str) -> None:
         rows[name] = [run([*base, *words, f"epochs={epochs}", f"seed={seed}"]) for seed in SEEDS]
     write_atomically(HERE / f"equal_time_{direction}.json", json.dumps(rows, indent=1) + "\n")
     measures = ["test/mse", "test/r"] if direction == "forward" else ["test/mse", "test/origin_mse", "test/origin_r"]
-    lines = [f"| {direction} | parameters | processor s | epochs | {' | '.join(measures)} |", "|---" * (4 + len(measures)) + "|"]
+    lines = [f"| {direction} | parameters | processor s | epochs | {' | '.join(measures)} |"]
+    lines.append("|---" * (4 + len(measures)) + "|")
     for name, found in rows.items():
         cells = []
         for measure in measures:
