@@ -25,6 +25,7 @@ from lacbed_gan.origin import OriginMSE, OriginR
 Batch = dict[str, Tensor]
 # Of validation: the test fold, images of the training folds, and the fold that chooses the best epoch, if there is one.
 PARTS = ("test", "train", "validation")
+NORM_EVERY = 10  # batches between norms of the gradients, each of which reads all of them once more
 CHECK_EVERY = 50  # batches between looks for a non-finite loss on a GPU, where each look waits for the device
 
 
@@ -38,9 +39,9 @@ class ConditionalGAN(LightningModule):
     arXiv 2503.02852), and third, the validation fold.
 
     Logged per epoch: every weighted loss term as `train/loss_d_real`, `train/loss_d_fake`,
-    `train/loss_g_gan`, `train/loss_g_feature_matching`, `train/loss_g_l1`, the norm of both gradients, and the means
-    over images `test/mse`, `test/r`, `train/mse`, `train/r`, of inverse networks also those that do not depend on the
-    choice of origin, `test/origin_mse` and so on.
+    `train/loss_g_gan`, `train/loss_g_feature_matching`, `train/loss_g_l1`, the norm of both gradients (of every tenth
+    batch), and the means over images `test/mse`, `test/r`, `train/mse`, `train/r`, of inverse networks also those that
+    do not depend on the choice of origin, `test/origin_mse` and so on.
 
     Args:
         generator: called as generator(input, condition).
@@ -172,7 +173,8 @@ class ConditionalGAN(LightningModule):
                 own = own + (prediction * slope).sum()  # its gradient is that of the judgement
             self.manual_backward(own)
         with record_function("optimizer"):
-            self._log_gradients()
+            if batch_idx % NORM_EVERY == 0:
+                self._log_gradients()
             for optimizer in optimizers:
                 optimizer.step()
             schedulers = self.lr_schedulers() or []
