@@ -159,7 +159,9 @@ def main() -> None:
     result = {
         "device": torch.cuda.get_device_name() if CUDA else f"CPU, {torch.get_num_threads()} thread",
         "cases": found,
-        "loss_difference": None if CUDA else agreement(["model=small", "size=64", "batch_size=16", "learning_rate=2e-4"]),
+        "loss_difference": None
+        if CUDA
+        else agreement(["model=small", "size=64", "batch_size=16", "learning_rate=2e-4"]),
         "peak_of_the_process_GiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
     (HERE / "results.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
