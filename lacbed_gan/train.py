@@ -126,11 +126,14 @@ def prepare(config: DictConfig) -> tuple[dict[str, Any], PairDataModule]:
         settings["origin"] = "canonical" if pairs.store.settings.get("rho_sampling") == "periodic" else "given"
     if config.data.name == "kaggle":
         settings["model"]["weights"]["scale"] = 0.0  # not known
+    if config.direction == "inverse" and settings["augment"]["shift"]:
+        settings["augment"]["shift"] = False
+        say("augment.shift=false with direction=inverse: a pattern does not tell the origin of ρ")
     names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed", "validation", "origin")
     data = PairDataModule(
         pairs.store,
         **{name: settings[name] for name in names},
-        **settings["augment"] | ({"shift": False} if config.direction == "inverse" else {}),
+        **settings["augment"],
         predict_scale=settings["model"]["weights"]["scale"] > 0,
         fold_of=pairs.fold_of,
     )
