@@ -148,7 +148,7 @@ class Predictor:
             PredictionError: the network is of the other direction, or never saw a thickness.
         """
         self._require("forward")
-        chosen = self._known(self.thicknesses if thickness is None else thickness)
+        chosen = self.require_known(self.thicknesses if thickness is None else thickness)
         rho = projected_potential(crystal, SIZE if SIZE % self.size == 0 else self.size).numpy()
         image = scale_to_uint8(rho)
         if self._trained.settings["origin"] == "canonical":
@@ -193,7 +193,7 @@ class Predictor:
         """
         self._require("inverse")
         if thickness is not None:
-            self._known([thickness] if isinstance(thickness, int | float) else thickness)
+            self.require_known([thickness] if isinstance(thickness, int | float) else thickness)
         if a is not None and not (math.isfinite(a) and a > 0):
             raise PredictionError(f"a={a} is not a positive number of Å")
         if a is None and (self.needs_a or check):
@@ -225,7 +225,8 @@ class Predictor:
             takes = {"forward": "crystals (CIF)", "inverse": "patterns"}[self.direction]
             raise PredictionError(f"the network is of direction={self.direction}, which takes {takes}")
 
-    def _known(self, thickness: Sequence[float]) -> tuple[float, ...]:
+    def require_known(self, thickness: Sequence[float]) -> tuple[float, ...]:
+        """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
         for one in thickness:
             if one not in self.thicknesses:
                 known = ", ".join(f"{t:g}" for t in self.thicknesses)

@@ -18,7 +18,14 @@ from lacbed_gan.diffraction.pixels import HALF_WIDTH, pixel_axis
 # Share of Σ|ρ_hk|² below which coefficients are taken for zero: rounding to 8 bit and the errors of a network.
 NOISE = 1e-4
 # Lattices that centring and glide planes of cubic groups leave of the (h, k), the sparsest first, as short bases.
-LATTICES = (((2, 2), (2, -2)), ((2, 0), (0, 2)), ((1, 1), (1, -1)), ((1, 0), (0, 1)))
+LATTICES = (
+    ((2, 2), (2, -2)),
+    ((2, 0), (0, 2)),
+    ((1, 1), (1, -1)),
+    ((2, 0), (0, 1)),
+    ((1, 0), (0, 2)),
+    ((1, 0), (0, 1)),
+)
 # Parities of (i, j) in h b₁ = i b₁ + j b₂ on which the sign of U(−h, k)/U(h, k) may depend; see `sectors`.
 PARITIES = ((0, 0), (1, 1), (1, 0), (0, 1))
 
