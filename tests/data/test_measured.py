@@ -104,7 +104,7 @@ def test_hspy_keeps_its_calibration(tmp_path):
 
 
 def test_mrc_is_read(tmp_path):
-    pytest.importorskip("rsciio")
+    pytest.importorskip("rsciio.mrc", exc_type=ImportError)
     header = np.zeros(256, "<i4")
     header[:4] = 24, 24, 1, 6  # columns, rows, sections; mode 6 is uint16
     header[7:10] = header[:3]
