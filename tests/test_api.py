@@ -12,6 +12,7 @@ import lacbed_gan as lg
 from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.prepare import PreparationError
 from lacbed_gan.data.store import scale_to_uint8
+from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.weights import WeightsError, load_weights
 from lacbed_gan.predictor import PredictionError
 
@@ -66,6 +67,20 @@ def test_forward_is_given_what_it_was_trained_with(make_weights, silicon):
         predictor.forward_pattern(silicon, [75])
     with pytest.raises(PredictionError, match="direction=forward, which takes crystals"):
         predictor.potential(found[0])
+
+
+def test_a_run_s_checkpoint_predicts_as_its_weights_do(make_weights, tmp_path, silicon):
+    trained = load_weights(make_weights("forward"))
+    module = build_cgan(trained.settings)
+    module.generator.load_state_dict(trained.network.state_dict())
+    if module.average is not None:
+        module.average.load_state_dict(trained.network.state_dict())
+    config = {"settings": trained.settings, "data": trained.data}
+    torch.save({"config": config, "state_dict": module.state_dict()}, tmp_path / "last.ckpt")
+    found, expected = (
+        lg.load(tmp_path / name).forward_pattern(silicon) for name in ("last.ckpt", "forward.safetensors")
+    )
+    assert np.array_equal(found, expected)
 
 
 def test_crystals_unlike_the_training_data_are_named(make_weights):
