@@ -1,1 +1,51 @@
-"""Pairs of projected crystal potentials and bright-field LACBED patterns, and conditional GANs between them."""
+"""Pairs of projected crystal potentials and bright-field LACBED patterns, and conditional GANs between them.
+
+>>> import lacbed_gan as lg
+>>> crystal = lg.Crystal.from_sites("Si", "F d -3 m:1", 5.43, [lg.Site("Si", (0, 0, 0))])
+>>> lg.projected_potential(crystal, size=16).shape
+torch.Size([16, 16])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lacbed_gan.crystal import Crystal, CrystalError, Site
+    from lacbed_gan.diffraction import bright_field, projected_potential
+    from lacbed_gan.predictor import Predictor, TrustWarning, load
+
+# Where each name is defined: imported when it is first used, because PyTorch takes seconds.
+_HOMES = {
+    "Crystal": "lacbed_gan.crystal",
+    "CrystalError": "lacbed_gan.crystal",
+    "Site": "lacbed_gan.crystal",
+    "bright_field": "lacbed_gan.diffraction",
+    "projected_potential": "lacbed_gan.diffraction",
+    "Predictor": "lacbed_gan.predictor",
+    "TrustWarning": "lacbed_gan.predictor",
+    "load": "lacbed_gan.predictor",
+}
+__all__ = [
+    "Crystal",
+    "CrystalError",
+    "Predictor",
+    "Site",
+    "TrustWarning",
+    "bright_field",
+    "load",
+    "projected_potential",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -124,3 +124,34 @@ def wandb_records():
         pytest.fail(f"{file} has no end")
 
     return wait
+
+
+@pytest.fixture
+def make_weights(tmp_path):
+    """make_weights(direction) → a file of small untrained networks: forward for 50 and 200 nm, inverse for 50 nm."""
+
+    def make(direction):
+        import torch
+
+        from lacbed_gan.config import composed
+        from lacbed_gan.models.networks import build_networks
+        from lacbed_gan.models.weights import save_weights
+        from lacbed_gan.runs import plain_settings
+
+        forward = direction == "forward"
+        settings = plain_settings(composed("train", [f"direction={direction}", "trainer=cpu", "model.weights.scale=1"]))
+        settings |= {"size": 32, "origin": "canonical", "condition": "scale" if forward else "cell"}
+        settings |= {"thickness": [50, 200] if forward else 50}
+        torch.manual_seed(0)
+        networks = build_networks(settings)
+        for name, weight in networks.generator.named_parameters():
+            if "waves" in name:  # starts at zero, which is a flat ρ
+                torch.nn.init.normal_(weight, std=0.3)
+        count = 2 if forward else 1
+        data = {"condition_mean": [1.8, 1.2][:count], "condition_std": [0.3, 0.8][:count]}
+        data |= {"scale_mean": [] if forward else [1.2], "scale_std": [] if forward else [0.8]}
+        path = tmp_path / f"{direction}.safetensors"
+        save_weights(path, networks.generator, networks.scale_head, {"settings": settings, "data": data})
+        return path
+
+    return make
