@@ -39,9 +39,10 @@ def main() -> None:
         thickness = module.config["settings"]["thickness"]
         for one in thickness if isinstance(thickness, list) else [None]:
             at = "" if one is None else f"@{one:g}nm"
+            median = f"{1e4 * summary['test/mse_median']:.3g}" if one is None else ""  # not kept by thickness
             lines.append(
                 f"| {name} | {thickness if one is None else one:g} | {1e4 * summary['test/mse' + at]:.3g} "
-                f"| {1e4 * summary['test/mse_median']:.3g} | {summary['test/r' + at]:.4f} "
+                f"| {median} | {summary['test/r' + at]:.4f} "
                 f"| {1e4 * summary['train/mse' + at]:.3g} | {1e4 * summary['baseline/nearest_mse' + at]:.3g} |"
             )
         if "test/origin_mse" in summary:
