@@ -86,7 +86,7 @@ def test_killed_and_started_again(shared_store, tmp_path, wandb_records, monkeyp
         settings.append((config["direction"], config["thickness"], config["fold"]))
         rows = [{item.nested_key[0]: item.value_json for item in record.history.item} for record in records]
         epochs = {json.loads(row["epoch"]) for row in rows if "train/loss_d_real" in row}
-        assert epochs == set(range(reached + 1 if folder == broken else 0, 5))
+        assert epochs == set(range(reached + 1 if folder == broken else 0, 15))
     assert sorted(settings) == [("inverse", 50, fold) for fold in range(3)]
     assert len(groups) == 1 and len({(folder / "wandb" / "id").read_text() for folder in folders}) == 3
     assert folds_reported(monkeypatch, capsys) == ["3", "3"]
