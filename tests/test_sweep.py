@@ -22,7 +22,8 @@ LINE = [sys.executable, "-m", "lacbed_gan.train", "-m", "experiment=smoke", "tra
 
 @pytest.fixture(autouse=True)
 def logged_out(tmp_path, monkeypatch):
-    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+    # The last names the process of W&B that earlier tests began, which would outlive the killed sweep and keep its run.
+    for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_SERVICE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
