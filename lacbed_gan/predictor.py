@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.data.batches import told_thickness
 from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.prepare import Prepared, prepare_pattern
 from lacbed_gan.data.store import scale_to_uint8
@@ -158,7 +159,7 @@ class Predictor:
         values = [crystal.a, float(rho.max()) - float(rho.min())]
         condition, said = self._conditions(values)
         if len(self.thicknesses) > 1:  # the network is told which
-            told = torch.tensor(chosen)[:, None] / 100 - 1
+            told = told_thickness(chosen)[:, None]
             condition = told if condition is None else torch.cat([condition.expand(len(chosen), -1), told], 1)
         with torch.inference_mode():
             pattern = self._trained.predict(image.expand(len(chosen), 1, -1, -1), condition)

@@ -16,8 +16,8 @@ FAR = 3.0  # standard deviations of the training data from their mean
 BROKEN = 0.01  # 1 − R of a pattern to its own mirror images; of training patterns it is 0
 COVERED = 0.999  # of the angles that the network knows
 SATURATED = 0.02  # of the pixels at the highest value
-# 1 − R of the recomputed pattern above which ρ is flagged. At 50 nm the right ρ of 95 % of the shipped crystals has
-# less, that of a crystal with another structure 0.02 to 0.6; with the range of ρ fitted, Ge's for Si's 0.007.
+# 1 − R of the recomputed pattern above which ρ is flagged. At 50 nm the right ρ of 95 % of small shipped crystals has
+# less, as the tests hold; that of a crystal with nearly the same ρ may have less too.
 SUSPICIOUS = 0.01
 # Pixels along the edge of a quadrant at which the pattern is recomputed, and while the range of ρ is sought.
 GRID, COARSE_GRID = 16, 8

@@ -19,6 +19,11 @@ def to_unit(images: Tensor) -> Tensor:
     return images.to(torch.float32) / 255
 
 
+def told_thickness(thickness: Sequence[float]) -> Tensor:
+    """The numbers, of order one, that tell a network of several thicknesses which one is meant: (T,) of T in nm."""
+    return torch.tensor(thickness, dtype=torch.float32) / 100 - 1
+
+
 @dataclass(frozen=True)
 class PairImages:
     """What batches are made of, all of it on one device.

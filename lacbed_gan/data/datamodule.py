@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from lacbed_gan.data.augment import draw
 from lacbed_gan.data.baselines import mean_image_mse, nearest_mse
-from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
+from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator, told_thickness
 from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.data.packed import open_store
@@ -135,7 +135,7 @@ class PairDataModule(L.LightningDataModule):
             potential = torch.from_numpy(np.array(potential[:, None, ::step, ::step]))
             times = [self.store.thickness.index(one) for one in self.thicknesses]
             pattern = np.stack([_block_mean(self.store.pattern[:, time], step) for time in times], 1)
-            told = torch.tensor(self.thicknesses) / 100 - 1 if self.tells_thickness else None
+            told = told_thickness(self.thicknesses) if self.tells_thickness else None
             self._images = PairImages(
                 potential, torch.from_numpy(pattern), **self._numbers, thickness=told, periodic=self.periodic
             )

@@ -130,7 +130,7 @@ class ConditionalGAN(LightningModule):
         ]
 
     def on_fit_start(self) -> None:
-        if self.device.type == "cuda":  # on a CPU the small images of the residual blocks are slower in this order
+        if self.device.type == "cuda":  # the order that its convolutions work in
             self.to(memory_format=torch.channels_last)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:

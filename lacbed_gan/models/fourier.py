@@ -10,7 +10,7 @@ from lacbed_gan.models.sizes import check_inputs
 from lacbed_gan.models.symmetry import symmetrised
 
 EMBEDDING = 64  # width of the embedded condition
-# Of min–max scaled ρ of 2,100 crystals: the spread of ρ_hk is about 0.015 exp(−√(h² + k²)/4.5), and ρ_00 about 0.1.
+# Divisors that make the coefficients of min–max scaled ρ of order one: ρ_hk by 0.015 exp(−√(h² + k²)/4.5), ρ_00 by 0.1.
 MAGNITUDE, DECAY, MEAN = 0.015, 4.5, 0.1
 
 
@@ -19,7 +19,7 @@ class FourierGenerator(nn.Module):
 
     Every pixel of a pattern depends on all U_hk0, and only those of low order matter. In units of the reciprocal
     lattice a Bragg line lies at the same place in all patterns, so that what one coefficient does to a pattern can be
-    learned as an image: that is what the dense layers do. Convolutions after them cost more time than they save error.
+    learned as an image: that is what the dense layers do.
     A pattern of a cubic crystal along [001] has the symmetry 2mm: its four quadrants are mirror images, and only one
     is computed. Conditions scale and shift the features after every norm (FiLM, Perez et al., arXiv 1709.07871).
     2.1 M parameters at 64² with the default sizes, 3.3 M at 128².

@@ -14,7 +14,7 @@ class ScaleHead(nn.Module):
     """Predicts standardised log(ρ_max − ρ_min) from patterns and what is known of the cell.
 
     The range of ρ decides how fast the intensities oscillate with thickness and angle, which a few convolutions on
-    the folded image and means over all of it can read. 0.1 M parameters with one channel.
+    the folded image and means over all of it can read. 0.08 M parameters with one pattern.
 
     Args:
         image_size: side of the square patterns, a multiple of 32.
