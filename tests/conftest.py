@@ -155,3 +155,20 @@ def make_weights(tmp_path):
         return path
 
     return make
+
+
+@pytest.fixture
+def configured(shared_store, tmp_path, monkeypatch):
+    """configured(key=value…) → the configuration of a smoke run, and its folder, in an empty working directory."""
+    from lacbed_gan import train  # brings Lightning
+    from lacbed_gan.config import composed
+    from lacbed_gan.runs import run_name
+
+    monkeypatch.chdir(tmp_path)
+
+    def configure(*words):
+        config = composed("train", [f"store={shared_store}", "experiment=smoke", "trainer=cpu", *words])
+        train.check(config)
+        return config, tmp_path / "runs" / run_name(config)
+
+    return configure
