@@ -26,6 +26,7 @@ from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import GROUPS
 from lacbed_gan.devices import own_gpu, side_by_side
 from lacbed_gan.familiarity import familiar
+from lacbed_gan.files import write_atomically
 from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
@@ -34,7 +35,7 @@ from lacbed_gan.models.schedules import SCHEDULES
 from lacbed_gan.profile import Profile
 from lacbed_gan.progress import progress
 from lacbed_gan.report.run import crystal_table, report, results, show
-from lacbed_gan.runs import claimed, plain_settings, run_group, run_name, write_atomically
+from lacbed_gan.runs import claimed, plain_settings, run_group, run_name
 from lacbed_gan.tracking import (
     LossBar,
     MetricsTable,
