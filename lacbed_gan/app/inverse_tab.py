@@ -30,6 +30,10 @@ class Calibration:
     rotation: float
     polarity: str
 
+    def scaled_by_file(self, measured: Measured) -> bool:
+        """Whether the angles come from the file's own calibration."""
+        return self.scale is None and self.half_width is None and measured.scale is not None
+
 
 class InverseTab:
     """Widgets and state of the tab in one browser window."""
@@ -37,7 +41,7 @@ class InverseTab:
     def __init__(self, predictor: Predictor, background: Background, colours: Colours) -> None:
         self._predictor, self._background = predictor, background
         self._latest = Latest()
-        self._name = ""
+        self._name = self._shown = ""
         self._measured: Measured | None = None
         with ui.row().classes("tab"):
             with ui.column().classes("inputs"):
@@ -56,7 +60,7 @@ class InverseTab:
     def _build_inputs(self) -> None:
         Drop("Drop a pattern here, or click", self._dropped, self._refuse)
         self._a = self._number("a (Å)", "cell edge; always needed")
-        self._scale = self._number("scale (1/Å per pixel)", "of the image; or half_width; or what the file says")
+        self._scale = self._number("scale (1/Å per pixel)", "or half_width, or as the file says")
         self._half_width = self._number("half_width (1/a)", "half of the shorter edge; 7.266 unless given")
         self._rotation = self._number("rotation (°)", "of the crystal's axes, counter-clockwise", value=0.0)
         self._polarity = ui.select(list(POLARITIES), value="bright_high", label="polarity", on_change=self._begin)
@@ -97,11 +101,13 @@ class InverseTab:
             self._refuse(str(refusal))
             return
         a = calibration.a
+        self._shown = f"{self._name}, a = {a:g} Å"
         which = f"{found.thickness[0]:g} nm" + (f", first of {len(found.pattern)}" if len(found.pattern) > 1 else "")
         self._pattern.show(pattern_picture(found.pattern[0], a, f"prepared pattern, {which}"))
         span = "" if found.span is None else f"range of ρ {found.span:.3g} 1/Å²"
         self._potential.show(potential_picture(found.potential, a, "predicted ρ"), span)
-        self._said.show(self._name, found.warnings)
+        own = f", {measured.scale:.4g} 1/Å per pixel as the file says" if calibration.scaled_by_file(measured) else ""
+        self._said.show(f"{self._shown}{own}", found.warnings)
         if found.potential.max() == found.potential.min():  # nothing to check; a warning says so
             return
         try:
@@ -114,9 +120,7 @@ class InverseTab:
         self._said.verdict(verdict(checked, seconds), checked.flagged)
 
     def _predicted(self, measured: Measured, calibration: Calibration) -> PotentialPrediction:
-        scale = calibration.scale
-        if scale is None and calibration.half_width is None:
-            scale = measured.scale
+        scale = measured.scale if calibration.scaled_by_file(measured) else calibration.scale
         return self._predictor.predict_potential(
             -measured.images if calibration.polarity == "dark_high" else measured.images,
             calibration.a,
@@ -132,7 +136,7 @@ class InverseTab:
         self._said.refuse(sentence)
 
     def _caption(self) -> str:
-        return f"{self._name}, a = {self._a.value:g} Å"
+        return self._shown
 
 
 def verdict(check: PhysicsCheck, seconds: float) -> str:

@@ -106,10 +106,9 @@ def svg(picture: Picture, look: Look) -> str:
             _line(right + 10 + BAR, at, 3, 0),
             _text(right + 16 + BAR, at + 4, f"{value:g}".replace("-", "−"), "start"),
         ]
-    x, y = (f"{axis[0]}<tspan dy='3' font-size='9'>{axis[2:]}</tspan>" for axis in picture.axes)
-    unit = f"<tspan dy='-3'> ({picture.unit})</tspan>"
-    parts.append(_text(left + EDGE / 2, bottom + 31, x + unit))
-    parts.append(f"<g transform='translate(11 {TOP + EDGE / 2}) rotate(-90)'>{_text(0, 0, y + unit)}</g>")
+    x, y = (f"{_subscripted(axis)} ({picture.unit})" for axis in picture.axes)
+    parts.append(_text(left + EDGE / 2, bottom + 31, x))
+    parts.append(f"<g transform='translate(14 {TOP + EDGE / 2}) rotate(-90)'>{_text(0, 0, y)}</g>")
     return _svg("".join(parts).replace(">-", ">−"), picture.title)
 
 
@@ -137,8 +136,13 @@ def _image(pixels: np.ndarray, x: float, y: float, width: float, height: float) 
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    values = MaxNLocator(nbins=4, steps=[1, 2, 5, 10]).tick_values(low, high)
+    values = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     return [float(v) for v in values if low <= v <= high]
+
+
+def _subscripted(name: str) -> str:
+    letter, _, index = name.partition("_")
+    return f"{letter}<tspan dy='3' font-size='9'>{index}</tspan><tspan dy='-3'> </tspan>" if index else letter
 
 
 def _svg(content: str, title: str) -> str:
