@@ -34,7 +34,7 @@ def main() -> None:
         train(config)
         folder = Path(config.runs) / run_name(config)
         module = load_cgan(folder / "last.ckpt")
-        save_weights(WEIGHTS / f"{name}.safetensors", module.network, module.scale_head, module.config)
+        save_weights(WEIGHTS / f"{name}.safetensors", module.network, module.scale_head, module.config, module.familiar)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         thickness = module.config["settings"]["thickness"]
         for one in thickness if isinstance(thickness, list) else [None]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from lacbed_gan.familiarity import Familiar
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.cgan import ConditionalGAN
 
@@ -35,4 +36,5 @@ def load_cgan(path: str | Path) -> ConditionalGAN:
     module = build_cgan(checkpoint["config"]["settings"])
     module.load_state_dict(checkpoint["state_dict"])
     module.config = checkpoint["config"]
+    module.familiar = Familiar(**checkpoint["familiar"]) if checkpoint.get("familiar") else None
     return module.eval()
