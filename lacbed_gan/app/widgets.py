@@ -36,17 +36,21 @@ class Drop:
         self, text: str, on_file: Callable[[bytes, str], Awaitable[None]], on_refusal: Callable[[str], None]
     ) -> None:
         async def uploaded(event: UploadEventArguments) -> None:
-            place.reset()
+            place.run_method("removeUploadedFiles")  # or the same file again would be refused
             await on_file(await event.file.read(), event.file.name)
 
         def rejected() -> None:
             on_refusal(f"That was not taken: one file of at most {MOST_BYTES // 2**20} MB, please.")
 
+        def failed() -> None:
+            place.reset()  # or the failed file would be in the way of the next
+            on_refusal("The file could not be sent; try again.")
+
         place = ui.upload(on_upload=uploaded, on_rejected=rejected, max_file_size=MOST_BYTES, auto_upload=True)
         place.classes("drop").props("flat bordered")
         place.add_slot("header", DROP_HERE.format(text=text))
         place.add_slot("list", "<span></span>")
-        place.on("failed", lambda: on_refusal("The file could not be sent; is the command still running?"), args=[])
+        place.on("failed", failed, args=[])
 
 
 class Colours:
