@@ -18,7 +18,7 @@ CIFS = Path(__file__).parents[1] / "data" / "felix"
 
 @dataclass
 class Server:
-    """The page's address, and what the command has said as it began."""
+    """The page's address, what the command has said as it began, and where its errors and the modules it imports go."""
 
     port: int
     said: str
@@ -29,7 +29,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
 
-def free_port():
+def unused_port():
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return one.getsockname()[1]
@@ -38,11 +38,11 @@ def free_port():
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The command with the shipped networks; no test changes what others see."""
-    folder, port = tmp_path_factory.mktemp("app"), free_port()
+    folder, port = tmp_path_factory.mktemp("app"), unused_port()
     errors = folder / "errors.txt"
     # NiceGUI would take itself for a test's own server.
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
-    command = [sys.executable, "-m", "lacbed_gan.app", f"port={port}", "open_browser=false"]
+    command = [sys.executable, "-X", "importtime", "-m", "lacbed_gan.app", f"port={port}", "open_browser=false"]
     with (
         errors.open("w") as file,
         subprocess.Popen(
@@ -58,7 +58,8 @@ def server(tmp_path_factory):
         yield Server(port, said, errors)
         process.terminate()
         assert process.wait(20) is not None
-    assert not list(folder.glob("[!e]*"))  # it leaves nothing behind where it was started
+    assert list(folder.iterdir()) == [errors]  # it leaves nothing behind where it was started
+    assert "Traceback" not in errors.read_text()
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +90,12 @@ def page(server, browser):
     own = (f"{server.url}/", f"ws://127.0.0.1:{server.port}/", "data:", f"blob:{server.url}/")
     assert len(asked) > 5 and [url for url in asked if not url.startswith(own)] == []
     assert complaints == []
+
+
+@pytest.fixture
+def free_port():
+    """A port on which nothing listens."""
+    return unused_port()
 
 
 @pytest.fixture
