@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
@@ -49,10 +49,6 @@ class Picture:
     def extent(self) -> tuple[float, float]:
         """Coordinates of the outer edges of the first and the last pixel."""
         return (-0.5 - self.origin) * self.pixel, (len(self.image) - 0.5 - self.origin) * self.pixel
-
-    def named(self, title: str) -> Picture:
-        """The same picture with another title."""
-        return replace(self, title=title)
 
 
 @dataclass(frozen=True)
