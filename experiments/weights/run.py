@@ -12,9 +12,10 @@ import json
 from pathlib import Path
 
 from lacbed_gan.config import composed
+from lacbed_gan.files import write_atomically
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.models.weights import save_weights
-from lacbed_gan.runs import run_name, write_atomically
+from lacbed_gan.runs import run_name
 from lacbed_gan.train import check, train
 
 HERE = Path(__file__).parent

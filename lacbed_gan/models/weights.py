@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from lacbed_gan.familiarity import Familiar
+from lacbed_gan.files import replacing
 from lacbed_gan.models.inference import predict
 from lacbed_gan.models.networks import build_networks
 
@@ -65,10 +65,8 @@ def save_weights(
         tensors |= {f"scale_head.{name}": value.contiguous() for name, value in scale_head.state_dict().items()}
     if familiar is not None:
         tensors |= {"familiar.features": familiar.features, "familiar.usual": torch.tensor(familiar.usual)}
-    partial = path.with_name(path.name + ".part")
-    # Not save_file, whose files only their owner may read.
-    partial.write_bytes(save(tensors, metadata={"format": FORMAT, "config": json.dumps(config)}))
-    os.replace(partial, path)
+    with replacing(path) as file:  # not save_file, whose files only their owner may read
+        file.write(save(tensors, metadata={"format": FORMAT, "config": json.dumps(config)}))
 
 
 def load_weights(path: str | Path) -> Trained:
