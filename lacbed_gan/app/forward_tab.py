@@ -1,0 +1,123 @@
+"""The tab for crystals: a CIF or an entry of the catalogue → patterns by the network and by calculation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from nicegui import events, ui
+
+from lacbed_gan.app.background import Background, Latest, identity
+from lacbed_gan.app.compute import Exact, exact_patterns
+from lacbed_gan.app.picture import pattern_picture, potential_picture
+from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence
+from lacbed_gan.app.widgets import Colours, Drop, Panel, Said
+from lacbed_gan.crystal import Crystal
+from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.predictor import PatternPrediction, Predictor
+
+
+class ForwardTab:
+    """Widgets and state of the tab in one browser window."""
+
+    def __init__(self, predictor: Predictor, background: Background, colours: Colours) -> None:
+        self._predictor, self._background = predictor, background
+        self._latest = Latest()
+        self._crystal: Crystal | None = None
+        self._found: PatternPrediction | None = None
+        self._exact: Exact | None = None
+        self._seconds = 0.0  # from the file to the network's patterns
+        with ui.row().classes("tab"):
+            with ui.column().classes("inputs"):
+                self._build_inputs()
+                self._potential = Panel("ρ", colours, self._caption)
+            with ui.column().classes("results"):
+                with ui.row().classes("panels"):
+                    self._network = Panel("network", colours, self._caption)
+                    self._calculation = Panel("exact calculation", colours, self._caption)
+                    self._difference = Panel("network − exact", colours, self._caption)
+                self._said = Said("A crystal's pattern along [001]: drop its CIF, or choose one of the catalogue.")
+
+    def stop(self) -> None:
+        """End what is being computed."""
+        self._latest.stop()
+
+    def _build_inputs(self) -> None:
+        Drop("Drop a CIF here, or click", self._dropped, self._refuse)
+        names = {name: f"{name}, {crystal.space_group}" for name, crystal in catalogue().items()}
+        self._choice = ui.select(names, label="or one of the catalogue", with_input=True, on_change=self._chosen)
+        self._choice.props("dense options-dense outlined").classes("wide")
+        known = self._predictor.thicknesses
+        ui.label("thickness (nm)").classes("slider-label")
+        self._thickness = ui.slider(min=0, max=max(len(known) - 1, 1), step=1, value=0, on_change=self._draw)
+        self._thickness.props("snap markers aria-label=thickness").classes("thickness")
+        self._thickness.props["marker-labels"] = [{"value": i, "label": f"{t:g}"} for i, t in enumerate(known)]
+        self._thickness.set_enabled(len(known) > 1)
+
+    async def _dropped(self, data: bytes, name: str) -> None:
+        self._choice.value = None
+        self._latest.start(self._answer(lambda: crystal_from(data, name)))
+
+    def _chosen(self, event: events.ValueChangeEventArguments) -> None:
+        if event.value is not None:
+            self._latest.start(self._answer(lambda: catalogue()[event.value]))
+
+    async def _answer(self, read: Callable[[], Crystal]) -> None:
+        """The network's patterns at once, then the exact ones."""
+        began = time.perf_counter()
+
+        def predicted() -> tuple[Crystal, PatternPrediction]:
+            crystal = read()
+            with in_a_sentence("The prediction"):
+                return crystal, self._predictor.predict_patterns(crystal)
+
+        try:
+            self._crystal, self._found = await asyncio.to_thread(predicted)
+        except Refused as refusal:
+            self._refuse(str(refusal))
+            return
+        crystal, found = self._crystal, self._found
+        self._exact = None
+        self._seconds = time.perf_counter() - began
+        self._said.show(f"{crystal.name}: {self._caption()}", found.warnings)
+        self._potential.show(potential_picture(found.potential, crystal.a, "ρ given to the network"))
+        self._draw()
+        try:
+            with self._calculation.waiting("being computed"), in_a_sentence("The exact calculation"):
+                arguments = (exact_patterns, crystal, found.pattern, found.thickness)
+                self._exact = await self._background.compute((identity(crystal), found.thickness), *arguments)
+        except Refused as refusal:
+            self._calculation.clear("not computed")
+            self._said.refuse(str(refusal))
+            return
+        self._draw()
+
+    def _draw(self) -> None:
+        """The images of the chosen thickness."""
+        if self._found is None:
+            return
+        number, a = self._thickness.value, self._crystal.a
+        at = f"{self._found.thickness[number]:g} nm"
+        pattern = self._found.pattern[number]
+        self._network.show(pattern_picture(pattern, a, f"network, {at}"), f"{self._seconds:.2f} s, all thicknesses")
+        if self._exact is None:
+            self._difference.clear()
+            return
+        exact, mse, r = (part[number] for part in (self._exact.pattern, self._exact.mse, self._exact.r))
+        seconds = f"{self._exact.seconds:.1f} s, all thicknesses"
+        self._calculation.show(pattern_picture(exact, a, f"exact calculation, {at}"), seconds)
+        difference = pattern_picture(pattern - exact, a, f"network − exact, {at}", signed=True)
+        self._difference.show(difference, f"R {r:.4f}, MSE {mse:.3g}")
+
+    def _refuse(self, sentence: str) -> None:
+        """Nothing stays of the crystal before, which the sentence is not about."""
+        self.stop()
+        self._found = self._exact = None
+        for panel in (self._potential, self._network, self._calculation, self._difference):
+            panel.clear()
+        self._said.refuse(sentence)
+
+    def _caption(self) -> str:
+        crystal = self._crystal
+        return f"{crystal.formula}, {crystal.space_group}, a = {crystal.a:.4g} Å"

@@ -1,0 +1,103 @@
+"""What a browser sends → a crystal or images; every file that cannot be used becomes one sentence."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from lacbed_gan.crystal import Crystal
+from lacbed_gan.data.measured import Measured, kind_of, read_images
+
+Result = TypeVar("Result")
+MOST_BYTES = 20 * 1024 * 1024  # of a file
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """What cannot be done with what was given: one sentence for the page."""
+
+
+def crystal_from(data: bytes, name: str) -> Crystal:
+    """The crystal of an uploaded CIF.
+
+    Args:
+        name: what the user calls the file; only said, never a path.
+
+    Raises:
+        Refused: the file cannot be used.
+    """
+
+    def read(path: Path) -> Crystal:
+        kind = kind_of(path)
+        if kind != "CIF":
+            raise Refused(f"{shown_name(name)} is not a CIF but an image ({kind}); patterns go to the other tab.")
+        return replace(Crystal.from_cif(path), name=shown_name(name))
+
+    return _read(read, data, name)
+
+
+def images_from(data: bytes, name: str) -> Measured:
+    """The images of an uploaded file of any format that :func:`lacbed_gan.data.measured.read_images` knows.
+
+    Args:
+        name: what the user calls the file; only said, never a path.
+
+    Raises:
+        Refused: the file cannot be used.
+    """
+
+    def read(path: Path) -> Measured:
+        if kind_of(path) == "CIF":
+            raise Refused(f"{shown_name(name)} is a CIF, not an image; crystals go to the other tab.")
+        return read_images(path)
+
+    return _read(read, data, name)
+
+
+@contextmanager
+def in_a_sentence(what: str) -> Iterator[None]:
+    """Whatever is raised inside, as Refused.
+
+    The project's own errors (CrystalError, ImageError, PreparationError, PredictionError) are ValueErrors whose
+    message is one line for users; anything else is logged.
+    """
+    try:
+        yield
+    except Refused:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())[:300]
+        if isinstance(error, ValueError) and type(error).__module__.startswith("lacbed_gan."):
+            raise Refused(text) from None
+        log.exception(what)
+        reason = text if isinstance(error, ValueError) else type(error).__name__
+        raise Refused(f"{what} failed ({reason}).") from None
+
+
+def shown_name(name: str) -> str:
+    """A file's name for a sentence: printable, without folders, not too long."""
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join(c for c in last if c.isprintable()).strip()
+    return (plain if len(plain) <= 60 else plain[:57] + "…") or "the file"
+
+
+def _read(read: Callable[[Path], Result], data: bytes, name: str) -> Result:
+    shown = shown_name(name)
+    if len(data) > MOST_BYTES:
+        raise Refused(f"{shown} has more than {MOST_BYTES // 2**20} MB, the most this page takes.")
+    if not data:
+        raise Refused(f"{shown} is empty.")
+    with tempfile.TemporaryDirectory(prefix="lacbed_gan-") as folder:
+        path = Path(folder) / "upload"
+        path.write_bytes(data)
+        try:
+            with in_a_sentence(f"reading {shown}"):
+                return read(path)
+        except Refused as error:
+            raise Refused(str(error).replace(str(path), shown)) from None
