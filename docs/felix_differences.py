@@ -1,6 +1,4 @@
-"""FELIX's own intensities (tests/data/felix) against converged ones at the same pixels: prints the table of felix.md.
-
-python docs/felix_differences.py
+"""FELIX's own intensities (tests/data/felix) against converged ones at the same pixels, as felix.md has them: python docs/felix_differences.py
 """
 
 from pathlib import Path
@@ -62,8 +60,15 @@ def row(name: str) -> str:
     return "| " + " | ".join(map(str, [*cells, lost])) + " |"
 
 
+def asymmetry(name: str) -> float:
+    """Largest difference of a felix pattern of 32 × 32 pixels at 200 nm from its own transpose."""
+    (pattern,) = felix.felix_bright_field(Crystal.from_cif(DATA / f"{name}.cif"), THICKNESS[-1:], size=32)
+    return float((pattern - pattern.T).abs().max())
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     print(HEADER + "\n" + "|---" * HEADER.count("| ") + "|")
     for file in sorted(DATA.glob("*.npz")):
         print(row(file.stem), flush=True)
+    print(f"SrTiO3 at 200 nm differs from its transpose by up to {asymmetry('SrTiO3'):.2f}")
