@@ -57,7 +57,7 @@ class ConfigError(ValueError):
 
 
 def run_command(config_name: str, check: Callable[[DictConfig], None], main: Callable[[DictConfig], None]) -> None:
-    """Run a command: check every job that the command line asks for, then hand over to Hydra.
+    """Run a command: check every job that the command line asks for, then do it, several of them by Hydra.
 
     Args:
         config_name: the YAML file of the command in ``conf/``.
@@ -74,14 +74,14 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
                 _check_option(option)
             _check_launcher(overrides)
             for one in jobs(overrides, several):
-                check(composed(config_name, one))
+                config = composed(config_name, one)
+                check(config)
         except (ValueError, OSError) as error:
             _refuse(error)
             raise SystemExit(2) from None
     refused = []
     here = (platform.node(), os.getpid())
 
-    @hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)
     def job(config: DictConfig) -> None:
         try:
             if several:  # the checks above took each value of the sweep, not each combination
@@ -97,7 +97,10 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
             _refuse(error)  # the other jobs of a sweep go on
             refused.append(error)
 
-    job()
+    if options or several or any(word.startswith("hydra") for word in overrides):
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(job)()
+    else:  # Hydra would compose it again, which takes longer than a prediction
+        job(config)
     if refused:
         raise SystemExit(2)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from datetime import datetime
@@ -12,12 +11,12 @@ from omegaconf import DictConfig
 
 from lacbed_gan.config import ConfigError, require, run_command, shown
 from lacbed_gan.data.store_writer import program_version
+from lacbed_gan.files import replacing, write_atomically
 from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page
 from lacbed_gan.report.section import Section, build_section
 from lacbed_gan.report.tables import to_csv
-from lacbed_gan.runs import write_atomically
 
 REPORT = "report"  # the report's folder, beside the runs'
 FIGURES = "figures"  # in it, a folder for each group
@@ -107,9 +106,8 @@ def write(folder: Path, sections: list[Section], html: str) -> None:
         figures.mkdir(parents=True, exist_ok=True)
         for picture in section.pictures:
             path = figures / f"{picture.name}.pdf"
-            partial = path.with_suffix(".part")
-            partial.write_bytes(picture.pdf)
-            os.replace(partial, path)
+            with replacing(path) as file:
+                file.write(picture.pdf)
             written.add(path)
     write_atomically(folder / "index.html", html)
     for path in (folder / FIGURES).glob("*/*.pdf"):

@@ -16,7 +16,7 @@ from lacbed_gan.config import ConfigError, require, require_choice, run_command,
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.data.images import POLARITIES, ImageError
 from lacbed_gan.data.measured import kind_of, read_images
-from lacbed_gan.runs import write_atomically
+from lacbed_gan.files import replacing, write_atomically
 
 if TYPE_CHECKING:
     from lacbed_gan.predictor import Predictor
@@ -132,10 +132,10 @@ def _predict_patterns(path: Path, config: DictConfig, folder: Path) -> dict[str,
     if config.compare:
         exact, errors = _exact(crystal, found.thickness, found.pattern)
         numbers |= {"mse": [m for m, _ in errors], "r": [r for _, r in errors]}
-        np.save(folder / f"{path.stem}_exact.npy", exact)
+        _save(folder / f"{path.stem}_exact.npy", exact)
         for thickness, (error, r) in zip(found.thickness, errors, strict=True):
             print(f"{path.name}: {thickness:g} nm: R {r:.4f}, MSE {error:.3g} against the exact calculation")
-    np.save(folder / f"{path.stem}.npy", found.pattern)
+    _save(folder / f"{path.stem}.npy", found.pattern)
     if config.figure:
         from lacbed_gan.report.prediction_figures import save_patterns_figure
 
@@ -193,12 +193,17 @@ def _predict_potential(path: Path, config: DictConfig, folder: Path) -> dict[str
             f"{path.name}: the pattern recomputed from ρ: 1 − R {found.check.residual:.2g}, MSE {found.check.mse:.2g}, "
             f"with a range of ρ of {found.check.span:.3g} 1/Å²"
         )
-    np.save(folder / f"{path.stem}.npy", found.potential)
+    _save(folder / f"{path.stem}.npy", found.potential)
     if config.figure:
         from lacbed_gan.report.prediction_figures import save_potential_figure
 
         save_potential_figure(found, config.a, path.name, folder / f"{path.stem}.png")
     return numbers
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as file:
+        np.save(file, array)
 
 
 @cache  # the check loads it, the prediction uses it

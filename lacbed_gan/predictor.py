@@ -20,7 +20,14 @@ from lacbed_gan.data.prepare import Prepared, prepare_pattern
 from lacbed_gan.data.store import scale_to_uint8
 from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights
-from lacbed_gan.trust import PhysicsCheck, check_potential, check_warnings, condition_warnings, pattern_warnings
+from lacbed_gan.trust import (
+    PhysicsCheck,
+    check_potential,
+    check_warnings,
+    condition_warnings,
+    distance_warnings,
+    pattern_warnings,
+)
 
 SHIPPED = Path(__file__).parent / "weights"
 SIZE = 128  # pixels at which ρ is computed; networks for smaller images see every n-th of them
@@ -163,6 +170,7 @@ class Predictor:
             condition = told if condition is None else torch.cat([condition.expand(len(chosen), -1), told], 1)
         with torch.inference_mode():
             pattern = self._trained.predict(image.expand(len(chosen), 1, -1, -1), condition)
+        said += self._unlike(image[None, None])
         if image.max() == image.min():
             said.append("ρ is the same all over")
         return PatternPrediction(pattern[:, 0].numpy(), chosen, image.numpy(), said)
@@ -210,6 +218,7 @@ class Predictor:
         condition, said = self._conditions([] if a is None else [a])
         said += dict.fromkeys(line for one in prepared for line in pattern_warnings(one))
         batch = torch.from_numpy(shown)[None]
+        said += self._unlike(batch)
         with torch.inference_mode():
             potential = self._trained.predict(batch, condition)[0, 0].numpy()
             span = self._span(batch, condition)
@@ -244,6 +253,11 @@ class Predictor:
         z = [(math.log(v) - m) / s for v, m, s in zip(given, mean, std, strict=True)]
         return torch.tensor([z], dtype=torch.float32), condition_warnings(names, given, z)
 
+    def _unlike(self, batch: Tensor) -> list[str]:
+        """A warning where the input (1, C, H, W) is far from all training inputs."""
+        kept = self._trained.familiar
+        return [] if kept is None else distance_warnings(kept.distance(self.direction, batch))
+
     def _span(self, batch: Tensor, condition: Tensor | None) -> float | None:
         if self._trained.scale_head is None:
             return None
@@ -273,4 +287,5 @@ def _load_checkpoint(path: Path) -> Trained:
         module = load_cgan(path)
     except Exception as error:  # whatever a damaged file, or a network of another version, raises
         raise WeightsError(f"{path}: not a checkpoint that this version can read ({type(error).__name__})") from None
-    return Trained(module.network.eval(), module.scale_head, module.config["settings"], module.config["data"])
+    config = module.config
+    return Trained(module.network.eval(), module.scale_head, config["settings"], config["data"], module.familiar)

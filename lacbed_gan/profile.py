@@ -9,7 +9,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch.profiler import ProfilerActivity, profile, schedule
 
-from lacbed_gan.runs import write_atomically
+from lacbed_gan.files import write_atomically
 
 WAIT, WARM_UP, STEPS = 3, 2, 12  # the first steps of a run tune themselves
 ROWS = 40

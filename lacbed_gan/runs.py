@@ -121,10 +121,3 @@ def _is(file: TextIO, path: Path) -> bool:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
         return False
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file in one step, so that a killed run leaves the old one or the new one, never half of it."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

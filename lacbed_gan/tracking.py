@@ -16,7 +16,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from torch import Tensor
 
-from lacbed_gan.runs import write_atomically
+from lacbed_gan.files import write_atomically
 
 
 class MetricsTable(Callback):

@@ -25,6 +25,8 @@ from lacbed_gan.data.images import COLORMAPS, POLARITIES
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import GROUPS
 from lacbed_gan.devices import own_gpu, side_by_side
+from lacbed_gan.familiarity import familiar
+from lacbed_gan.files import write_atomically
 from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
 from lacbed_gan.models.losses import GAN_LOSSES
@@ -33,7 +35,7 @@ from lacbed_gan.models.schedules import SCHEDULES
 from lacbed_gan.profile import Profile
 from lacbed_gan.progress import progress
 from lacbed_gan.report.run import crystal_table, report, results, show
-from lacbed_gan.runs import claimed, plain_settings, run_group, run_name, write_atomically
+from lacbed_gan.runs import claimed, plain_settings, run_group, run_name
 from lacbed_gan.tracking import (
     LossBar,
     MetricsTable,
@@ -183,6 +185,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
             require(trained_on.get(key) == given[key], again)
     write_atomically(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(settings)))
     data.setup()
+    module.familiar = familiar(data)
     samples = data.batch(data.test_rows[:: max(1, len(data.test_rows) // SAMPLES)][:SAMPLES])
 
     callbacks = [

@@ -98,6 +98,16 @@ def condition_warnings(names: Sequence[str], values: Sequence[float], standardis
     ]
 
 
+def distance_warnings(distance: float) -> list[str]:
+    """A line where an input is far from all training inputs, in units of their usual distance from each other."""
+    if distance <= 1:
+        return []
+    return [
+        f"the nearest training input is {distance:.2g} times as far away as usual among them: the network has seen "
+        "nothing like it"
+    ]
+
+
 def pattern_warnings(prepared: Prepared) -> list[str]:
     """A line for each way in which a prepared pattern is unlike those of the training data."""
     found = []

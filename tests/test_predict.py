@@ -1,11 +1,13 @@
 """The command predict: a CIF to patterns, an image to ρ, by what the files hold; and what it refuses."""
 
+import importlib.util
 import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from microscope_files import write_signal
 from PIL import Image
 
 from lacbed_gan import predict
@@ -75,13 +77,17 @@ def test_files_of_one_pattern_give_one_rho(tmp_path, pattern, make_weights):
     Image.fromarray(pattern.astype(np.float32)).save(folder / "tiff32.tif")
     Image.fromarray(pattern).save(folder / "png16.png")
     np.save(folder / "array.npy", pattern)
+    files = ["tiff16", "tiff32", "png16"]
+    if importlib.util.find_spec("rsciio"):
+        write_signal(folder / "hyperspy.hspy", "hspy", pattern, units="")
+        files.append("hyperspy")
     np.save(folder / "turned.npy", np.rot90(pattern, axes=(1, 0)))  # clockwise
     (folder / "notes.md").write_text("measured on Monday")
     weights = make_weights("inverse")
     out = run(tmp_path, f"input={folder}", f"checkpoint={weights}", "a=5.43", "check=false", "figure=false")
-    found = {name: np.load(out / f"{name}.npy") for name in ("tiff16", "tiff32", "png16", "array", "turned")}
+    found = {name: np.load(out / f"{name}.npy") for name in (*files, "array", "turned")}
     assert found["array"].shape == (32, 32) and np.ptp(found["array"]) > 0.01
-    for name in ("tiff16", "tiff32", "png16"):
+    for name in files:
         assert np.abs(found[name] - found["array"]).max() < 1e-5
     assert np.abs(found["turned"] - found["array"]).max() > 1e-3
     words = [f"input={folder / 'turned.npy'}", f"checkpoint={weights}", "a=5.43", "check=false", "rotation=-90"]

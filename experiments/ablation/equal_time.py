@@ -19,8 +19,9 @@ from pathlib import Path
 import torch
 
 from lacbed_gan.config import composed
+from lacbed_gan.files import write_atomically
 from lacbed_gan.models.checkpoints import load_cgan
-from lacbed_gan.runs import run_name, write_atomically
+from lacbed_gan.runs import run_name
 from lacbed_gan.train import check, train
 
 HERE = Path(__file__).parent

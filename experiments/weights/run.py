@@ -12,9 +12,10 @@ import json
 from pathlib import Path
 
 from lacbed_gan.config import composed
+from lacbed_gan.files import write_atomically
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.models.weights import save_weights
-from lacbed_gan.runs import run_name, write_atomically
+from lacbed_gan.runs import run_name
 from lacbed_gan.train import check, train
 
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ def main() -> None:
         train(config)
         folder = Path(config.runs) / run_name(config)
         module = load_cgan(folder / "last.ckpt")
-        save_weights(WEIGHTS / f"{name}.safetensors", module.network, module.scale_head, module.config)
+        save_weights(WEIGHTS / f"{name}.safetensors", module.network, module.scale_head, module.config, module.familiar)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         thickness = module.config["settings"]["thickness"]
         for one in thickness if isinstance(thickness, list) else [None]:

@@ -30,6 +30,7 @@ READERS = {"HDF5": ("hspy", "emd"), "DM": ("digitalmicrograph",), "MRC": ("mrc",
 MICROSCOPY = "pip install 'lacbed_gan[microscopy]'"
 # Å⁻¹ in one of these units of an axis.
 UNITS = {"1/Å": 1.0, "1/A": 1.0, "1 / angstrom": 1.0, "1/nm": 0.1, "1 / nm": 0.1, "nm^-1": 0.1, "Å^-1": 1.0}
+RADIANS = {"mrad": 1e-3, "rad": 1.0}  # of angles, which are λk; the networks know 200 kV alone
 TIFF_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
 BITS, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1  # tags of TIFF
 
@@ -72,7 +73,7 @@ def read_images(path: Path) -> Measured:
     """The images of a file, one or several of one size.
 
     PNG and TIFF of 8, 16 and 32 bits, grey, of one page or more; NPY (H, W) or (T, H, W); what microscopes write is
-    read by RosettaSciIO, with the calibration of its axes in 1/nm or 1/Å.
+    read by RosettaSciIO, with the calibration of its axes in 1/nm, 1/Å or mrad.
 
     Raises:
         ImageError: not an image, damaged, coloured, or RosettaSciIO is needed and missing; one line with the name.
@@ -159,8 +160,11 @@ def _read_microscopy(path: Path, kind: str) -> Measured:
 
 
 def _axis_scale(axes: list[dict[str, Any]]) -> float | None:
-    """1/Å per pixel of the last two axes; None where they are not calibrated in reciprocal lengths, and alike."""
-    last = [(axis.get("scale"), UNITS.get(str(axis.get("units")))) for axis in axes[-2:]]
+    """1/Å per pixel of the last two axes; None where they are not, in reciprocal lengths or angles, and alike."""
+    from lacbed_gan.diffraction.constants import wavelength  # brings PyTorch
+
+    units = UNITS | {name: radians / wavelength(200.0) for name, radians in RADIANS.items()}
+    last = [(axis.get("scale"), units.get(str(axis.get("units")))) for axis in axes[-2:]]
     if any(scale is None or unit is None for scale, unit in last):
         return None
     rows, columns = (abs(scale) * unit for scale, unit in last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 import torch
@@ -10,6 +11,7 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torch.profiler import record_function
 
+from lacbed_gan.familiarity import Familiar
 from lacbed_gan.metrics import AbsoluteError, ImageIndex, ImageMSE, ImageR, PerImage
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
 from lacbed_gan.models.losses import (
@@ -57,6 +59,7 @@ class ConditionalGAN(LightningModule):
 
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
+        familiar: what is kept of the training inputs, to tell how unlike them others are; written there too.
         network: makes the predictions: the generator, or its average.
         measures: the metrics of the last validation, by logged name: `measures["test/mse"].compute()` gives
             its value for every image, (N,).
@@ -101,6 +104,7 @@ class ConditionalGAN(LightningModule):
         self.schedule = schedule
         self.ema = ema
         self.config: dict[str, Any] = {}
+        self.familiar: Familiar | None = None
         measured = self.measured | ({"scale_error": AbsoluteError} if scale_head else {})
         self.measures = nn.ModuleDict(
             {f"{part}/{name}": measure() for part in PARTS for name, measure in measured.items()}
@@ -215,6 +219,7 @@ class ConditionalGAN(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["direction"] = self.direction
         checkpoint["config"] = self.config
+        checkpoint["familiar"] = None if self.familiar is None else asdict(self.familiar)
 
     def _log_losses(self, loss_g: dict[str, Tensor], loss_d: dict[str, Tensor], batch_size: int) -> None:
         terms = {f"train/{name}": term.detach() for name, term in (loss_g | loss_d).items()}

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from lacbed_gan.familiarity import Familiar
+from lacbed_gan.files import replacing
 from lacbed_gan.models.inference import predict
 from lacbed_gan.models.networks import build_networks
 
@@ -31,31 +33,40 @@ class Trained:
         scale_head: predicts the standardised log range of ρ; None where it was not trained.
         settings: the configuration of the run they are from.
         data: checksum of its store, and means and deviations of conditions and scale.
+        familiar: what is kept of the training inputs; None where nothing is.
     """
 
     network: nn.Module
     scale_head: nn.Module | None
     settings: dict[str, Any]
     data: dict[str, Any]
+    familiar: Familiar | None = None
 
     def predict(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [0, 1], standardised conditions (B, n) or None → (B, 1, H, W) float32 in [0, 1]."""
         return predict(self.network, image, condition, self.settings["model"]["channels"])
 
 
-def save_weights(path: Path, network: nn.Module, scale_head: nn.Module | None, config: dict[str, Any]) -> None:
+def save_weights(
+    path: Path,
+    network: nn.Module,
+    scale_head: nn.Module | None,
+    config: dict[str, Any],
+    familiar: Familiar | None = None,
+) -> None:
     """Write the file in one step.
 
     Args:
         config: ``settings`` and ``data``, as a checkpoint has them.
+        familiar: what is kept of the training inputs.
     """
     tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
     if scale_head is not None:
         tensors |= {f"scale_head.{name}": value.contiguous() for name, value in scale_head.state_dict().items()}
-    partial = path.with_name(path.name + ".part")
-    # Not save_file, whose files only their owner may read.
-    partial.write_bytes(save(tensors, metadata={"format": FORMAT, "config": json.dumps(config)}))
-    os.replace(partial, path)
+    if familiar is not None:
+        tensors |= {"familiar.features": familiar.features, "familiar.usual": torch.tensor(familiar.usual)}
+    with replacing(path) as file:  # not save_file, whose files only their owner may read
+        file.write(save(tensors, metadata={"format": FORMAT, "config": json.dumps(config)}))
 
 
 def load_weights(path: str | Path) -> Trained:
@@ -85,7 +96,10 @@ def load_weights(path: str | Path) -> Trained:
                 prefix = f"{name}."
                 part.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
                 part.eval()
+        familiar = None
+        if "familiar.features" in tensors:
+            familiar = Familiar(tensors["familiar.features"], float(tensors["familiar.usual"]))
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: its networks cannot be built by this version of lacbed_gan ({reason})") from None
-    return Trained(networks.generator, networks.scale_head, config["settings"], config["data"])
+    return Trained(networks.generator, networks.scale_head, config["settings"], config["data"], familiar)

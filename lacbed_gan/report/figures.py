@@ -8,6 +8,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
+from lacbed_gan.files import replacing
+
 matplotlib.use("Agg")
 COLOUR_MAP = "cividis"  # the same to readers with and without colour vision
 DIFFERENCE_MAP = "viridis"
@@ -36,7 +38,8 @@ def save_loss_curves(rows: list[dict[str, float]], path: Path, title: str) -> No
     for axes in (measures, losses):
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
-    figure.savefig(path, dpi=100)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=100, format="png")
 
 
 def save_samples(
@@ -68,4 +71,5 @@ def save_samples(
             axis.set(xticks=[], yticks=[])
     for axis, title in zip(grid[0], titles, strict=True):
         axis.set_title(title, fontsize="medium")
-    figure.savefig(path, dpi=100)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=100, format="png")

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lacbed_gan.diffraction.pixels import HALF_WIDTH
+from lacbed_gan.files import replacing
 from lacbed_gan.report.figures import COLOUR_MAP, DIFFERENCE_MAP
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def save_patterns_figure(
         grid[-1, column].set_xlabel("k_x (1/Å)")
     for axes, name in zip(grid[:, 0], ("network", "exact", "squared difference"), strict=False):
         axes.set_ylabel(f"{name}\nk_y (1/Å)")
-    figure.savefig(path, dpi=DPI)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=DPI, format="png")
 
 
 @matplotlib.rc_context({"font.size": 8, "axes.titlesize": 9})
@@ -76,7 +78,8 @@ def save_potential_figure(found: PotentialPrediction, a: float | None, title: st
     grid[-1].imshow(found.potential, cmap=COLOUR_MAP, vmin=0, vmax=1, origin="lower", extent=(0, edge, 0, edge))
     residual = "" if found.check is None else f", 1 − R of its pattern {found.check.residual:.2g}"
     grid[-1].set(title=f"predicted ρ{residual}", xlabel=f"x ({unit})", ylabel=f"y ({unit})")
-    figure.savefig(path, dpi=DPI)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=DPI, format="png")
 
 
 def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:

@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 import pytest
+from microscope_files import WRITERS, write_signal
 from PIL import Image
 
 from lacbed_gan.data.images import ImageError
@@ -83,24 +84,26 @@ def test_microscope_files_name_the_extra_that_reads_them(tmp_path, monkeypatch):
         read_images(path)
 
 
-def test_hspy_keeps_its_calibration(tmp_path):
-    hspy = pytest.importorskip("rsciio.hspy", exc_type=ImportError)
-    axis = {"scale": 0.4, "offset": 0.0, "size": 24, "units": "1/nm", "navigate": False, "name": "k"}
-    signal = {
-        "data": PATTERN,
-        "axes": [axis | {"index_in_array": i, "_type": "UniformDataAxis"} for i in (0, 1)],
-        "metadata": {"General": {"title": ""}, "Signal": {"signal_type": ""}},
-        "original_metadata": {},
-        "package_info": {"package": "hyperspy", "package_version": "2.0"},
-        "attributes": {"_lazy": False, "ragged": False},
-        "learning_results": {},
-        "models": {},
-        "tmp_parameters": {},
-    }
-    hspy.file_writer(str(tmp_path / "a.hspy"), signal)
-    (tmp_path / "a.hspy").rename(tmp_path / "a.dat")
+@pytest.mark.parametrize("kind", ["hspy", "emd"])
+@pytest.mark.parametrize(("units", "scale"), [("1/nm", 0.04), ("mrad", 0.4e-3 / 0.0250793), ("nm", None)])
+def test_calibration_of_microscope_files(tmp_path, kind, units, scale):
+    pytest.importorskip(WRITERS[kind], exc_type=ImportError)
+    write_signal(tmp_path / f"a.{kind}", kind, PATTERN, 0.4, units)
+    (tmp_path / f"a.{kind}").rename(tmp_path / "a.dat")
     measured = read_images(tmp_path / "a.dat")
-    assert np.array_equal(measured.images[0], PATTERN) and measured.scale == pytest.approx(0.04)
+    assert np.array_equal(measured.images[0], PATTERN)
+    assert measured.scale == (scale and pytest.approx(scale, rel=1e-5))
+
+
+@pytest.mark.filterwarnings("ignore:BLO file expects cm units")
+def test_blo_of_one_place_is_a_pattern_and_of_a_scan_is_not(tmp_path):
+    pytest.importorskip(WRITERS["blo"], exc_type=ImportError)
+    image = (PATTERN // 257).astype(np.uint8)
+    write_signal(tmp_path / "one.blo", "blo", image[None, None])
+    assert np.array_equal(read_images(tmp_path / "one.blo").images[0], image)
+    write_signal(tmp_path / "scan.blo", "blo", np.broadcast_to(image, (2, 3, *image.shape)).copy())
+    with pytest.raises(ImageError, match=r"scan.blo: holds \(2, 3, 24, 24\)"):
+        read_images(tmp_path / "scan.blo")
 
 
 def test_mrc_is_read(tmp_path):

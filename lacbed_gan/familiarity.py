@@ -1,0 +1,78 @@
+"""How far an image is from those that a network was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from lacbed_gan.data.datamodule import PairDataModule
+
+DETAIL = 8  # Fourier coefficients of ρ, or blocks of a quadrant of a pattern, along an axis
+USUAL = 0.95  # share of training images whose nearest other one is within the usual distance
+CHUNK = 256  # images at once
+
+
+@dataclass(frozen=True)
+class Familiar:
+    """What is kept of the training inputs.
+
+    Attributes:
+        features: (N, F) float16, those of the training inputs.
+        usual: distance that 95 % of the training inputs keep from the nearest other one.
+    """
+
+    features: Tensor
+    usual: float
+
+    def distance(self, direction: str, images: Tensor) -> float:
+        """Distance of one input (1, C, H, W) from the nearest training input, in units of the usual one."""
+        return float(_nearest(features(direction, images), self.features.float())) / self.usual
+
+
+def features(direction: str, images: Tensor) -> Tensor:
+    """Coarse features of inputs, of length one, on which brightness and contrast have no influence.
+
+    Of ρ the moduli of its first Fourier coefficients, which a shift of the origin leaves as they are; of patterns the
+    means over blocks of a quadrant, which their symmetry repeats.
+
+    Args:
+        images: (B, C, H, W) float32, H and W of 16 or more.
+
+    Returns:
+        (B, F) float32.
+    """
+    if direction == "forward":
+        coefficients = torch.fft.fft2(images - images.mean((-2, -1), keepdim=True))
+        found = coefficients.abs()[..., : DETAIL + 1, : DETAIL + 1].flatten(1)
+    else:
+        folded = (images + images.flip(-1) + images.flip(-2) + images.flip((-2, -1))) / 4
+        height, width = images.shape[-2:]
+        found = torch.nn.functional.adaptive_avg_pool2d(folded[..., height // 2 :, width // 2 :], DETAIL).flatten(1)
+        found = found - found.mean(1, keepdim=True)
+    return torch.nn.functional.normalize(found)
+
+
+def familiar(data: PairDataModule) -> Familiar | None:
+    """The features of the training inputs; None of too few or too small ones to tell what is usual."""
+    rows = data.train_rows
+    if len(rows) < 2 or data.size < 2 * DETAIL:
+        return None
+    parts = [data.batch(rows[i : i + CHUNK])["input"] for i in range(0, len(rows), CHUNK)]
+    found = torch.cat([features(data.direction, part) for part in parts]).half()
+    usual = float(torch.quantile(_nearest(found.float(), found.float(), others=True), USUAL))
+    return Familiar(found, usual) if usual > 0 else None
+
+
+def _nearest(points: Tensor, among: Tensor, others: bool = False) -> Tensor:
+    """(N,) distance of each point from the nearest one, of the others if the two are the same points."""
+    found = []
+    for start in range(0, len(points), CHUNK):
+        distance = torch.cdist(points[start : start + CHUNK], among, compute_mode="donot_use_mm_for_euclid_dist")
+        if others:
+            distance.diagonal(start).fill_(torch.inf)
+        found.append(distance.amin(1))
+    return torch.cat(found)
