@@ -1,4 +1,6 @@
-"""FELIX's own intensities (tests/data/felix) against converged ones at the same pixels, as felix.md has them: python docs/felix_differences.py
+"""FELIX's own intensities (tests/data/felix) against converged ones at the same pixels: the figures of felix.md.
+
+python docs/felix_differences.py
 """
 
 from pathlib import Path
