@@ -17,7 +17,7 @@ from lacbed_gan.diffraction.patterns import G_MAX
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "felix"
 THICKNESS = (50, 100, 150, 200)
-HEADER = "| crystal | a (Å) | pool | quarter | converged | 50 nm | 100 nm | 150 nm | 200 nm | largest | half lost |"
+HEADER = "| crystal | a (Å) | pool | quarter | beams | 50 nm | 200 nm | largest | half lost |"
 
 
 def pixels(name: str, prefix: str = "") -> tuple[Crystal, Tensor, Tensor, np.ndarray]:
@@ -58,8 +58,8 @@ def row(name: str) -> str:
     pool, beams = len(stored["pool"]), len(select_beams(crystal, G_MAX))
     difference = from_converged(name)
     lost = rms(by_ranks(name)[-1]) if "other_patterns" in stored else "–"
-    cells = [name, f"{crystal.a:g}", pool, pool // 4, beams, *map(rms, difference), f"{np.abs(difference).max():.2f}"]
-    return "| " + " | ".join(map(str, [*cells, lost])) + " |"
+    errors = rms(difference[0]), rms(difference[-1]), f"{np.abs(difference).max():.2f}", lost
+    return "| " + " | ".join(map(str, [name, f"{crystal.a:g}", pool, pool // 4, beams, *errors])) + " |"
 
 
 def asymmetry(name: str) -> float:

@@ -110,6 +110,8 @@ def test_errors_of_the_cut_off_are_those_of_the_experiment():
         errors = [row.split("|")[column].split()[0] for row in rows if row.split("|")[2].strip() == b]
         lowest, highest = min(errors, key=float), max(errors, key=float)
         assert f"{lowest} to {highest} " in physics()
+    copper = re.search(r"^\| Cu \| converged, .* / ([\d.]+) \| [\d.]+ \|$", table, re.MULTILINE)[1]
+    assert f"{copper} rms for copper at 200 nm" in (DOCS / "felix.md").read_text(encoding="utf-8").replace("\n", " ")
 
 
 def test_factors_quoted_from_the_ablation_are_in_its_tables():
