@@ -21,7 +21,7 @@ except ImportError:  # Windows: nothing there keeps two processes from one folde
     fcntl = None
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
-WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer", "profile")
+WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer", "profile", "allow_data_change")
 
 
 def run_name(config: DictConfig) -> str:

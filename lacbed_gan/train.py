@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import signal
+import sys
 import time
 import warnings
 from contextlib import nullcontext
@@ -16,6 +18,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown, submitted
@@ -35,6 +38,7 @@ from lacbed_gan.models.schedules import SCHEDULES
 from lacbed_gan.profile import Profile
 from lacbed_gan.progress import progress
 from lacbed_gan.report.run import crystal_table, report, results, show
+from lacbed_gan.resume import STOPPED, KeepPartOfEpoch, checkpoint_to_resume
 from lacbed_gan.runs import claimed, plain_settings, run_group, run_name
 from lacbed_gan.tracking import (
     LossBar,
@@ -177,12 +181,9 @@ def train_in(folder: Path, config: DictConfig) -> None:
     L.seed_everything(config.seed, verbose=False)
     module = build_cgan(settings)
     module.config = {"settings": settings, "data": describe(data)}
-    last = folder / "last.ckpt"
-    if last.exists():
-        trained_on, given = torch.load(last, map_location="cpu", weights_only=True)["config"]["data"], describe(data)
-        for key, what in (("checksum", f"other data than {data.store.source} holds now"), ("folds", "other folds")):
-            again = f"{last} was trained on {what}; delete {folder} to start again"
-            require(trained_on.get(key) == given[key], again)
+    last, where = checkpoint_to_resume(folder, module.config["data"], config.allow_data_change)
+    if where and rank_zero_only.rank == 0:
+        print(where, flush=True)
     write_atomically(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(settings)))
     data.setup()
     module.familiar = familiar(data)
@@ -190,6 +191,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
 
     callbacks = [
         MetricsTable(folder / "metrics.csv"),
+        KeepPartOfEpoch(folder),
         *([] if side_by_side() else [LossBar(leave=False)]),
     ]
     if settings["profile"]:
@@ -224,7 +226,8 @@ def train_in(folder: Path, config: DictConfig) -> None:
             for network in (module.generator, module.discriminator):
                 if network is not None:
                     network.compile()
-        trainer.fit(module, data, ckpt_path=last if last.exists() else None)
+        trainer.fit(module, data, ckpt_path=last)
+        (folder / STOPPED).unlink(missing_ok=True)
         trainer.logger = None  # the same measures again: not another point of the curves
         reported = folder / ("best.ckpt" if settings["validation"] else "last.ckpt")
         trainer.validate(module, data, ckpt_path=reported, verbose=False)
@@ -238,6 +241,9 @@ def train_in(folder: Path, config: DictConfig) -> None:
             write_atomically(folder / "summary.json", json.dumps(finite(result), indent=1) + "\n")
             print(report(folder, result))
         failed = False
+    except SIGTERMException:
+        print(f"{folder}: stopped by SIGTERM; the same line goes on", file=sys.stderr, flush=True)
+        raise SystemExit(128 + signal.SIGTERM) from None
     finally:
         if logger:
             import wandb

@@ -108,27 +108,6 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
     assert not (folder / "last.ckpt").exists()
 
 
-@pytest.mark.parametrize("words", ["", "ema=0.9 schedule=cosine augment.point_group=true validation=true"])
-def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(configured, monkeypatch, words):
-    config, folder = configured("epochs=3", *words.split())
-    go_on = stop_in_epoch(monkeypatch, 1)
-    with pytest.raises(Stop):
-        train.train(config)
-    assert not (folder / "summary.json").exists()
-    assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1]
-    assert torch.load(folder / "last.ckpt", weights_only=True)["epoch"] == 0
-    go_on()
-    train.train(config)
-    resumed = (folder / "metrics.csv").read_text(), load_cgan(folder / "last.ckpt").state_dict()
-    folder.rename(folder.parent / "resumed")
-    train.train(config)
-    assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1, 2]
-    assert (folder / "metrics.csv").read_text() == resumed[0]
-    undisturbed = load_cgan(folder / "last.ckpt").state_dict()
-    assert all(torch.equal(value, resumed[1][name]) for name, value in undisturbed.items())
-    assert any(name.startswith("average.") for name in undisturbed) == ("ema" in words)
-
-
 def test_a_run_that_only_lacks_its_summary_is_measured_again(configured):
     config, folder = configured()
     train.train(config)
@@ -239,20 +218,6 @@ def test_a_killed_run_is_taken_over(configured, shared_store, tmp_path):
     train.train(config)
     assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1, 2, 3, 4]
     assert {path.name for path in folder.iterdir() if path.suffix != ".part"} == FILES
-
-
-def test_a_run_does_not_go_on_with_other_data(configured, monkeypatch):
-    config, folder = configured("epochs=3")
-    go_on = stop_in_epoch(monkeypatch, 1)
-    with pytest.raises(Stop):
-        train.train(config)
-    go_on()
-    checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
-    checkpoint["config"]["data"]["checksum"] = "other"
-    torch.save(checkpoint, folder / "last.ckpt")
-    with pytest.raises(ConfigError, match="trained on other data"):
-        train.train(config)
-    assert not (folder / "summary.json").exists()
 
 
 def test_runs_of_one_group_differ_in_direction_thickness_and_fold_alone(configured):

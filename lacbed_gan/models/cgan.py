@@ -60,6 +60,8 @@ class ConditionalGAN(LightningModule):
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
         familiar: what is kept of the training inputs, to tell how unlike them others are; written there too.
+        logged: what the batches of this epoch logged.
+        passed: the same of batches that a stopped run trained on before; these are not trained on again.
         network: makes the predictions: the generator, or its average.
         measures: the metrics of the last validation, by logged name: `measures["test/mse"].compute()` gives
             its value for every image, (N,).
@@ -105,6 +107,8 @@ class ConditionalGAN(LightningModule):
         self.ema = ema
         self.config: dict[str, Any] = {}
         self.familiar: Familiar | None = None
+        self.logged: list[dict[str, Tensor]] = []
+        self.passed: list[dict[str, Tensor]] = []
         measured = self.measured | ({"scale_error": AbsoluteError} if scale_head else {})
         self.measures = nn.ModuleDict(
             {f"{part}/{name}": measure() for part in PARTS for name, measure in measured.items()}
@@ -137,6 +141,12 @@ class ConditionalGAN(LightningModule):
         if self.device.type == "cuda":  # the order that its convolutions work in
             self.to(memory_format=torch.channels_last)
 
+    def on_train_epoch_start(self) -> None:
+        self.logged = []
+
+    def on_train_epoch_end(self) -> None:  # what comes after is in the epoch's own checkpoint
+        self.logged, self.passed = [], []
+
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One step of the discriminator and one of the generator.
 
@@ -144,6 +154,8 @@ class ConditionalGAN(LightningModule):
         and the generated pairs once each: its judgement of the latter serves its own loss, whose gradient stops at the
         prediction, and the generator's, whose gradient is taken to the prediction alone and goes on from there.
         """
+        if batch_idx < len(self.passed):
+            return self._log(self.passed[batch_idx], len(batch["input"]))
         image, target = (to_channels(batch[name], self.channels) for name in ("input", "target"))
         with record_function("generator"):
             prediction = self(image, batch.get("condition"))
@@ -162,7 +174,9 @@ class ConditionalGAN(LightningModule):
             loss_d = discriminator_terms(generated, real, self.gan_loss)
             by_judgement = judgement_terms(self.weights, generated, real, self.gan_loss)
             loss_g |= by_judgement
-        self._log_losses(loss_g, loss_d, len(image))
+        logged = {f"train/{name}": term.detach() for name, term in (loss_g | loss_d).items()}
+        live = {"loss_g": sum(loss_g.values())} | ({"loss_d": sum(loss_d.values())} if loss_d else {})
+        self.log_dict({name: loss.detach() for name, loss in live.items()}, prog_bar=True, logger=False)
         self._check_finite(loss_g | loss_d, batch_idx)
 
         optimizers = self.optimizers()
@@ -178,7 +192,7 @@ class ConditionalGAN(LightningModule):
             self.manual_backward(own)
         with record_function("optimizer"):
             if batch_idx % NORM_EVERY == 0:
-                self._log_gradients()
+                logged |= self._gradients()
             for optimizer in optimizers:
                 optimizer.step()
             schedulers = self.lr_schedulers() or []
@@ -186,6 +200,7 @@ class ConditionalGAN(LightningModule):
                 scheduler.step()
             if self.average is not None:
                 average_weights(self.average, self.generator, self.ema, self.global_step // len(optimizers))
+        self._log(logged, len(image))
 
     def on_validation_epoch_start(self) -> None:
         for metric in (*self.measures.values(), *self.rows.values()):
@@ -221,18 +236,17 @@ class ConditionalGAN(LightningModule):
         checkpoint["config"] = self.config
         checkpoint["familiar"] = None if self.familiar is None else asdict(self.familiar)
 
-    def _log_losses(self, loss_g: dict[str, Tensor], loss_d: dict[str, Tensor], batch_size: int) -> None:
-        terms = {f"train/{name}": term.detach() for name, term in (loss_g | loss_d).items()}
-        self.log_dict(terms, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
-        live = {"loss_g": sum(loss_g.values())} | ({"loss_d": sum(loss_d.values())} if loss_d else {})
-        self.log_dict({name: loss.detach() for name, loss in live.items()}, prog_bar=True, logger=False)
+    def _log(self, values: dict[str, Tensor], batch_size: int) -> None:
+        self.log_dict(values, on_step=False, on_epoch=True, batch_size=batch_size, sync_dist=True)
+        self.logged.append(values)
 
-    def _log_gradients(self) -> None:
-        for name in ("generator", "discriminator"):
-            network = getattr(self, name)
-            if network is not None:
-                norm = nn.utils.get_total_norm([p.grad for p in network.parameters() if p.grad is not None])
-                self.log(f"train/gradient_{name}", norm, on_step=False, on_epoch=True, sync_dist=True)
+    def _gradients(self) -> dict[str, Tensor]:
+        networks = {name: getattr(self, name) for name in ("generator", "discriminator")}
+        return {
+            f"train/gradient_{name}": nn.utils.get_total_norm([p.grad for p in made.parameters() if p.grad is not None])
+            for name, made in networks.items()
+            if made is not None
+        }
 
     def _check_finite(self, terms: dict[str, Tensor], batch_idx: int) -> None:
         # A non-finite loss makes the weights non-finite and with them every later loss, so that looking at
