@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lacbed_gan.crystal.crystal import CrystalError
 from lacbed_gan.data.store import StoreError
+from lacbed_gan.messages import one_line, told
 
 # Beside the package in a checkout, inside it in a wheel.
 CONF = next(p for p in (Path(__file__).parent / "conf", Path(__file__).parents[1] / "conf") if p.is_dir())
@@ -93,7 +94,7 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
                 if launcher() == "joblib":
                     _refuse(error)
                     error = "not every job is done; the lines above say why, and the same line again makes the others"
-                raise CompactHydraException(f"error: {_one_line(str(error))}") from None
+                raise CompactHydraException(f"error: {told(error)}") from None
             _refuse(error)  # the other jobs of a sweep go on
             refused.append(error)
 
@@ -227,7 +228,7 @@ def _gpus(config: DictConfig) -> int:
 
 
 def _refuse(error: Exception) -> None:
-    print(f"error: {_one_line(str(error))}", file=sys.stderr)
+    print(f"error: {told(error)}", file=sys.stderr)
 
 
 @contextmanager
@@ -238,7 +239,7 @@ def _in_one_line(
     try:
         yield
     except errors as error:
-        raise ConfigError(_one_line(f"{prefix}{error}")) from None
+        raise ConfigError(one_line(f"{prefix}{error}")) from None
 
 
 def _require_choices(group: str, value: object) -> None:
@@ -289,8 +290,3 @@ def _allowed(config: DictConfig, key: str = "") -> str:
         return "keys are " + ", ".join(k for k in _keys(config) if k.count(".") <= 1)
     inner = OmegaConf.select(config, outer)
     return f"keys of {outer} are {', '.join(map(str, inner))}" if OmegaConf.is_dict(inner) else _allowed(config, outer)
-
-
-def _one_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip() and "HYDRA_FULL_ERROR" not in line]
-    return re.sub(r"[.;]; ", "; ", "; ".join(lines)).replace(":;", ":")

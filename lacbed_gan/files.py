@@ -22,8 +22,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())  # or a machine that goes down may have the new name and not the content
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         partial.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno and not error.filename:  # of a write: it names no file
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
 
 

@@ -241,6 +241,8 @@ def train_in(folder: Path, config: DictConfig) -> None:
             write_atomically(folder / "summary.json", json.dumps(finite(result), indent=1) + "\n")
             print(report(folder, result))
         failed = False
+    except torch.OutOfMemoryError:
+        raise ConfigError(_too_large(config.batch_size)) from None
     except SIGTERMException:
         print(f"{folder}: stopped by SIGTERM; the same line goes on", file=sys.stderr, flush=True)
         raise SystemExit(128 + signal.SIGTERM) from None
@@ -249,6 +251,11 @@ def train_in(folder: Path, config: DictConfig) -> None:
             import wandb
 
             wandb.finish(int(failed))
+
+
+def _too_large(batch_size: int) -> str:
+    smaller = "model=small, or a smaller size=…" if batch_size == 1 else f"batch_size={batch_size // 2}"
+    return f"the GPU has not enough memory for batch_size={batch_size}; try {smaller}"
 
 
 def quiet() -> None:

@@ -260,9 +260,12 @@ def _npy_header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
 def _write(file: Any, data: bytes) -> None:
     """Write all of `data` and wait for the disk."""
     view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
-    os.fsync(file.fileno())
+    try:
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+    except OSError as error:  # it names no file
+        raise OSError(error.errno, error.strerror, file.name) from None
 
 
 def _touch(path: Path) -> Path:

@@ -1,0 +1,25 @@
+"""Errors as the one line that a user reads."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+# What to do about errors of the operating system.
+ROOM = "make room, and the same line goes on"
+PLACE = "name one that you may write to, or files that you may read"
+REMEDIES = {errno.ENOSPC: ROOM, errno.EDQUOT: ROOM, errno.EACCES: PLACE, errno.EPERM: PLACE, errno.EROFS: PLACE}
+
+
+def one_line(text: str) -> str:
+    """Lines joined with semicolons, without Hydra's advice."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "HYDRA_FULL_ERROR" not in line]
+    return re.sub(r"[.;]; ", "; ", "; ".join(lines)).replace(":;", ":")
+
+
+def told(error: Exception) -> str:
+    """An error's message in one line; of the operating system's errors file, reason and remedy."""
+    if not isinstance(error, OSError) or not error.strerror or not error.filename:
+        return one_line(str(error))
+    remedy = REMEDIES.get(error.errno)
+    return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
