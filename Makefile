@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: setup demo test bench bundle weights clean
+.PHONY: setup demo test docs bench bundle weights clean
 
 setup: $(READY)
 
@@ -21,6 +21,10 @@ test: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m pytest
 
+# The documentation as HTML; a warning is an error.
+docs: $(READY)
+	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
+
 # The generator against dense eigen-solutions and the felix method (some minutes); on a GPU crystals per second too.
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(RUN) experiments/simulator_speed/run.py
@@ -35,4 +39,4 @@ weights: $(READY)
 	OMP_NUM_THREADS=1 $(RUN) experiments/weights/run.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist docs/_build
