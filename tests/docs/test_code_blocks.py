@@ -121,6 +121,8 @@ def check_command(module, rest, monkeypatch, request):
     """A command's own check of each job of a line; then, where it takes seconds, the work."""
     name = module.partition(".")[2]
     command = importlib.import_module(module)
+    if hasattr(command, "__path__"):
+        command = importlib.import_module(f"{module}.__main__")
     options, overrides = ([w for w in rest if w.startswith("-") == is_option] for is_option in (True, False))
     assert set(options) <= {"-m"}, "unclassified: an option"
     argv = [name, *rest]
