@@ -9,6 +9,7 @@ from lacbed_gan.data.packed import open_store
 from lacbed_gan.data.prepare import PreparationError, prepare_pattern
 from lacbed_gan.diffraction.pixels import HALF_WIDTH
 from lacbed_gan.metrics import correlation_r
+from lacbed_gan.predictor import load
 
 A = 5.43
 
@@ -84,3 +85,18 @@ def test_what_cannot_be_prepared_is_said(pattern):
     ]:
         with pytest.raises(PreparationError, match=message):
             prepare_pattern(image, 64, **arguments)
+
+
+def test_turned_and_cropped_copies_give_the_same_potential(pattern):
+    """By the shipped network, with the calibration of the copy."""
+    network = load(direction="inverse")
+    expected = network.predict_potential(pattern, A).potential
+    large = magnified(pattern)
+    wide = np.pad(large, 256, mode="reflect")
+    turned = np.asarray(Image.fromarray(wide.astype(np.float32)).rotate(12.5, Image.Resampling.BICUBIC))
+    scale = 2 * HALF_WIDTH / 512 / A
+    found = network.predict_potential(turned, A, scale=scale, rotation=12.5).potential
+    assert agreement(found, expected) > 0.999
+    found = network.predict_potential(large[:, 120:], A, scale=scale, centre=(255.5, 135.5)).potential
+    assert agreement(found, expected) > 0.999
+    assert agreement(network.predict_potential(turned, A, scale=scale).potential, expected) < 0.999
