@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and that one process at a time writes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows: nothing there keeps two processes from one file
+    fcntl = None
 
 
 @contextmanager
@@ -33,3 +38,16 @@ def write_atomically(path: Path, text: str) -> None:
     """Replace a text file in one step, as `replacing` does."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+def lock(file: IO) -> bool | None:
+    """Lock an open file until it is closed; False where another process has it, None where files have no locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # of a file system without locks
+        return None
+    return True

@@ -14,11 +14,7 @@ from typing import Any, TextIO
 from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.config import ConfigError
-
-try:
-    import fcntl
-except ImportError:  # Windows: nothing there keeps two processes from one folder
-    fcntl = None
+from lacbed_gan.files import lock
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
 WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer", "profile", "allow_data_change")
@@ -95,14 +91,8 @@ def claimed(folder: Path) -> Iterator[None]:
 
 def _lock(file: TextIO, pid: str) -> bool:
     """Lock an open file until it is closed; False where another process has it, which the file says is pid."""
-    try:
-        if fcntl:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return not _lives(pid)
-    return True
+    locked = lock(file)
+    return not _lives(pid) if locked is None else locked
 
 
 def _lives(pid: str) -> bool:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lacbed_gan import runs
+from lacbed_gan import files, runs
 from lacbed_gan.config import ConfigError
 from lacbed_gan.runs import claimed
 
@@ -90,7 +90,7 @@ def test_file_systems_without_locks_go_by_the_process_number(tmp_path, other, mo
     def unsupported(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(runs.fcntl, "flock", unsupported)
+    monkeypatch.setattr(files.fcntl, "flock", unsupported)
     with pytest.raises(ConfigError, match=f"process {other.pid} is at work"), claimed(tmp_path / "run"):
         pass
     other.kill()

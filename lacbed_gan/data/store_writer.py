@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lacbed_gan.data.store import FORMAT, INDEX_KEYS, VERSION, StoreError, array_layout, read_meta
+from lacbed_gan.files import lock
 
 # The header of an .npy file, of one fixed length, so that it can be rewritten in place when N is known.
 HEADER_BYTES = 128
@@ -47,7 +48,8 @@ class StoreWriter:
 
     Raises:
         FinishedStore: the folder holds this store, finished.
-        StoreError: the folder holds another finished store, an unfinished one of other settings, or something else.
+        StoreError: the folder holds another finished store, an unfinished one of other settings, or something else, or
+            another process is writing it.
     """
 
     def __init__(
@@ -82,6 +84,9 @@ class StoreWriter:
         names = [f"{name}.npy" for name in self._layout] + ["index.jsonl"]
         # Unbuffered: what append has written is in the operating system's hands and survives the process.
         self._files = {name: open(_touch(self.folder / name), "r+b", buffering=0) for name in names}
+        if lock(self._files["index.jsonl"]) is False:
+            self.close()
+            raise StoreError(f"{self.folder}: another process is writing this store; wait for it, or stop it")
         self._ends = dict.fromkeys(names, HEADER_BYTES) | {"index.jsonl": 0}
         self._find_complete_crystals()
         self._cut()

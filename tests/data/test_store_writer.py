@@ -1,6 +1,8 @@
 """Writing a store: what a kill at any moment leaves, and what is refused."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -194,3 +196,22 @@ def test_writer_refuses_other_folders(tmp_path, some_crystals, write, contents):
     with StoreWriter(tmp_path / "open", 16, THICKNESS, SETTINGS) as writer:
         with pytest.raises(StoreError, match="no crystal"):
             writer.finish()
+
+
+def test_one_process_writes_a_store_at_a_time(tmp_path, some_crystals):
+    program = (
+        "import sys; from lacbed_gan.data.store_writer import StoreWriter; "
+        f"writer = StoreWriter({str(tmp_path / 'store')!r}, 16, [50, 100], {SETTINGS!r}); "
+        "print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"open\n"
+        before = {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()}
+        with pytest.raises(StoreError, match="another process is writing this store"):
+            StoreWriter(tmp_path / "store", 16, [50, 100], SETTINGS)
+        assert {path.name: path.read_bytes() for path in (tmp_path / "store").iterdir()} == before
+        other.kill()
+    with StoreWriter(tmp_path / "store", 16, [50, 100], SETTINGS) as writer:
+        writer.append(*some_crystals[0][:3])
+        writer.finish()
+    assert len(Store.open(tmp_path / "store")) == 1
