@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ COLORMAPS = ("greys",)
 # Pillow's names of modes, in words.
 MODES = dict.fromkeys(("1", "L", "I", "I;16", "I;16B"), "grey") | {"LA": "grey with alpha", "P": "palette"}
 MOST_PIXELS = 100_000_000  # of a file; the largest cameras have 94 million, and a few kilobytes can claim any number
+MOST_PACKED = 8 * 1032  # pixels of one bit that a byte of a PNG can stand for: deflate's limit
 TOO_LARGE = f"holds more than {MOST_PIXELS / 1e6:.0f} million pixels"
 COLOURED = 2  # of 255: red, green and blue of a grey pixel differ by no more
 
@@ -44,17 +45,23 @@ def read_grey(path: Path) -> tuple[np.ndarray, str]:
             if getattr(image, "n_frames", 1) > 1:
                 raise ImageError(f"is animated ({image.n_frames} frames); save one of them")
             require_size(image.width * image.height)
+            if image.width * image.height > len(data) * MOST_PACKED:  # Pillow would make up the rest
+                raise ImageError(f"is cut short ({image.height} × {image.width} pixels in {len(data)} bytes)")
             kind = f"{data[24]} bit {MODES.get(image.mode, image.mode)}"  # byte 24 of a PNG is its bit depth
             pixels = np.asarray(_plain(image))
     if pixels.ndim == 2:
         return pixels / (255 if pixels.dtype == np.uint8 else 65535), kind
-    if pixels.shape[-1] in (2, 4):
-        if pixels[..., -1].min() < 255:
+    *channels, last = np.moveaxis(pixels, -1, 0)
+    if len(channels) in (1, 3):
+        if last.min() < 255:
             raise ImageError("is partly transparent")
-        pixels = pixels[..., :-1]
-    if (pixels.max(-1) - pixels.min(-1)).max() > COLOURED:
+    else:
+        channels.append(last)
+    low, high = reduce(np.minimum, channels), reduce(np.maximum, channels)
+    if (high - low).max() > COLOURED:
         raise ImageError("is coloured")
-    return pixels.mean(-1) / 255, kind
+    total = reduce(np.add, channels[1:], channels[0].astype(np.uint16))
+    return total / len(channels) / 255, kind
 
 
 @contextmanager
