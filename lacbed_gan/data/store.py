@@ -235,6 +235,8 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     kinds = {"finished": bool, "size": int, "thickness": list, "intensity": bool, "settings": dict}
     if meta.get("finished"):
         kinds |= {"count": int, "sha256": dict}
+    if "shard" in meta:
+        kinds |= {"shard": dict}
     wrong = [key for key, kind in kinds.items() if not isinstance(meta.get(key), kind)]
     thickness = meta.get("thickness")
     if not wrong and not all(isinstance(one, int | float) and one > 0 for one in thickness):

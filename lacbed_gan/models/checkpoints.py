@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
         WeightsError: it is cut short, holds other things than a run writes, or something that would have to be run.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles of other programs
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
         config = checkpoint["config"]
         known = isinstance(config["settings"], dict) and isinstance(config["data"], dict)
         if not (known and isinstance(checkpoint["state_dict"], dict)):

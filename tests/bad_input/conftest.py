@@ -1,6 +1,8 @@
 """A command that has to refuse its input, run as `python -m` runs it, but in this process."""
 
 import importlib
+import os
+import pickle
 import sys
 
 import pytest
@@ -58,3 +60,25 @@ def refused(here, run):
         return error
 
     return refused
+
+
+class Trap:
+    """An object whose pickle makes a file where it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+    def assert_not_sprung(self):
+        assert not self.path.exists()
+
+
+@pytest.fixture
+def trap(tmp_path_factory):
+    """A `Trap`, which is known to work."""
+    made = Trap(tmp_path_factory.mktemp("trap") / "sprung")
+    pickle.loads(pickle.dumps(made))
+    made.path.rmdir()
+    return made
