@@ -21,6 +21,7 @@ from lacbed_gan.runs import WITHOUT_EFFECT
 from lacbed_gan.tracking import read_metrics
 
 VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in
+MOST_BYTES, DEEPEST = 1_000_000, 20  # of config.yaml, whose settings are nested
 Thickness = float | tuple[float, ...]
 NUMBERS = ("a", "mse", "r", "origin_mse", "origin_r")  # columns of crystals.csv
 
@@ -200,9 +201,14 @@ def _read_run(path: Path) -> Run:
 def _read_settings(path: Path) -> dict[str, Any]:
     """Plain values of config.yaml; what a ${…} in it would stand for is not looked up, and nothing is made of a tag."""
     try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise ValueError("aliases")  # training writes none, and a few lines of them can stand for gigabytes
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError
+        text, depth = path.read_text(encoding="utf-8"), 0
+        for event in yaml.parse(text, yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            # Training writes neither: a few lines of aliases can stand for gigabytes, deep nesting takes hours.
+            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+                raise ValueError
         settings = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         raise _LeftOut(f"config.yaml cannot be read ({type(error).__name__})") from None
