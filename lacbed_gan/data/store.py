@@ -162,10 +162,12 @@ class Store:
         for number, line in enumerate(self.index_text.splitlines(), 1):
             try:
                 entry = json.loads(line)
-                entries.append({key: entry[key] for key in INDEX_KEYS} | entry)
-            except (ValueError, TypeError, KeyError, RecursionError):
+                if not (isinstance(entry, dict) and entry.keys() >= set(INDEX_KEYS)):
+                    raise ValueError
+            except (ValueError, RecursionError):
                 line = f"index.jsonl, line {number}"
                 raise StoreError(f"{self.source}: {line} tells no crystal; make the store again") from None
+            entries.append(entry)
         return entries
 
     @property
@@ -235,7 +237,7 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     kinds = {"finished": bool, "size": int, "thickness": list, "intensity": bool, "settings": dict}
     if meta.get("finished"):
         kinds |= {"count": int, "sha256": dict}
-    if "shard" in meta:
+    if meta.get("shard") is not None:
         kinds |= {"shard": dict}
     wrong = [key for key, kind in kinds.items() if not isinstance(meta.get(key), kind)]
     thickness = meta.get("thickness")
