@@ -1,4 +1,4 @@
-"""Errors as the one line that a user reads."""
+"""Errors, and what files say, as the one line that a user reads."""
 
 from __future__ import annotations
 
@@ -23,3 +23,15 @@ def told(error: Exception) -> str:
         return one_line(str(error))
     remedy = REMEDIES.get(error.errno)
     return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
+
+
+def printable(text: object, most: int = 160) -> str:
+    """Text from a file, or an error about one, as one line of at most `most` characters.
+
+    Control characters, which move the cursor or colour a terminal, become spaces.
+
+    >>> printable("Fe\\n\\x1b[31m  3+"), printable("a" * 9, 5)
+    ('Fe [31m 3+', 'aaaa…')
+    """
+    line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return line if len(line) <= most else line[: most - 1] + "…"

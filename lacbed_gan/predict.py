@@ -95,7 +95,6 @@ def predict(config: DictConfig) -> None:
     """Write figure, arrays and numbers of each input; one that cannot be used is left out and named."""
     inputs, left_out = find_inputs(_plain(config.input))
     folder = Path(config.output)
-    folder.mkdir(parents=True, exist_ok=True)
     done = 0
     for path, kind in inputs.items():
         one = _predict_patterns if _direction(kind) == "forward" else _predict_potential
@@ -129,6 +128,7 @@ def _predict_patterns(path: Path, config: DictConfig, folder: Path) -> dict[str,
         "warnings": found.warnings,
     }
     exact = errors = None
+    folder.mkdir(parents=True, exist_ok=True)
     if config.compare:
         exact, errors = _exact(crystal, found.thickness, found.pattern)
         numbers |= {"mse": [m for m, _ in errors], "r": [r for _, r in errors]}
@@ -193,6 +193,7 @@ def _predict_potential(path: Path, config: DictConfig, folder: Path) -> dict[str
             f"{path.name}: the pattern recomputed from ρ: 1 − R {found.check.residual:.2g}, MSE {found.check.mse:.2g}, "
             f"with a range of ρ of {found.check.span:.3g} 1/Å²"
         )
+    folder.mkdir(parents=True, exist_ok=True)
     _save(folder / f"{path.stem}.npy", found.potential)
     if config.figure:
         from lacbed_gan.report.prediction_figures import save_potential_figure

@@ -283,9 +283,6 @@ def _is_checkpoint(path: Path) -> bool:
 def _load_checkpoint(path: Path) -> Trained:
     from lacbed_gan.models.checkpoints import load_cgan  # brings Lightning
 
-    try:
-        module = load_cgan(path)
-    except Exception as error:  # whatever a damaged file, or a network of another version, raises
-        raise WeightsError(f"{path}: not a checkpoint that this version can read ({type(error).__name__})") from None
+    module = load_cgan(path)
     config = module.config
     return Trained(module.network.eval(), module.scale_head, config["settings"], config["data"], module.familiar)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lacbed_gan.config import ConfigError
-from lacbed_gan.models.checkpoints import AtomicCheckpointIO
+from lacbed_gan.models.checkpoints import AtomicCheckpointIO, read_checkpoint
+from lacbed_gan.models.weights import WeightsError
 
 LAST, STOPPED = "last.ckpt", "stopped.ckpt"
 
@@ -53,11 +53,9 @@ def checkpoint_to_resume(folder: Path, data: dict[str, Any], allow_data_change: 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever a damaged file raises
-        raise ConfigError(
-            f"{path} is damaged ({type(error).__name__}); put a copy of it back, or delete it to lose what it held"
-        ) from None
+        return read_checkpoint(path, mmap=True)
+    except WeightsError as error:
+        raise ConfigError(f"{error}; put a copy of it back, or delete it to lose what it held") from None
 
 
 class KeepPartOfEpoch(Callback):
@@ -77,7 +75,7 @@ class KeepPartOfEpoch(Callback):
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.world_size > 1 or not self.path.exists():
             return
-        kept = torch.load(self.path, map_location="cpu", weights_only=True)
+        kept = read_checkpoint(self.path)
         if kept["epoch"] != trainer.current_epoch:  # it has come to its end since
             self.path.unlink()
             return

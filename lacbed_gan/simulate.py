@@ -86,6 +86,8 @@ def simulate(config: DictConfig) -> Path:
     found = list(structures(str(config.structures), config.count, config.seed, b_iso_default=config.b_iso_default))
     positions = shard.positions(len(found)) if shard else range(len(found))
     left_out = [found[i] for i in positions if isinstance(found[i], CrystalError)]
+    if len(found) == 1 and isinstance(found[0], CrystalError):
+        raise found[0]
     for reason in left_out:
         print(f"left out: {reason}")
     unusable = f"none of the {len(found)} structures could be used; no store was written"

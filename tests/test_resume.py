@@ -172,7 +172,8 @@ def test_a_damaged_checkpoint_is_named(configured, damaged):
     config, folder = configured(*WORDS)
     folder.mkdir(parents=True)
     (folder / damaged).write_bytes(b"PK\x03\x04 half of a checkpoint")
-    with pytest.raises(ConfigError, match=f"{damaged} is damaged .*; put a copy of it back, or delete it"):
+    line = f"{damaged}: not a checkpoint, or cut short .*; put a copy of it back, or delete it"
+    with pytest.raises(ConfigError, match=line):
         train.train(config)
     assert {path.name for path in folder.iterdir()} == {damaged}
 

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import gemmi
 
-from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site
+from lacbed_gan.crystal.crystal import MOST_ATOMS, Crystal, CrystalError, Site, check_edge
+from lacbed_gan.messages import printable
+
+MOST_BYTES = 20_000_000  # what is larger holds measurements, not only a structure
+MOST_OPERATIONS = 192  # of a cubic group, those of F m -3 m
 
 OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
 NAME_TAGS = ("_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M", "_space_group_name_H-M_ref")
@@ -20,7 +24,8 @@ def read_cif(path: str | Path) -> Crystal:
 
     Symmetry comes from the listed operations, or else from the Hermann–Mauguin symbol (with ``:1``/``:2`` or
     ICSD's ``S``/``Z`` for the origin) or the space group number. B = 8π²U_iso; where only anisotropic U are
-    given, U_iso is their mean diagonal; where the CIF gives none, B is 0 and ``b_given`` is false.
+    given, U_iso is their mean diagonal; where the CIF gives none, B is 0 and ``b_given`` is false. The crystal is
+    named after the file; what stands after ``data_`` is not used. Blocks without atoms are passed over.
 
     Raises:
         CrystalError: the file is not a CIF, or its structure is not a usable cubic one; the message is one line
@@ -30,16 +35,15 @@ def read_cif(path: str | Path) -> Crystal:
     try:
         return _read(path)
     except CrystalError as error:
-        raise CrystalError(f"{path}: {error}") from None
+        raise CrystalError(f"{path}: {printable(error, 300)}") from None
 
 
 def _read(path: Path) -> Crystal:
+    text = _text(path)
     try:
-        document = gemmi.cif.read(str(path))
-    except FileNotFoundError:
-        raise CrystalError("no such file") from None
-    except (ValueError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).replace(str(path), "").split()).lstrip(": ")[:160]
+        document = gemmi.cif.read_string(text)
+    except (ValueError, RuntimeError) as error:
+        reason = printable(error).removeprefix("string:")  # line:column of it
         raise CrystalError(f"not a CIF ({reason})") from None
     blocks = [b for b in document if b.find_loop("_atom_site_fract_x")]
     if not blocks:
@@ -56,6 +60,24 @@ def _read(path: Path) -> Crystal:
     return Crystal.from_sites(path.stem, group, a, sites, source=path.name, operations=operations, volume=volume)
 
 
+def _text(path: Path) -> str:
+    """The file's text; bytes that are no UTF-8, as in the names of authors, are replaced."""
+    if not path.exists():
+        raise CrystalError("no such file")
+    if not path.is_file():  # a folder; a pipe or a device, which may never end
+        raise CrystalError("not a file")
+    try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise CrystalError(
+                f"{size / 1e6:.0f} MB are too large for a structure, the limit is {MOST_BYTES / 1e6:.0f} MB; "
+                "take measured reflections out of it"
+            )
+        return path.read_bytes().decode("utf-8-sig", "replace")
+    except OSError as error:
+        raise CrystalError(f"cannot be read ({error.strerror})") from None
+
+
 def _cubic_edge(block: gemmi.cif.Block) -> float:
     edges = [gemmi.cif.as_number(block.find_value(f"_cell_length_{x}") or "?") for x in "abc"]
     angles = [gemmi.cif.as_number(block.find_value(f"_cell_angle_{x}") or "90") for x in ("alpha", "beta", "gamma")]
@@ -66,6 +88,7 @@ def _cubic_edge(block: gemmi.cif.Block) -> float:
     if max(edges) - min(edges) > 1e-3 * edges[0] or any(not abs(x - 90) < 0.05 for x in angles):
         sides, corners = (", ".join(f"{x:g}" for x in values) for values in (edges, angles))
         raise CrystalError(f"its cell is not cubic ({sides} Å; {corners}°)")
+    check_edge(edges[0])
     return edges[0]
 
 
@@ -78,6 +101,10 @@ def _symmetry(block: gemmi.cif.Block) -> tuple[str, gemmi.GroupOps | None]:
     """Symbol of a cubic group and the operations where the file lists them."""
     for tag in OPERATION_TAGS:
         triplets = [gemmi.cif.as_string(value) for value in block.find_values(tag)]
+        if len(triplets) > MOST_OPERATIONS:
+            raise CrystalError(
+                f"it lists {len(triplets)} symmetry operations, a cubic group has {MOST_OPERATIONS} at most"
+            )
         if triplets:
             try:
                 operations = gemmi.GroupOps([gemmi.Op(t) for t in triplets])
@@ -98,7 +125,19 @@ def _name_of(operations: gemmi.GroupOps, block: gemmi.cif.Block) -> str:
     if group is None or group.crystal_system_str() != "cubic" or len(operations) != len(group.operations()):
         name = group.xhm() if group else f"{len(operations)} operations of no known group"
         raise CrystalError(f"its symmetry is not cubic ({name})")
+    if not _is_group(operations):
+        raise CrystalError(f"its symmetry operations are no group, one of them is wrong; they should be {group.xhm()}")
     return group.xhm()
+
+
+def _is_group(operations: gemmi.GroupOps) -> bool:
+    """Whether the operations are different, and the product of any two is among them."""
+    closed = gemmi.GroupOps(list(operations))
+    try:
+        closed.add_missing_elements()
+    except RuntimeError:  # they go on without end
+        return False
+    return len(closed) == len(operations) == len({op.wrap().triplet() for op in operations})
 
 
 def _named_group(block: gemmi.cif.Block, any_origin: bool = False) -> gemmi.SpaceGroup | None:
@@ -118,25 +157,33 @@ def _named_group(block: gemmi.cif.Block, any_origin: bool = False) -> gemmi.Spac
 
 
 def _sites(block: gemmi.cif.Block) -> list[Site]:
+    rows = block.find("_atom_site_", ["fract_x", "?occupancy", "?U_iso_or_equiv", "?B_iso_or_equiv"])
+    if len(rows) > MOST_ATOMS:
+        raise CrystalError(f"it lists {len(rows)} atoms, more than {MOST_ATOMS}")
     structure = gemmi.make_small_structure_from_block(block)
     sites = []
     # Without labels and types gemmi finds no sites at all; else one for each row.
-    for site, u_given in zip(structure.sites, _u_given(block), strict=False):
-        if site.occ == 0:
+    for site, row in zip(structure.sites, rows, strict=False):
+        occupancy, u_iso, b_iso = (_number(row, i, site.label) for i in (1, 2, 3))
+        if occupancy == 0:
             continue
         if site.element.atomic_number == 0:
             raise CrystalError(f"unknown element '{site.type_symbol or site.label}' of site {site.label}")
-        b_iso = None
-        if u_given:  # refinements report slightly negative U for what is zero within its error
-            b_iso = 8 * math.pi**2 * max(site.u_iso, 0.0)
-        if not b_iso and site.aniso.nonzero():
-            b_iso = 8 * math.pi**2 * max((site.aniso.u11 + site.aniso.u22 + site.aniso.u33) / 3, 0.0)
+        b = None
+        if u_iso is not None or b_iso is not None:  # refinements report slightly negative U for what is zero
+            b = 8 * math.pi**2 * max(site.u_iso, 0.0)
+        if not b and site.aniso.nonzero():
+            b = 8 * math.pi**2 * max((site.aniso.u11 + site.aniso.u22 + site.aniso.u33) / 3, 0.0)
         symbol = "H" if site.element.name == "D" else site.element.name
-        sites.append(Site(symbol, tuple(site.fract.tolist()), site.occ, b_iso))
+        sites.append(Site(symbol, tuple(site.fract.tolist()), 1.0 if occupancy is None else occupancy, b))
     return sites
 
 
-def _u_given(block: gemmi.cif.Block) -> list[bool]:
-    """Whether each atom has a number for U_iso or B_iso."""
-    table = block.find("_atom_site_", ["fract_x", "?U_iso_or_equiv", "?B_iso_or_equiv"])
-    return [any(row.has(i) and not math.isnan(gemmi.cif.as_number(row[i])) for i in (1, 2)) for row in table]
+def _number(row: gemmi.cif.Table.Row, column: int, label: str) -> float | None:
+    """The number in a column of an atom; None where there is none, or ? or a point."""
+    if not row.has(column) or gemmi.cif.is_null(row[column]):
+        return None
+    number = gemmi.cif.as_number(row[column])
+    if not math.isfinite(number):
+        raise CrystalError(f"'{row[column]}' of site {label} is not a number (occupancy, U_iso or B_iso)")
+    return number

@@ -17,6 +17,10 @@ MERGE_DISTANCE = 0.1  # Å
 # Atoms of different sites closer than this share a place, which at most one of them can hold.
 OVERLAP = 0.3  # Å
 MOST_ATOMS = 20_000  # in a cell; more is a broken file
+EDGES = (1.0, 200.0)  # Å; the largest known cubic cells have 173 Å, and time and memory grow with a²
+MOST_SHARING = 32  # entries at a place, of several elements or split positions; more is a broken file
+FULL = 1.02  # atoms at a place; refined and rounded occupancies add up to a little more than 1
+FARTHEST = 100.0  # fractional coordinate
 
 
 class CrystalError(ValueError):
@@ -83,6 +87,7 @@ class Crystal:
 
         Args:
             space_group: Hermann–Mauguin symbol; where the group has two origins it must say which one.
+            sites: an occupancy a little above 1 (`FULL`), as refinements give it, is taken for 1.
             operations: used instead of the group's own where a CIF lists them (another origin, say).
             volume: Å³, a³ unless given.
 
@@ -93,8 +98,7 @@ class Crystal:
         group = gemmi.find_spacegroup_by_name(space_group)
         if group is None or group.crystal_system_str() != "cubic":
             raise CrystalError(f"'{space_group}' is not a cubic space group")
-        if not (math.isfinite(a) and a > 0):
-            raise CrystalError(f"the cell edge {a} Å is not a positive number")
+        check_edge(a)
         if not sites:
             raise CrystalError("it has no atoms")
         for site in sites:
@@ -106,10 +110,10 @@ class Crystal:
             orbit = _orbit(np.array(site.position), rotations, translations, MERGE_DISTANCE / a)
             positions.append(orbit)
             owners += [index] * len(orbit)
+            if len(owners) > MOST_ATOMS:
+                raise CrystalError(f"it has more than {MOST_ATOMS} atoms in the cell")
         elements = tuple(sites[i].element for i in owners)
-        occupancy = np.array([sites[i].occupancy for i in owners])
-        if len(owners) > MOST_ATOMS:
-            raise CrystalError(f"it has {len(owners)} atoms in the cell, more than {MOST_ATOMS}")
+        occupancy = np.array([min(sites[i].occupancy, 1.0) for i in owners])
         all_positions = np.concatenate(positions)
         _check_overlap(all_positions, occupancy, elements, a)
         return cls(
@@ -167,13 +171,23 @@ def formula_of(counts: Mapping[str, float]) -> str:
     return "".join(f"{e}{'' if abs(n - 1) < 1e-9 else format(n, '.4g')}" for e, n in sorted(counts.items()))
 
 
+def check_edge(a: float) -> None:
+    """CrystalError unless a (Å) is the edge of a cell that there may be."""
+    if not (math.isfinite(a) and a > 0):
+        raise CrystalError(f"the cell edge {a} Å is not a positive number")
+    if not EDGES[0] <= a <= EDGES[1]:
+        raise CrystalError(f"the cell edge {a:g} Å is outside {EDGES[0]:g} … {EDGES[1]:g} Å")
+
+
 def _check_site(site: Site) -> None:
     number = gemmi.Element(site.element).atomic_number
     if not 1 <= number <= HEAVIEST:
         raise CrystalError(f"'{site.element}' is not an element with a known form factor (H to Lr)")
     if not all(math.isfinite(x) for x in site.position):
         raise CrystalError(f"a coordinate of {site.element} is not a number")
-    if not 0 < site.occupancy <= 1.0 + 1e-6:
+    if max(map(abs, site.position)) > FARTHEST:
+        raise CrystalError(f"a coordinate of {site.element} is beyond {FARTHEST:g} cells")
+    if not 0 < site.occupancy <= FULL:
         raise CrystalError(f"the occupancy {site.occupancy} of {site.element} is outside (0, 1]")
     if site.b_iso is not None and not (math.isfinite(site.b_iso) and 0 <= site.b_iso < 100):
         raise CrystalError(f"the displacement B = {site.b_iso} Å² of {site.element} is outside 0 … 100")
@@ -205,12 +219,22 @@ def _orbit(position: np.ndarray, rotations: np.ndarray, translations: np.ndarray
 
 def _check_overlap(positions: np.ndarray, occupancy: np.ndarray, elements: tuple[str, ...], a: float) -> None:
     """Refuse sites that together hold more than one atom within `OVERLAP`."""
-    for position in positions:
-        shift = positions - position
+    tolerance = OVERLAP / a
+    order = np.argsort(positions[:, 0])
+    x = positions[order, 0]
+    low, high = x < tolerance, x > 1 - tolerance  # these are neighbours over the edge of the cell
+    order = np.concatenate([order[high], order, order[low]])
+    x = np.concatenate([x[high] - 1, x, x[low] + 1])
+    first, last = (np.searchsorted(x, positions[:, 0] + side) for side in (-tolerance, tolerance))
+    for position, start, stop in zip(positions, first, last, strict=True):
+        among = order[start:stop]
+        shift = positions[among] - position
         shift -= np.round(shift)
-        near = (shift**2).sum(1) < (OVERLAP / a) ** 2
-        if occupancy[near].sum() > 1.02:  # occupancies are rounded
-            names = " and ".join(sorted({elements[i] for i in np.flatnonzero(near)}))
+        near = among[(shift**2).sum(1) < tolerance**2]
+        if len(near) > MOST_SHARING:
+            raise CrystalError(f"atoms overlap: more than {MOST_SHARING} entries share one place")
+        if occupancy[near].sum() > FULL:
+            names = " and ".join(sorted({elements[i] for i in near}))
             raise CrystalError(f"atoms overlap: {names} fill one place {occupancy[near].sum():.2f} times")
 
 

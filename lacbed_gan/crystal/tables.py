@@ -11,9 +11,11 @@ from pathlib import Path
 
 import gemmi
 
-from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site
+from lacbed_gan.crystal.crystal import MOST_ATOMS, Crystal, CrystalError, Site
+from lacbed_gan.messages import printable
 
 TABLES = (".jsonl", ".jsonl.gz")
+LONGEST = 5_000_000  # bytes of a line; `MOST_ATOMS` take less, and a small gzip file can hold one without end
 
 
 def read_table(path: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
@@ -29,11 +31,13 @@ def read_table(path: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
     number = 0
     try:
         with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
+            for number, line in enumerate(iter(lambda: lines.readline(LONGEST), b""), 1):
+                if len(line) == LONGEST:
+                    raise OSError(f"line {number} is longer than {LONGEST / 1e6:g} MB")
                 if line.strip():
                     yield f"{path}, line {number}", _crystal(line, f"{path}, line {number}")
     except (OSError, EOFError, zlib.error) as error:
-        yield str(path), CrystalError(f"{path}: cannot be read after line {number} ({error})")
+        yield str(path), CrystalError(f"{path}: cannot be read after line {number} ({printable(error)})")
         return
     if number == 0:
         yield str(path), CrystalError(f"{path}: it holds no structure")
@@ -43,11 +47,11 @@ def _crystal(line: bytes, place: str) -> Crystal | CrystalError:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return CrystalError(f"{place}: not JSON ({error})")
+        return CrystalError(f"{place}: not JSON ({printable(error)})")
     try:
         return _from_row(row)
     except CrystalError as error:
-        return CrystalError(f"{place}: {error}")
+        return CrystalError(f"{place}: {printable(error, 300)}")
 
 
 def _from_row(row: object) -> Crystal:
@@ -57,7 +61,7 @@ def _from_row(row: object) -> Crystal:
     if missing:
         raise CrystalError(f"it has no {' and no '.join(missing)}")
     name, symbol, sites = row["id"], row["hm"], row["sites"]
-    if not (isinstance(name, str) and name):
+    if not (isinstance(name, str) and name and name.isprintable()):
         raise CrystalError(f"its id {json.dumps(name)} is not a name")
     group = gemmi.find_spacegroup_by_name(symbol) if isinstance(symbol, str) else None
     if group is None:
@@ -66,6 +70,8 @@ def _from_row(row: object) -> Crystal:
         raise CrystalError(f"'{symbol}' has two origins; write '{group.hm}:1' or '{group.hm}:2'")
     if not isinstance(sites, list):
         raise CrystalError("its sites are not a list")
+    if len(sites) > MOST_ATOMS:
+        raise CrystalError(f"it lists {len(sites)} atoms, more than {MOST_ATOMS}")
     a = _number(row["a"], "the cell edge")
     present = [site for site in map(_site, sites) if site.occupancy != 0]
     return Crystal.from_sites(name, symbol, a, present, source=str(row.get("source", "")))

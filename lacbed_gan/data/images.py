@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import io
-import struct
-import zlib
-from functools import cache
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, reduce
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from lacbed_gan.messages import printable
+
 POLARITIES = ("dark_high", "bright_high")
 COLORMAPS = ("greys",)
 # Pillow's names of modes, in words.
 MODES = dict.fromkeys(("1", "L", "I", "I;16", "I;16B"), "grey") | {"LA": "grey with alpha", "P": "palette"}
+MOST_PIXELS = 100_000_000  # of a file; the largest cameras have 94 million, and a few kilobytes can claim any number
+MOST_PACKED = 8 * 1032  # pixels of one bit that a byte of a PNG can stand for: deflate's limit
+TOO_LARGE = f"holds more than {MOST_PIXELS / 1e6:.0f} million pixels"
 COLOURED = 2  # of 255: red, green and blue of a grey pixel differ by no more
 
 
@@ -31,24 +37,52 @@ def read_grey(path: Path) -> tuple[np.ndarray, str]:
         (H, W) float64, 0 black … 1 white, and what the file holds, such as "8 bit RGBA".
 
     Raises:
-        ImageError: not an image, damaged, coloured, or partly transparent.
+        ImageError: not an image, damaged, animated, too large, coloured, or partly transparent.
     """
-    try:
+    with one_line():
         data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if getattr(image, "n_frames", 1) > 1:
+                raise ImageError(f"is animated ({image.n_frames} frames); save one of them")
+            require_size(image.width * image.height)
+            if image.width * image.height > len(data) * MOST_PACKED:  # Pillow would make up the rest
+                raise ImageError(f"is cut short ({image.height} × {image.width} pixels in {len(data)} bytes)")
             kind = f"{data[24]} bit {MODES.get(image.mode, image.mode)}"  # byte 24 of a PNG is its bit depth
             pixels = np.asarray(_plain(image))
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error) as error:
-        raise ImageError(f"cannot be read ({' '.join(str(error).split())[:80]})") from None
     if pixels.ndim == 2:
         return pixels / (255 if pixels.dtype == np.uint8 else 65535), kind
-    channels = np.moveaxis(pixels, -1, 0).astype(np.int16)
-    if len(channels) in (2, 4) and channels[-1].min() < 255:
-        raise ImageError("is partly transparent")
-    red, green, blue = channels[:3] if len(channels) > 2 else channels[[0, 0, 0]]
-    if max(np.abs(red - green).max(), np.abs(green - blue).max(), np.abs(blue - red).max()) > COLOURED:
+    *channels, last = np.moveaxis(pixels, -1, 0)
+    if len(channels) in (1, 3):
+        if last.min() < 255:
+            raise ImageError("is partly transparent")
+    else:
+        channels.append(last)
+    low, high = reduce(np.minimum, channels), reduce(np.maximum, channels)
+    if (high - low).max() > COLOURED:
         raise ImageError("is coloured")
-    return (red + green + blue) / 3 / 255, kind
+    total = reduce(np.add, channels[1:], channels[0].astype(np.uint16))
+    return total / len(channels) / 255, kind
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """Whatever a damaged file makes a reader raise, as ImageError, and its warnings not at all."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(TOO_LARGE) from None
+    except Exception as error:
+        raise ImageError(f"cannot be read ({printable(error, 80) or type(error).__name__})") from None
+
+
+def require_size(pixels: int) -> None:
+    """Raise ImageError where there are more than `MOST_PIXELS`."""
+    if pixels > MOST_PIXELS:
+        raise ImageError(TOO_LARGE)
 
 
 def physical(grey: np.ndarray, polarity: str, colormap: str | None = None) -> np.ndarray:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lacbed_gan.data.images import ImageError, read_grey
+from lacbed_gan.data.images import ImageError, one_line, read_grey, require_size
+from lacbed_gan.messages import printable
 
 # Beginnings of files, and what they are.
 BEGINNINGS = (
@@ -54,6 +55,8 @@ def kind_of(path: Path) -> str:
     Raises:
         ImageError: it is none of these, or cannot be read; the message is one line with the file's name.
     """
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise ImageError(f"{path}: not a file")
     try:
         with open(path, "rb") as file:
             head = file.read(4096)
@@ -76,7 +79,8 @@ def read_images(path: Path) -> Measured:
     read by RosettaSciIO, with the calibration of its axes in 1/nm, 1/Å or mrad.
 
     Raises:
-        ImageError: not an image, damaged, coloured, or RosettaSciIO is needed and missing; one line with the name.
+        ImageError: not an image, damaged, animated, too large, coloured, or RosettaSciIO is needed and missing; one
+            line with the name.
     """
     kind = kind_of(path)
     try:
@@ -90,6 +94,7 @@ def read_images(path: Path) -> Measured:
             measured = Measured(_read_npy(path))
         else:
             measured = _read_microscopy(path, kind)
+        require_size(measured.images.size)
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
     images = measured.images
@@ -99,27 +104,21 @@ def read_images(path: Path) -> Measured:
         raise ImageError(f"{path}: holds {images.shape}, not images of at least 8 × 8 pixels")
     if np.iscomplexobj(images) or images.dtype.kind not in "buif" or not np.isfinite(images).all():
         raise ImageError(f"{path}: holds values that are no finite real numbers")
-    return Measured(images.astype(np.float64), measured.scale)
+    return Measured(np.asarray(images, dtype=np.float64), measured.scale)
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise ImageError(f"cannot be read ({' '.join(str(error).split())[:80]})") from None
+    with one_line():  # mapped: a header that claims more than the file holds allocates nothing
+        return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _read_tiff(path: Path) -> np.ndarray:
     pages = []
-    try:
-        with Image.open(io.BytesIO(path.read_bytes()), formats=["TIFF"]) as image:
-            for number in range(image.n_frames):
-                image.seek(number)
-                pages.append(_page(image))
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"cannot be read ({' '.join(str(error).split())[:80]})") from None
+    with one_line(), Image.open(io.BytesIO(path.read_bytes()), formats=["TIFF"]) as image:
+        for number in range(image.n_frames):
+            image.seek(number)
+            require_size(image.width * image.height * (number + 1))
+            pages.append(_page(image))
     if len({page.shape for page in pages}) > 1:
         raise ImageError("its pages are of different sizes")
     return np.stack(pages)
@@ -151,7 +150,7 @@ def _read_microscopy(path: Path, kind: str) -> Measured:
             reader = importlib.import_module(f"rsciio.{name}")
             signals = [signal for signal in reader.file_reader(str(path)) if np.ndim(signal["data"]) >= 2]
         except Exception as error:  # whatever its readers raise on a file of another program
-            reasons.append(f"{name}: {' '.join(str(error).split())[:80] or type(error).__name__}")
+            reasons.append(f"{name}: {printable(error, 80) or type(error).__name__}")
             continue
         if signals:
             return Measured(np.asarray(signals[0]["data"]), _axis_scale(signals[0]["axes"]))

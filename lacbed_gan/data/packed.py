@@ -19,8 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from lacbed_gan.data.store import Store, StoreError, check_meta
+from lacbed_gan.messages import printable
 
 BUNDLED = Path(__file__).parent / "bundled.zip"
+
+MOST_BYTES = 4 << 30  # of what it expands to in memory; a larger store is a folder, whose arrays are mapped
 
 # What reading an archive with flipped, missing or foreign bytes raises.
 DAMAGE = (
@@ -33,6 +36,8 @@ DAMAGE = (
     TypeError,
     ValueError,
     RuntimeError,
+    OverflowError,
+    MemoryError,
 )
 
 
@@ -84,9 +89,11 @@ def open_packed(file: str | Path) -> Store:
     """
     try:
         with zipfile.ZipFile(file) as archive:
+            _require_size(sum(member.file_size for member in archive.infolist()))
             meta = check_meta(json.loads(archive.read("meta.json")), str(file))
             symmetry = np.array(json.loads(archive.read("symmetry.json")))
             count, size, thicknesses = meta["count"], meta["size"], len(meta["thickness"])
+            _require_size(count * (1 + thicknesses) * size**2)
             potential = _read_npy(archive, "potential.npy")
             pattern = np.empty((count, thicknesses, size, size), dtype=np.uint8)
             for name in set(symmetry.tolist()):
@@ -98,11 +105,15 @@ def open_packed(file: str | Path) -> Store:
     except FileNotFoundError:
         raise StoreError(f"{file}: no such store") from None
     except DAMAGE as error:
-        reason = " ".join(str(error).split())[:160]
-        raise StoreError(f"{file}: not a packed store, or damaged ({reason})") from None
+        raise StoreError(f"{file}: not a packed store, or damaged ({printable(error)})") from None
     if potential.shape != (count, size, size) or potential.dtype != np.uint8 or len(symmetry) != count:
         raise StoreError(f"{file}: the packed arrays do not fit meta.json; pack the store again")
     return Store.from_arrays(str(file), potential=potential, pattern=pattern, index_text=index_text, meta=meta)
+
+
+def _require_size(expanded: int) -> None:
+    if expanded > MOST_BYTES:
+        raise ValueError(f"it expands to {expanded / 2**30:.3g} GiB, more than {MOST_BYTES >> 30}")
 
 
 def _quadrant(pattern: np.ndarray) -> np.ndarray:

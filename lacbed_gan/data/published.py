@@ -135,6 +135,8 @@ def _read(
             continue
         if grey.shape != (size, size):
             problems.append(f"{code}/{name} has {grey.shape[0]} × {grey.shape[1]} pixels, not {size} × {size}")
+        elif grey.min() == grey.max():
+            problems.append(f"{code}/{name} is constant")
         greys.append(grey)
     return problems, greys
 

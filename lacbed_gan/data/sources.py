@@ -43,10 +43,12 @@ def open_pairs(store: str, data: Mapping[str, Any], track: Callable[[list[str]],
         track: shows the progress of reading published images.
 
     Raises:
-        StoreError: they cannot be opened, or not be dealt out to folds.
+        StoreError: they cannot be opened, are not what their checksums say, or cannot be dealt out to folds.
     """
     if data["name"] == "store":
-        return _grouped(replace(open_store(store), source=store), data["group"], [])
+        found = replace(open_store(store), source=store)
+        found.verify()
+        return _grouped(found, data["group"], [])
     if data["root"] is None:
         raise StoreError("data=kaggle needs data.root=<folder of the crystals' folders>")
     if data["metadata"] is None and data["folds"] is None and data["group"] == "prototype":

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from lacbed_gan.messages import printable
+
 FORMAT = "lacbed_gan store"
 VERSION = 1
 
@@ -151,8 +153,22 @@ class Store:
 
     @cached_property
     def index(self) -> list[dict[str, Any]]:
-        """One dict a crystal with at least `INDEX_KEYS`, in the order of the arrays."""
-        return [json.loads(line) for line in self.index_text.splitlines()]
+        """One dict a crystal with at least `INDEX_KEYS`, in the order of the arrays.
+
+        Raises:
+            StoreError: a line is none.
+        """
+        entries = []
+        for number, line in enumerate(self.index_text.splitlines(), 1):
+            try:
+                entry = json.loads(line)
+                if not (isinstance(entry, dict) and entry.keys() >= set(INDEX_KEYS)):
+                    raise ValueError
+            except (ValueError, RecursionError):
+                line = f"index.jsonl, line {number}"
+                raise StoreError(f"{self.source}: {line} tells no crystal; make the store again") from None
+            entries.append(entry)
+        return entries
 
     @property
     def thickness(self) -> tuple[float, ...]:
@@ -204,7 +220,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{path}: cannot be read ({error})") from None
     try:
         meta = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StoreError(f"{path}: not JSON; make the store again") from None
     return check_meta(meta, str(path))
 
@@ -215,13 +231,21 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
         raise StoreError(f"{source}: does not describe a lacbed_gan store")
     if meta.get("version") != VERSION:
         raise StoreError(
-            f"{source}: store format version {meta.get('version')}, this program reads {VERSION}; "
+            f"{source}: store format version {printable(meta.get('version'), 20)}, this program reads {VERSION}; "
             "use the lacbed_gan that wrote it or make the store again"
         )
     kinds = {"finished": bool, "size": int, "thickness": list, "intensity": bool, "settings": dict}
     if meta.get("finished"):
         kinds |= {"count": int, "sha256": dict}
+    if meta.get("shard") is not None:
+        kinds |= {"shard": dict}
     wrong = [key for key, kind in kinds.items() if not isinstance(meta.get(key), kind)]
+    thickness = meta.get("thickness")
+    if not wrong and not all(isinstance(one, int | float) and one > 0 for one in thickness):
+        wrong.append("thickness")
+    wrong += [key for key in ("size", "count") if key in kinds and key not in wrong and meta[key] < 0]
+    if not wrong and not isinstance(meta["settings"].get("dark_field", []), list):
+        wrong.append("settings.dark_field")
     if meta.get("finished") and not wrong:
         names = {"index", *_layout(meta)}
         wrong = [f"sha256.{name}" for name in sorted(names - set(meta["sha256"]))]
@@ -242,8 +266,7 @@ def _map_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarra
     except FileNotFoundError:
         raise StoreError(f"{path}: missing; make the store again") from None
     except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise StoreError(f"{path}: cannot be read ({reason}); make the store again") from None
+        raise StoreError(f"{path}: cannot be read ({printable(error)}); make the store again") from None
     if not isinstance(array, np.ndarray):  # a zip archive under this name
         raise StoreError(f"{path}: not a NumPy array; make the store again")
     if array.shape != shape or array.dtype != dtype:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from lacbed_gan.familiarity import Familiar
 from lacbed_gan.files import replacing
+from lacbed_gan.messages import printable
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.cgan import ConditionalGAN
+from lacbed_gan.models.weights import WeightsError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -30,15 +33,52 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         return super().load_checkpoint(path, map_location, weights_only=True)
 
 
+def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
+    """What a run's checkpoint holds, on the CPU; tensors and plain values alone are read from it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        WeightsError: it is cut short, holds other things than a run writes, or something that would have to be run.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles of other programs
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+        config = checkpoint["config"]
+        known = isinstance(config["settings"], dict) and isinstance(config["data"], dict)
+        if not (known and isinstance(checkpoint["state_dict"], dict)):
+            raise KeyError("config")
+    except FileNotFoundError:
+        raise
+    except (KeyError, TypeError):
+        raise WeightsError(f"{path}: not the checkpoint of a run of lacbed_gan") from None
+    except Exception as error:  # whatever a damaged or a foreign file makes the reader raise
+        name = type(error).__name__
+        reason = "it holds more than weights, and nothing of it was run" if name == "UnpicklingError" else name
+        raise WeightsError(f"{path}: not a checkpoint, or cut short ({reason})") from None
+    return checkpoint
+
+
 def load_cgan(path: str | Path) -> ConditionalGAN:
     """The trained networks of a checkpoint, rebuilt from the configuration inside it, on the CPU.
 
     ``config`` of the module holds ``settings`` (the run's configuration) and ``data`` (checksum of the store,
     and mean and standard deviation of the condition).
+
+    Raises:
+        FileNotFoundError: no such file.
+        WeightsError: not the checkpoint of a run, or of networks that this version cannot build.
     """
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    module = build_cgan(checkpoint["config"]["settings"])
-    module.load_state_dict(checkpoint["state_dict"])
+    checkpoint = read_checkpoint(path)
+    settings = checkpoint["config"]["settings"]
+    try:
+        with torch.device("meta"):  # takes no memory, whatever sizes the file asks for, until they fit its tensors
+            build_cgan(settings).load_state_dict(checkpoint["state_dict"], assign=True)
+        module = build_cgan(settings)
+        module.load_state_dict(checkpoint["state_dict"])
+    except Exception as error:  # whatever settings of another version make a constructor raise
+        reason = printable(str(error).partition("\n")[0])
+        raise WeightsError(f"{path}: its networks cannot be built by this version of lacbed_gan ({reason})") from None
     module.config = checkpoint["config"]
     module.familiar = Familiar(**checkpoint["familiar"]) if checkpoint.get("familiar") else None
     return module.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from torch import Tensor, nn
 
 from lacbed_gan.familiarity import Familiar
 from lacbed_gan.files import replacing
+from lacbed_gan.messages import printable
 from lacbed_gan.models.inference import predict
-from lacbed_gan.models.networks import build_networks
+from lacbed_gan.models.networks import CONDITIONS, Networks, build_networks
 
 FORMAT = "lacbed_gan weights 1"
 
@@ -82,24 +84,50 @@ def load_weights(path: str | Path) -> Trained:
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is no safetensors file, or is cut short ({error})") from None
+        raise WeightsError(f"{path} is no safetensors file, or is cut short ({printable(error)})") from None
     if metadata.get("format") != FORMAT:
         raise WeightsError(
-            f"{path}: its format is {metadata.get('format')!r}, but this version of lacbed_gan reads {FORMAT!r}"
+            f"{path}: its format is {printable(metadata.get('format'), 40)}, but this version of lacbed_gan reads "
+            f"{FORMAT}; use the version that wrote it"
         )
     try:
         config = json.loads(metadata["config"])
+        with torch.device("meta"):  # takes no memory, whatever sizes the file asks for, until they fit its tensors
+            _fill(build_networks(config["settings"]), tensors, assign=True)
         networks = build_networks(config["settings"])
-        parts = {"network": networks.generator, "scale_head": networks.scale_head}
-        for name, part in parts.items():
-            if part is not None:
-                prefix = f"{name}."
-                part.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
-                part.eval()
-        familiar = None
-        if "familiar.features" in tensors:
-            familiar = Familiar(tensors["familiar.features"], float(tensors["familiar.usual"]))
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+        _fill(networks, tensors)
+        _check_data(config)
+        familiar = _familiar(tensors)
+    except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+        reason = printable(str(error).partition("\n")[0])
         raise WeightsError(f"{path}: its networks cannot be built by this version of lacbed_gan ({reason})") from None
     return Trained(networks.generator, networks.scale_head, config["settings"], config["data"], familiar)
+
+
+def _fill(networks: Networks, tensors: dict[str, Tensor], assign: bool = False) -> None:
+    for name, part in (("network", networks.generator), ("scale_head", networks.scale_head)):
+        if part is not None:
+            prefix = f"{name}."
+            own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            part.load_state_dict(own, assign=assign)
+            part.eval()
+
+
+def _check_data(config: dict[str, Any]) -> None:
+    """ValueError unless the means and deviations are those of the conditions, and are numbers."""
+    data, count = config["data"], CONDITIONS[config["settings"]["condition"]]
+    for name in ("condition_mean", "condition_std") if count else ():
+        values = data.get(name)
+        right = isinstance(values, list) and len(values) >= count and all(isinstance(v, float | int) for v in values)
+        if not right or not all(math.isfinite(v) and (v > 0 or name == "condition_mean") for v in values):
+            raise ValueError(f"{name} {values} is not {count} numbers")
+
+
+def _familiar(tensors: dict[str, Tensor]) -> Familiar | None:
+    """What is kept of the training inputs, if anything is; ValueError where it is no such thing."""
+    if "familiar.features" not in tensors:
+        return None
+    features, usual = tensors["familiar.features"], float(tensors["familiar.usual"])
+    if features.ndim != 2 or not features.isfinite().all() or not usual > 0:
+        raise ValueError("familiar.features are no features of training inputs")
+    return Familiar(features, usual)

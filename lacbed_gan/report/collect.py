@@ -5,19 +5,23 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from omegaconf import OmegaConf
+import yaml
 
+from lacbed_gan.messages import printable
+from lacbed_gan.models.checkpoints import read_checkpoint
+from lacbed_gan.models.weights import WeightsError
 from lacbed_gan.runs import WITHOUT_EFFECT
 from lacbed_gan.tracking import read_metrics
 
 VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in
+MOST_BYTES, DEEPEST = 1_000_000, 20  # of config.yaml, whose settings are nested
 Thickness = float | tuple[float, ...]
 NUMBERS = ("a", "mse", "r", "origin_mse", "origin_r")  # columns of crystals.csv
 
@@ -82,9 +86,8 @@ class Run:
     def checksum(self) -> str | None:
         """Of the store it was trained on; None where the checkpoint cannot tell."""
         try:
-            checkpoint = torch.load(self.checkpoint, map_location="cpu", weights_only=True, mmap=True)
-            return checkpoint["config"]["data"]["checksum"]
-        except (OSError, RuntimeError, KeyError, TypeError):
+            return str(read_checkpoint(self.checkpoint, mmap=True)["config"]["data"]["checksum"])
+        except (OSError, WeightsError, KeyError):
             return None
 
 
@@ -175,24 +178,62 @@ class _LeftOut(Exception):
 
 
 def _read_run(path: Path) -> Run:
-    try:
-        settings = OmegaConf.to_container(OmegaConf.load(path / "config.yaml"))
-        missing = [key for key in (*VARIED, "store", "model") if key not in settings]
-    except Exception as error:  # OmegaConf passes on whatever the YAML reader raises
-        raise _LeftOut(f"config.yaml cannot be read ({type(error).__name__})") from None
-    if missing:
-        raise _LeftOut(f"config.yaml lacks {', '.join(missing)}")
+    settings = _read_settings(path / "config.yaml")
     if not (path / "summary.json").is_file():
         epochs = len(read_metrics(path / "metrics.csv"))
         raise _LeftOut(f"unfinished, after {epochs} of {settings.get('epochs', '?')} epochs")
     try:
         summary = json.loads((path / "summary.json").read_text(encoding="utf-8"))
         summary["test/mse"], summary["train/mse"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise _LeftOut("summary.json is damaged; delete it and give the run's line again") from None
     if not (path / "crystals.csv").is_file():
         raise _LeftOut("no crystals.csv (an older version); delete summary.json and give the run's line again")
-    return Run(path, settings, summary)
+    run = Run(path, settings, summary)
+    for name, read in (("crystals.csv", lambda: run.of("test")), ("metrics.csv", lambda: run.curves)):
+        try:
+            read()
+        except (OSError, ValueError, KeyError, TypeError, csv.Error):
+            raise _LeftOut(f"{name} is damaged; delete summary.json and give the run's line again") from None
+    return run
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    """Plain values of config.yaml; what a ${…} in it would stand for is not looked up, and nothing is made of a tag."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError
+        text, depth = path.read_text(encoding="utf-8"), 0
+        for event in yaml.parse(text, yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            # Training writes neither: a few lines of aliases can stand for gigabytes, deep nesting takes hours.
+            if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+                raise ValueError
+        settings = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        raise _LeftOut(f"config.yaml cannot be read ({type(error).__name__})") from None
+    if not isinstance(settings, dict):
+        raise _LeftOut("config.yaml holds no settings")
+    missing = [key for key in (*VARIED, "store", "model") if key not in settings]
+    if missing:
+        raise _LeftOut(f"config.yaml lacks {', '.join(missing)}")
+    thickness = settings["thickness"]
+    several = thickness if isinstance(thickness, list) and thickness else [thickness]
+    right = {
+        "direction": settings["direction"] in ("forward", "inverse"),
+        "thickness": all(isinstance(one, int | float) and 0 < one < 1e6 for one in several),
+        "fold": isinstance(settings["fold"], int),
+        "store": isinstance(settings["store"], str),
+        "model": isinstance(settings["model"], dict) and isinstance(settings["model"].get("generator"), dict),
+        "size": isinstance(settings.get("size"), int),
+        "epochs": isinstance(settings.get("epochs"), int),
+        "trainer": isinstance(settings.get("trainer", {}), dict),
+        "data": isinstance(settings.get("data") or {}, dict),
+    }
+    wrong = [f"{key}: {printable(settings.get(key), 40)}" for key, known in right.items() if not known]
+    if wrong:
+        raise _LeftOut(f"config.yaml has a setting that no run has ({', '.join(wrong)})")
+    return settings
 
 
 def _group_key(run: Run, runs: Sequence[Run]) -> str:
@@ -202,7 +243,8 @@ def _group_key(run: Run, runs: Sequence[Run]) -> str:
     condition, which inverse runs do not have, so that they go with the forward runs there are.
     """
     if run.settings.get("group"):
-        return str(run.settings["group"]) + "-all" * run.several  # beside those of one thickness
+        name = re.sub(r"[^\w .+=@-]", "_", str(run.settings["group"]))[:100]  # it names a folder of figures
+        return name.lstrip(".") + "-all" * run.several  # beside those of one thickness
     rest = _rest(run)
     conditions = {other.settings.get("condition") for other in runs if _rest(other) == rest and _is_forward(other)}
     default = run.settings["model"].get("condition")

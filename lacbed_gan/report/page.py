@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from omegaconf import OmegaConf
+import yaml
 
 from lacbed_gan.report import paper
 from lacbed_gan.report.collect import Thickness, nm
@@ -38,7 +38,7 @@ def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str,
         "percent": lambda value: "–" if value is None else f"{100 * value:.3g} %",
         "significant": significant,
         "base64": lambda content: base64.b64encode(content).decode(),
-        "yaml": lambda settings: OmegaConf.to_yaml(OmegaConf.create(settings)),
+        "yaml": lambda settings: yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
         "by_cell": by_cell,
         "nm": nm,
     }

@@ -39,7 +39,7 @@ def save_patterns_figure(
     rows = 1 if exact is None else 3
     count = len(found.thickness)
     figure, grid = _grid(rows, count)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     for column, thickness in enumerate(found.thickness):
         _pattern(grid[0, column], found.pattern[column], a)
         grid[0, column].set_title(f"{thickness:g} nm")
@@ -69,7 +69,7 @@ def save_potential_figure(found: PotentialPrediction, a: float | None, title: st
     """
     count = len(found.thickness)
     figure, ((*grid,),) = _grid(1, count + 1)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     unit = "1/a" if a is None else "1/Å"
     for axes, pattern, thickness in zip(grid, found.pattern, found.thickness, strict=False):
         _pattern(axes, pattern, a or 1.0)

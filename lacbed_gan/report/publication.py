@@ -26,6 +26,7 @@ STYLE = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.0,
     "pdf.fonttype": 42,  # text stays text
+    "text.parse_math": False,  # nor is a $ in a name the begin of a formula
 }
 # As a decorator: everything that the function draws has this look.
 published = matplotlib.rc_context(STYLE)

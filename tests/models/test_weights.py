@@ -64,9 +64,15 @@ def test_what_cannot_be_used_gets_one_line(tmp_path):
     save_file({"a": torch.zeros(1)}, path)
     with pytest.raises(WeightsError, match="its format is None"):
         load_weights(path)
-    for change in ({"model": {"generator": {"name": "other"}}}, {"size": 48}):
-        settings = made.config["settings"] | change
-        save_weights(path, made.network, made.scale_head, {"settings": settings, "data": {}})
+    wide = made.config["settings"]["model"] | {
+        "generator": {**made.config["settings"]["model"]["generator"], "width": 10**7}
+    }
+    changes = [
+        {"settings": made.config["settings"] | change}
+        for change in ({"model": {"generator": {"name": "other"}}}, {"size": 48}, {"model": wide})
+    ]
+    for change in [*changes, {"data": {}}, {"data": {"condition_mean": ["1"], "condition_std": [1]}}]:
+        save_weights(path, made.network, made.scale_head, made.config | change)
         with pytest.raises(WeightsError) as error:
             load_weights(path)
         assert "cannot be built by this version" in str(error.value) and "\n" not in str(error.value)
