@@ -94,7 +94,7 @@ NETWORKS = {
     "no settings": ("w.safetensors", safetensors(settings={"size": None}), "its networks cannot be built by this"),
     "no means": ("w.safetensors", safetensors(data={}), "condition_mean None is not 1 numbers"),
     "a pickle": ("w.safetensors", lambda p, g: p.write_bytes(pickle.dumps({"a": 1})), "is no safetensors file"),
-    "checkpoint cut short": ("w.ckpt", lambda p, g: p.write_bytes(g.read_bytes()[:-50]), "not a checkpoint, or cut short"),
+    "checkpoint cut short": ("w.ckpt", lambda p, g: p.write_bytes(g.read_bytes()[:-50]), "checkpoint, or cut short"),
     "checkpoint of another program": (
         "w.ckpt",
         lambda p, g: torch.save({"model": torch.zeros(2)}, p),
