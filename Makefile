@@ -19,7 +19,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(RUN) -m ruff check .
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 # The documentation as HTML; a warning is an error.
 docs: $(READY)
@@ -27,7 +27,7 @@ docs: $(READY)
 
 # The tests again, with the lines of the package that they run (half as long again).
 coverage: $(READY)
-	$(RUN) -m pytest --cov --cov-report=term
+	$(RUN) -m pytest -n 2 --dist loadfile --cov --cov-report=term
 
 # The generator against dense eigen-solutions and the felix method (some minutes); on a GPU crystals per second too.
 bench: $(READY)
