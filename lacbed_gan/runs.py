@@ -57,8 +57,8 @@ def claimed(folder: Path) -> Iterator[None]:
     """Keep the folder of a run to this process; makes the folder where there is none.
 
     running.lock in it names the process and its machine, and is held by a lock of the operating system, which ends with
-    the process however that ends: what a killed process leaves behind is taken over on the same machine. Elsewhere
-    nothing can tell whether the process lives.
+    the process however that ends: what a killed process leaves behind is taken over on the same machine, and by the
+    same SLURM job wherever it is requeued. Elsewhere nothing can tell whether the process lives.
 
     Raises:
         ConfigError: another process has the folder, or had it on another machine and left running.lock.
@@ -68,9 +68,10 @@ def claimed(folder: Path) -> Iterator[None]:
     while True:
         with path.open("a+", encoding="utf-8") as file:
             file.seek(0)
-            pid, _, host = file.read().strip().partition(" ")
-            free = _lock(file, pid)
-            if host and host != platform.node():
+            pid, host, job = (*file.read().split(), "", "", "")[:3]
+            free = _lock(file, pid if host == platform.node() else "")
+            requeued = bool(job) and job == os.environ.get("SLURM_JOB_ID")  # SLURM starts a job again when it has ended
+            if host and host != platform.node() and not requeued:
                 raise ConfigError(
                     f"{folder}: process {pid} on {host} is at work on this run; if it no longer is, delete {path}"
                 )
@@ -79,7 +80,7 @@ def claimed(folder: Path) -> Iterator[None]:
             if not _is(file, path):  # its owner ended and removed it while it was being opened
                 continue
             file.truncate(0)
-            file.write(f"{os.getpid()} {platform.node()}\n")
+            file.write(f"{os.getpid()} {platform.node()} {os.environ.get('SLURM_JOB_ID', '')}".strip() + "\n")
             file.flush()
             try:
                 yield

@@ -69,6 +69,17 @@ def test_another_machine_is_asked_about(tmp_path):
     assert (tmp_path / "running.lock").read_text() == "123 node-7\n"
 
 
+def test_a_requeued_job_goes_on_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "running.lock").write_text("123 node-7 4711\n")
+    monkeypatch.setenv("SLURM_JOB_ID", "4712")
+    with pytest.raises(ConfigError, match="process 123 on node-7"), claimed(tmp_path):
+        pass
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    with claimed(tmp_path):
+        assert (tmp_path / "running.lock").read_text().split()[::2] == [str(os.getpid()), "4711"]
+    assert not (tmp_path / "running.lock").exists()
+
+
 def test_a_lock_that_its_owner_removes_meanwhile_is_not_the_lock(tmp_path, monkeypatch):
     """Between opening and locking the file its owner ends, and a third process claims the folder."""
     path = tmp_path / "running.lock"
