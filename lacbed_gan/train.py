@@ -244,7 +244,8 @@ def train_in(folder: Path, config: DictConfig) -> None:
     except torch.OutOfMemoryError:
         raise ConfigError(_too_large(config.batch_size)) from None
     except SIGTERMException:
-        print(f"{folder}: stopped by SIGTERM; the same line goes on", file=sys.stderr, flush=True)
+        if rank_zero_only.rank == 0:
+            print(f"{folder}: stopped by SIGTERM; the same line goes on", file=sys.stderr, flush=True)
         raise SystemExit(128 + signal.SIGTERM) from None
     finally:
         if logger:
