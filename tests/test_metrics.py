@@ -59,6 +59,7 @@ def test_metrics_keep_one_value_per_image_over_batches(metric, measure):
     for a, b in zip(prediction.split(3), target.split(3), strict=True):
         metric.update(a, b)
     torch.testing.assert_close(metric.compute(), measure(prediction, target))
+    assert metric.higher_is_better is (measure(target, target) > measure(prediction, target)).all().item()
     metric.reset()
     metric.update(prediction[:2], target[:2])
     assert metric.compute().shape == (2,)
