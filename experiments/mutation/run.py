@@ -226,7 +226,7 @@ def main() -> None:
         if module not in limits:
             outcome, seconds = tested(module, None)
             assert outcome == "survived", f"the tests of {module} fail without a change"
-            limits[module] = 10 + 3 * seconds
+            limits[module] = 10 + 2 * seconds
             print(f"{module}: tests take {seconds:.0f} s", flush=True)
         outcome, seconds = tested(module, (mutant["operator"], mutant["occurrence"]), limits[module])
         mutant["outcome"] = "killed since" if wanted and outcome != "survived" else outcome
