@@ -158,6 +158,7 @@ def test_independent_pixels_fill_the_pattern(symmetry: str, size: int) -> None:
     rows, columns = independent_pixels(size, symmetry)
     axis = pixel_axis(size)
     radius = (axis[rows] ** 2 + axis[columns] ** 2)[None]
+    assert (radius.diff() > -1e-9).all()
     full = complete_pattern(radius, rows, columns, size, symmetry)[0]
     torch.testing.assert_close(full, axis[:, None] ** 2 + axis**2)
 
