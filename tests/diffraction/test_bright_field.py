@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.diffraction import bright_field, converged, projected_potential
+from lacbed_gan.diffraction import bright_field, converged
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.converged import intensities
 from lacbed_gan.diffraction.felix import felix_bright_field
@@ -43,7 +43,6 @@ def test_what_is_not_said_is_as_the_published_data_set_was_made() -> None:
     beams, k = select_beams(SILICON, 2.0), torch.zeros(1, 1, 2, dtype=torch.float64)
     assert torch.equal(beams.potential, select_beams(SILICON, 2.0, 200.0).potential)
     assert torch.equal(intensities([beams], k, (50,))[0], intensities([beams], k, (50,), 200.0)[0])
-    assert torch.equal(projected_potential(SILICON, 8), projected_potential(SILICON, 8, g_max=4.25, energy_kv=200.0))
 
 
 def test_a_recursion_that_does_not_settle_is_an_error(monkeypatch) -> None:
