@@ -45,6 +45,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
 SEED, COUNT, FEWEST = 0, 200, 5  # mutants in all, by lines that can change; of a module at least
 MEMORY = 16 << 30  # bytes of address space of a fork
+WHOLE = ("metrics", "data/folds")  # of these all, as their tests take less than a second
 # Of the eleven operators that could replace one the nearest, since others fail at once; of comparisons the
 # neighbouring one and the opposite.
 KEPT = re.compile(
@@ -206,7 +207,8 @@ def drawn() -> list[dict]:
     lines = sum(map(len, found.values()))
     sample = []
     for module, by_line in found.items():
-        share, possible = max(FEWEST, round(COUNT * len(by_line) / lines)), sum(map(len, by_line.values()))
+        possible = sum(map(len, by_line.values()))
+        share = possible if module in WHOLE else max(FEWEST, round(COUNT * len(by_line) / lines))
         sample += [one | {"of": possible} for one in itertools.islice(mutants(module, by_line), share)]
     return sample
 
