@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from lacbed_gan.metrics import ImageMSE, ImageR, correlation_r, mse, squared_error_map, summary
+from lacbed_gan.metrics import AbsoluteError, ImageMSE, ImageR, correlation_r, mse, squared_error_map, summary
 from lacbed_gan.origin import OriginMSE, OriginR, origin_mse, origin_r
 
 
@@ -26,6 +26,13 @@ def test_r_of_a_copy_is_1_and_of_a_negative_0_whatever_scale_and_offset():
     torch.testing.assert_close(correlation_r(image, image), torch.ones(3))
     torch.testing.assert_close(correlation_r(0.1 + 0.01 * image, image), torch.ones(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(correlation_r(1 - image, image), torch.zeros(3), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_r_of_very_dark_and_very_bright_images(scale):
+    """Squares of these are beyond single precision."""
+    x, y = images(seed=1), images(seed=2)
+    torch.testing.assert_close(correlation_r(scale * x, scale * y), correlation_r(x, y))
 
 
 def test_r_equals_pearson_of_corrcoef():
@@ -59,9 +66,14 @@ def test_metrics_keep_one_value_per_image_over_batches(metric, measure):
     for a, b in zip(prediction.split(3), target.split(3), strict=True):
         metric.update(a, b)
     torch.testing.assert_close(metric.compute(), measure(prediction, target))
+    assert metric.higher_is_better is (measure(target, target) > measure(prediction, target)).all().item()
     metric.reset()
     metric.update(prediction[:2], target[:2])
     assert metric.compute().shape == (2,)
+
+
+def test_a_larger_error_is_no_better():
+    assert AbsoluteError.higher_is_better is False
 
 
 def test_summary_by_hand():
@@ -71,6 +83,11 @@ def test_summary_by_hand():
     assert all(type(value) is float for value in result.values())
 
 
+def test_summary_of_two_images():
+    assert summary(torch.tensor([1.0, 3.0]))["standard_error"] == pytest.approx(1)
+
+
+@pytest.mark.filterwarnings("error")
 def test_summary_of_one_image_has_no_standard_error_and_of_none_is_refused():
     assert math.isnan(summary(torch.tensor([0.3]))["standard_error"])
     with pytest.raises(ValueError, match="no images"):

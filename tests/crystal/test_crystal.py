@@ -35,6 +35,7 @@ def test_gallium_arsenide():
     assert near == pytest.approx(math.sqrt(3) / 4 * 5.6533)
     assert list(crystal.b_iso) == [0.0] * 4 + [0.6] * 4
     assert list(crystal.occupancy) == [1.0] * 8
+    assert "array" not in repr(crystal)
 
 
 def test_default_displacement_where_none_is_given():
@@ -68,6 +69,11 @@ def test_rounded_special_positions_merge():
     crystal = Crystal.from_sites("x", "P m -3 m", 4.0, sites)
     assert crystal.elements == ("Cs", "Cl")
     assert np.round(crystal.positions, 6).tolist() == [[0, 0, 0], [0.5, 0.5, 0.5]]
+
+
+def test_images_further_apart_are_atoms_of_their_own():
+    """Six of them around the origin, 0.57 Å from each other."""
+    assert len(Crystal.from_sites("x", "P m -3 m", 20.0, [Site("C", (0.02, 0, 0))]).elements) == 6
 
 
 def test_mixed_site_is_several_atoms_at_one_position():
@@ -127,6 +133,7 @@ GOOD = ("P m -3 m", 4.0, [Site("Po", (0, 0, 0))])
         ({1: math.nan}, "the cell edge nan Å is not a positive number"),
         ({2: []}, "it has no atoms"),
         ({2: [Site("Xx", (0, 0, 0))]}, "'Xx' is not an element with a known form factor (H to Lr)"),
+        ({2: [Site("Rf", (0, 0, 0))]}, "'Rf' is not an element with a known form factor (H to Lr)"),
         ({2: [Site("Po", (0, math.inf, 0))]}, "a coordinate of Po is not a number"),
         ({2: [Site("Po", (0, 0, 0), 0.0)]}, "the occupancy 0.0 of Po is outside (0, 1]"),
         ({2: [Site("Po", (0, 0, 0), 1.1)]}, "the occupancy 1.1 of Po is outside (0, 1]"),

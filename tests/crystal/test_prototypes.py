@@ -180,6 +180,13 @@ def test_more_than_there_are():
         list(prototypes(9999, kinds=some))
 
 
+def test_kinds_take_turns_until_they_have_no_more():
+    turns = [c.name.split("-")[0] for c in prototypes(kinds=["rock_salt", "sif4", "garnet"])]
+    last = len(turns) - turns[::-1].index("sif4")
+    assert turns[:6] == ["rock_salt", "sif4", "garnet"] * 2
+    assert turns[last : last + 7] == ["garnet", "rock_salt"] * 3 + ["garnet"]
+
+
 def test_order_depends_on_the_seed_only():
     names = [c.name for c in prototypes(30, seed=3)]
     assert names == [c.name for c in prototypes(30, seed=3)]

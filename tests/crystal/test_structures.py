@@ -82,4 +82,14 @@ def test_errors_pass_by_the_default_displacement(folder):
 def test_prototypes_by_name():
     assert len({c.formula for c in structures("prototypes", 40, seed=1)}) == 40
     assert [c.name for c in structures("prototypes", 5, 1)] != [c.name for c in structures("prototypes", 5, 2)]
-    assert len(list(structures("bundled", 200))) == 200
+
+
+def test_bundled_prototypes_have_few_beams():
+    """a² by lattice point is 8.5 Å² at most, or twice that in Fd-3m, whose glides leave half of the beams."""
+    crystals = list(structures("bundled", 400))
+    assert len(crystals) == 400
+    areas = {True: [], False: []}
+    for crystal in crystals[300:]:
+        points = {"P": 1, "I": 2, "F": 4}[crystal.space_group[0]]
+        areas[crystal.space_group.startswith("F d")].append(crystal.a**2 / points)
+    assert max(areas[False]) <= 8.5 < max(areas[True]) <= 17

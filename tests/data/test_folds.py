@@ -70,3 +70,7 @@ def test_too_few_groups():
         assign_folds(["A", "B", "A"], folds=3)
     with pytest.raises(ValueError, match="folds=1"):
         assign_folds(["A", "B"], folds=1)
+
+
+def test_two_folds_of_two_groups():
+    assert sorted(assign_folds(["A", "B"], folds=2).tolist()) == [0, 1]

@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.diffraction import bright_field
+from lacbed_gan.diffraction import bright_field, converged
+from lacbed_gan.diffraction.beams import select_beams
+from lacbed_gan.diffraction.converged import intensities
 from lacbed_gan.diffraction.felix import felix_bright_field
+from lacbed_gan.diffraction.patterns import compute_patterns
 
 SILICON = Crystal.from_sites("Si", "F d -3 m:1", 5.431, [Site("Si", (0, 0, 0))])
 
@@ -29,6 +32,23 @@ def test_thickness_by_thickness_or_together() -> None:
     together = bright_field(SILICON, (50, 120), 8, g_max=2.0)
     for row, thickness in zip(together, (50, 120), strict=True):
         torch.testing.assert_close(row, bright_field(SILICON, (thickness,), 8, g_max=2.0)[0], atol=1e-4, rtol=0)
+
+
+def test_what_is_not_said_is_as_the_published_data_set_was_made() -> None:
+    """200 kV and ±7.266/a, at each entry."""
+    said = {"energy_kv": 200.0, "half_width": 7.266}
+    expected = bright_field(SILICON, (50,), 4, g_max=2.0, **said)
+    assert torch.equal(bright_field(SILICON, (50,), 4, g_max=2.0), expected)
+    assert torch.equal(compute_patterns([SILICON], (50,), 4, g_max=2.0)[0].intensity, expected)
+    beams, k = select_beams(SILICON, 2.0), torch.zeros(1, 1, 2, dtype=torch.float64)
+    assert torch.equal(beams.potential, select_beams(SILICON, 2.0, 200.0).potential)
+    assert torch.equal(intensities([beams], k, (50,))[0], intensities([beams], k, (50,), 200.0)[0])
+
+
+def test_a_recursion_that_does_not_settle_is_an_error(monkeypatch) -> None:
+    monkeypatch.setattr(converged, "MOST_STEPS", 30)
+    with pytest.raises(ValueError, match="the recursion of 45 beams has not settled after 30 steps"):
+        bright_field(SILICON, (50,), 4, g_max=2.0)
 
 
 def test_felix_is_the_felix_method() -> None:

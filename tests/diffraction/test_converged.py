@@ -121,6 +121,12 @@ def test_centring_leaves_a_share_of_the_grid(symbol: str, share: int) -> None:
     assert found * share == pytest.approx(math.pi * (2.0 * sample.a) ** 2, rel=0.06)
 
 
+def test_few_beams_are_all_there() -> None:
+    """000 and the four 110 of a body-centred cell, at 1.41 of the 1.43 reciprocal lattice units that are allowed."""
+    beams = select_beams(crystal("I m -3 m", 2.87, ("Fe", 0, 0, 0)), 0.5)
+    assert {tuple(hk) for hk in beams.hk.tolist()} == {(0, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)}
+
+
 @pytest.mark.parametrize("symbol", ["P 21 3", "I a -3", "P 43 3 2", "F d -3 c:1"])
 def test_pattern_has_its_symmetry_and_range(symbol: str) -> None:
     sample = general_crystal(gemmi.find_spacegroup_by_name(symbol))
@@ -158,6 +164,7 @@ def test_independent_pixels_fill_the_pattern(symmetry: str, size: int) -> None:
     rows, columns = independent_pixels(size, symmetry)
     axis = pixel_axis(size)
     radius = (axis[rows] ** 2 + axis[columns] ** 2)[None]
+    assert (radius.diff() > -1e-9).all()
     full = complete_pattern(radius, rows, columns, size, symmetry)[0]
     torch.testing.assert_close(full, axis[:, None] ** 2 + axis**2)
 

@@ -65,6 +65,14 @@ def test_pool_size_follows_the_published_settings():
     assert [pool_size(a) for a in (3.9, 4.0, 5.43, 14.0, 14.1)] == [250, 250, 571, 2500, 2500]
 
 
+def test_coupling_of_every_pair_of_the_pool():
+    """U_{g−h} up to twice the longest g, where it is too small to show in intensities."""
+    cu = crystal("Cu")
+    hkl = torch.as_tensor(reflection_pool(cu))
+    expected = structure_factors(cu, *(hkl[:, None] - hkl[None]).unbind(-1), gamma=felix.GAMMA).fill_diagonal_(0)
+    torch.testing.assert_close(felix._Pool.of(cu, "cpu").potential, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_pattern_is_in_row_major_order_and_ranks_share_it():
     """One eighth of a 12 × 12 pattern belongs to the first of eight processes: row 0 and half of row 1."""
     cu = crystal("Cu")

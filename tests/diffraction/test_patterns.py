@@ -82,6 +82,8 @@ def test_a_reflection_beyond_the_cut_off_is_an_error_of_that_crystal() -> None:
 def test_angles_past_grazing_incidence_are_refused() -> None:
     with pytest.raises(ValueError, match=r"half_width 90 /a reaches past grazing incidence at 10\.0 kV"):
         bright_field(COPPER, (50,), 4, energy_kv=10.0, half_width=90)
+    # 64° from the axis in the corner
+    assert bright_field(COPPER, (5,), 2, g_max=1.0, energy_kv=10.0, half_width=18.8).isfinite().all()
 
 
 @pytest.mark.parametrize(("energy_kv", "half_width"), [(80.0, 7.266), (200.0, 3.0)])

@@ -74,6 +74,10 @@ def test_potential_is_its_own_fourier_sum() -> None:
     assert rho[7, 4] == pytest.approx(float(total), rel=1e-5)  # row is y, column is x
 
 
+def test_size_energy_and_cut_off_where_none_are_given() -> None:
+    assert torch.equal(projected_potential(FESI), projected_potential(FESI, 128, g_max=4.25, energy_kv=200.0))
+
+
 def test_potential_peaks_where_atoms_are() -> None:
     lead = Crystal.from_sites("x", "P 21 3", 5.0, [Site("Pb", (0.1, 0.1, 0.1))])
     rho = projected_potential(lead, 50)
