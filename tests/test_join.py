@@ -1,6 +1,7 @@
 """Shards → one store, byte for byte what one command without shards writes."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -290,8 +291,10 @@ def test_where_a_sweep_leaves_its_file(tmp_path, monkeypatch, words, left):
     simulate.check(done[0])
 
 
-def test_an_error_of_a_cluster_job_reaches_the_command(tmp_path):
+def test_an_error_of_a_cluster_job_reaches_the_command(tmp_path, monkeypatch):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    for name in [name for name in os.environ if name.startswith("COV")]:
+        monkeypatch.delenv(name)  # Hydra takes coverage for a debugger, and shows a trace
     (tmp_path / "bad.cif").write_text("no CIF")  # which is read by the jobs alone
     words = ["-m", "hydra/launcher=submitit_local", "shard=1/2", *TINY[1:], "structures=bad.cif", "output=big"]
     done = command(tmp_path, "simulate", *words)
