@@ -15,7 +15,7 @@ from lacbed_gan.files import replacing
 from lacbed_gan.messages import printable
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.cgan import ConditionalGAN
-from lacbed_gan.models.weights import WeightsError
+from lacbed_gan.models.weights import NoLargerThan, WeightsError
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -72,9 +72,8 @@ def load_cgan(path: str | Path) -> ConditionalGAN:
     checkpoint = read_checkpoint(path)
     settings = checkpoint["config"]["settings"]
     try:
-        with torch.device("meta"):  # takes no memory, whatever sizes the file asks for, until they fit its tensors
-            build_cgan(settings).load_state_dict(checkpoint["state_dict"], assign=True)
-        module = build_cgan(settings)
+        with NoLargerThan(checkpoint["state_dict"]):
+            module = build_cgan(settings)
         module.load_state_dict(checkpoint["state_dict"])
     except Exception as error:  # whatever settings of another version make a constructor raise
         reason = printable(str(error).partition("\n")[0])

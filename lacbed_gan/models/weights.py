@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from lacbed_gan.familiarity import Familiar
 from lacbed_gan.files import replacing
@@ -20,6 +21,7 @@ from lacbed_gan.models.inference import predict
 from lacbed_gan.models.networks import CONDITIONS, Networks, build_networks
 
 FORMAT = "lacbed_gan weights 1"
+ROOM = 1_000_000  # numbers of a tensor that is made and not kept
 
 
 class WeightsError(ValueError):
@@ -92,9 +94,8 @@ def load_weights(path: str | Path) -> Trained:
         )
     try:
         config = json.loads(metadata["config"])
-        with torch.device("meta"):  # takes no memory, whatever sizes the file asks for, until they fit its tensors
-            _fill(build_networks(config["settings"]), tensors, assign=True)
-        networks = build_networks(config["settings"])
+        with NoLargerThan(tensors):
+            networks = build_networks(config["settings"])
         _fill(networks, tensors)
         _check_data(config)
         familiar = _familiar(tensors)
@@ -104,12 +105,31 @@ def load_weights(path: str | Path) -> Trained:
     return Trained(networks.generator, networks.scale_head, config["settings"], config["data"], familiar)
 
 
-def _fill(networks: Networks, tensors: dict[str, Tensor], assign: bool = False) -> None:
+class NoLargerThan(TorchFunctionMode):
+    """Inside it no tensor is made that is much larger than the largest of a file, whatever sizes its settings ask for.
+
+    The meta device would do as well, but imports SymPy, which takes a second before each prediction.
+
+    Raises:
+        ValueError: a larger tensor is asked for.
+    """
+
+    def __init__(self, tensors: dict[str, Tensor]):
+        self._most = ROOM + max((tensor.numel() for tensor in tensors.values()), default=0)
+
+    def __torch_function__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        made = function(*arguments, **(named or {}))  # memory that nothing was written to takes no room yet
+        if isinstance(made, Tensor) and made.numel() > self._most:
+            raise ValueError("its settings ask for larger networks than it holds")
+        return made
+
+
+def _fill(networks: Networks, tensors: dict[str, Tensor]) -> None:
     for name, part in (("network", networks.generator), ("scale_head", networks.scale_head)):
         if part is not None:
             prefix = f"{name}."
             own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            part.load_state_dict(own, assign=assign)
+            part.load_state_dict(own)
             part.eval()
 
 
