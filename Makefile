@@ -25,7 +25,7 @@ test: $(READY)
 docs: $(READY)
 	$(RUN) -m sphinx -W --keep-going -b html docs docs/_build/html
 
-# The tests again, with the lines of the package that they run (half as long again).
+# The tests again, with the lines of the package that they run.
 coverage: $(READY)
 	$(RUN) -m pytest -n 2 --dist loadfile --cov --cov-report=term
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
 import os
 import platform
 import re
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise, zip_longest
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -190,6 +192,16 @@ def require_choice(name: str, value: object, allowed: Iterable) -> None:
         any(value == one and type(value) is type(one) for one in allowed),
         f"{name}={shown(value)} is not one of {', '.join(map(shown, allowed))}",
     )
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def plain(value: object) -> Any:
+    """A setting as Python's own lists and mappings."""
+    return OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
 
 
 def shown(value: object) -> str:

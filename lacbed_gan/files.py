@@ -40,12 +40,16 @@ def write_atomically(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def lock(file: IO) -> bool | None:
-    """Lock an open file until it is closed; False where another process has it, None where files have no locks."""
+def lock(file: IO, wait: bool = False) -> bool | None:
+    """Lock an open file until it is closed; False where another process has it, None where files have no locks.
+
+    Args:
+        wait: for the other process to close it.
+    """
     if fcntl is None:
         return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except OSError:  # of a file system without locks

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
+from lacbed_gan.config import ConfigError, is_number, plain, require, require_choice, run_command, shown
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.data.images import POLARITIES, ImageError
 from lacbed_gan.data.measured import kind_of, read_images
@@ -28,15 +27,15 @@ def check(config: DictConfig) -> None:
     """Refuse files, settings and networks that do not go together, before any prediction."""
     for key in NUMBERS:
         value = config[key]
-        require(value is None or (_is_number(value) and value > 0), f"{key}={shown(value)} is not a positive number")
-    require(_is_number(config.rotation), f"rotation={shown(config.rotation)} is not an angle in degrees")
-    centre = _plain(config.centre)
-    right = centre is None or (isinstance(centre, list) and len(centre) == 2 and all(map(_is_number, centre)))
+        require(value is None or (is_number(value) and value > 0), f"{key}={shown(value)} is not a positive number")
+    require(is_number(config.rotation), f"rotation={shown(config.rotation)} is not an angle in degrees")
+    centre = plain(config.centre)
+    right = centre is None or (isinstance(centre, list) and len(centre) == 2 and all(map(is_number, centre)))
     require(right, f"centre={shown(centre)} is not [row, column]")
     require_choice("polarity", config.polarity, POLARITIES)
     require(isinstance(config.output, str), f"output={shown(config.output)} is not a folder's name")
     thickness = _thickness(config)
-    inputs, _ = find_inputs(_plain(config.input))
+    inputs, _ = find_inputs(plain(config.input))
     directions = {_direction(kind) for kind in inputs.values()}
     both = config.scale is None or config.half_width is None
     require(both, "scale and half_width both say how large the angles are; give one of them")
@@ -93,7 +92,7 @@ def find_inputs(given: Any) -> tuple[dict[Path, str], list[str]]:
 
 def predict(config: DictConfig) -> None:
     """Write figure, arrays and numbers of each input; one that cannot be used is left out and named."""
-    inputs, left_out = find_inputs(_plain(config.input))
+    inputs, left_out = find_inputs(plain(config.input))
     folder = Path(config.output)
     done = 0
     for path, kind in inputs.items():
@@ -219,11 +218,11 @@ def _direction(kind: str) -> str:
 
 
 def _thickness(config: DictConfig) -> list[float] | None:
-    given = _plain(config.thickness)
+    given = plain(config.thickness)
     if given is None:
         return None
     several = given if isinstance(given, list) else [given]
-    right = bool(several) and all(_is_number(one) and one > 0 for one in several)
+    right = bool(several) and all(is_number(one) and one > 0 for one in several)
     require(right, f"thickness={shown(given)} is not a number of nm or a list of them")
     return [float(one) for one in several]
 
@@ -231,14 +230,6 @@ def _thickness(config: DictConfig) -> list[float] | None:
 def _named(path: Path, error: ValueError) -> str:
     text = " ".join(str(error).split())
     return text if text.startswith(str(path)) else f"{path}: {text}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from tqdm import tqdm
 
-from lacbed_gan.config import ConfigError, require, require_choice, run_command, shown
+from lacbed_gan.config import ConfigError, is_number, plain, require, require_choice, run_command, shown
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.structures import NAMED, find_files, structures
 from lacbed_gan.data.convergence import convergence
@@ -46,17 +46,17 @@ def check(config: DictConfig) -> None:
     require_choice("rho_sampling", config.rho_sampling, ["periodic", "endpoints"])
     require_choice("device", config.device, [None, "cpu", "cuda"])
     for key in ("size", "g_max", "energy_kv", "half_width", "rho_g_max", "tolerance"):
-        require(_is_number(config[key]) and config[key] > 0, f"{key}={shown(config[key])} is not a positive number")
+        require(is_number(config[key]) and config[key] > 0, f"{key}={shown(config[key])} is not a positive number")
     b_iso = config.b_iso_default
-    require(_is_number(b_iso) and 0 <= b_iso < 100, f"b_iso_default={shown(b_iso)} is not a number of Å² from 0 to 100")
+    require(is_number(b_iso) and 0 <= b_iso < 100, f"b_iso_default={shown(b_iso)} is not a number of Å² from 0 to 100")
     for key, least in (("size", 1), ("felix_ranks", 1), ("seed", None), ("count", 1), ("workers", 1)):
         value = config[key]
         whole = isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least)
         allowed = "a whole number" + ("" if least is None else f" from {least} up")
         require(whole or (value is None and key in ("count", "workers")), f"{key}={shown(value)} is not {allowed}")
     require(isinstance(config.save_intensity, bool), f"save_intensity={config.save_intensity} is not true or false")
-    thickness = _plain(config.thickness)
-    numbers = isinstance(thickness, list) and thickness and all(_is_number(t) and t > 0 for t in thickness)
+    thickness = plain(config.thickness)
+    numbers = isinstance(thickness, list) and thickness and all(is_number(t) and t > 0 for t in thickness)
     require(bool(numbers), f"thickness={thickness} is not a list of positive numbers in nm, such as [50,100]")
     reflections = _reflections(config.dark_field)
     if config.method == "felix":
@@ -82,7 +82,7 @@ def simulate(config: DictConfig) -> Path:
     shard = _shard(config)
     folder = Path(config.output) / (shard.folder if shard else "")
     thickness = [float(t) for t in config.thickness]
-    settings = {key: _plain(config[key]) for key in SETTINGS} | {"dark_field": _reflections(config.dark_field)}
+    settings = {key: plain(config[key]) for key in SETTINGS} | {"dark_field": _reflections(config.dark_field)}
     found = list(structures(str(config.structures), config.count, config.seed, b_iso_default=config.b_iso_default))
     positions = shard.positions(len(found)) if shard else range(len(found))
     left_out = [found[i] for i in positions if isinstance(found[i], CrystalError)]
@@ -151,7 +151,7 @@ def index_entry(crystal: Crystal, pair: Pair) -> dict[str, object]:
 
 def _reflections(value: Any) -> list[tuple[int, int]]:
     """dark_field as pairs (h, k); ConfigError where it is no list of different reflections hk0."""
-    given = _plain(value)
+    given = plain(value)
     wanted = "a list of reflections hk0, such as [[2,0],[2,2]]"
     require(isinstance(given, list), f"dark_field={shown(given)} is not {wanted}")
     reflections = []
@@ -179,14 +179,6 @@ def _device(wanted: str | None) -> str:
     cuda = torch.cuda.is_available()
     require(cuda or wanted != "cuda", "device=cuda, but PyTorch finds no GPU here; take device=cpu")
     return wanted or ("cuda" if cuda else "cpu")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _plain(value: Any) -> Any:
-    return OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
 
 
 if __name__ == "__main__":

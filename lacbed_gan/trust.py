@@ -69,12 +69,13 @@ def check_potential(
     """
     potential = np.asarray(potential, dtype=np.float64)
     low, high = potential.min(), potential.max()
+    measured = _folded(pattern)
     waves = coefficients((potential - low) / (high - low or 1.0))
 
     def compared(trial: float, grid: int, **cut_off: float) -> tuple[float, float]:
         pixels = _pixels(pattern.shape[-1], grid)
         computed = bright_field_at(waves, trial, a, thickness, pixels, pattern.shape[-1], **cut_off).numpy()
-        return _difference(computed, _folded(pattern)[:, pixels[0], pixels[1]])
+        return _difference(computed, measured[:, pixels[0], pixels[1]])
 
     first, last = (span / NEAR, span * NEAR) if span else SPANS
     count = math.ceil(math.log(last / first) / math.log(STEP)) + 1

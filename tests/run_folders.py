@@ -6,6 +6,8 @@ import json
 import numpy as np
 from omegaconf import OmegaConf
 
+from lacbed_gan.data.datamodule import PairDataModule
+
 SYMMETRIES = (("P 21 3", 198, "p2gg"), ("P n -3 S", 201, "p2mm"), ("P n -3 Z", 201, "p2mm"), ("F m -3 m", 225, "p4mm"))
 
 
@@ -44,3 +46,12 @@ def write_run(runs, direction, thickness, fold, symmetries=SYMMETRIES, crystals=
     with (folder / "metrics.csv").open("w", newline="") as file:
         csv.writer(file).writerows([list(curve[0]), *(list(row.values()) for row in curve)])
     return folder
+
+
+def data_of(checkpoint):
+    """The pairs that the run of a checkpoint was trained on."""
+    settings = checkpoint["config"]["settings"]
+    names = "store direction thickness fold batch_size size condition seed origin".split()
+    data = PairDataModule(**{name: settings[name] for name in names})
+    data.setup()
+    return data

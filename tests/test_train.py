@@ -12,10 +12,10 @@ import pytest
 import torch
 import wandb
 from omegaconf import OmegaConf
+from run_folders import data_of
 
 from lacbed_gan import train
 from lacbed_gan.config import ConfigError, composed
-from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.store import Store
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.runs import claimed, run_group, run_name
@@ -43,14 +43,6 @@ def stop_in_epoch(monkeypatch, epoch):
 
     monkeypatch.setattr(train, "MetricsTable", StoppingTable)
     return lambda: monkeypatch.setattr(train, "MetricsTable", MetricsTable)
-
-
-def data_of(checkpoint):
-    settings = checkpoint["config"]["settings"]
-    names = "store direction thickness fold batch_size size condition seed origin".split()
-    data = PairDataModule(**{name: settings[name] for name in names})
-    data.setup()
-    return data
 
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])

@@ -6,20 +6,13 @@ import shutil
 
 import pytest
 import torch
+from run_folders import data_of
 
 from lacbed_gan import train
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.runs import run_name
 from lacbed_gan.tracking import predictions, read_metrics
-
-
-def data_of(checkpoint):
-    settings = checkpoint["config"]["settings"]
-    names = "store direction thickness fold batch_size size condition seed origin".split()
-    data = PairDataModule(**{name: settings[name] for name in names})
-    data.setup()
-    return data
 
 
 def test_the_epoch_reported_on_is_chosen_by_the_validation_fold(configured):

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,7 @@ from lacbed_gan.data.published_images import Files, image_names, list_images, su
 from lacbed_gan.data.published_tables import counted, read_metadata
 from lacbed_gan.data.store import Store, StoreError, read_meta, scale_to_uint8
 from lacbed_gan.data.store_writer import StoreWriter
-
-try:
-    import fcntl
-except ImportError:  # Windows: nothing keeps two commands from reading the same images at the same time
-    fcntl = None
+from lacbed_gan.files import lock
 
 READER = 1  # raised when the same files would give another store
 
@@ -174,10 +170,6 @@ def _finished(folder: Path) -> bool:
 def _alone(folder: Path) -> Iterator[None]:
     """Let one process at a time read images into this store; others wait and find it finished."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
-        yield
-        return
     with open(folder.parent / f".{folder.name}.lock", "w") as file:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)
+        lock(file, wait=True)
         yield

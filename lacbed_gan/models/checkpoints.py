@@ -75,9 +75,9 @@ def load_cgan(path: str | Path) -> ConditionalGAN:
         with NoLargerThan(checkpoint["state_dict"]):
             module = build_cgan(settings)
         module.load_state_dict(checkpoint["state_dict"])
+        module.familiar = Familiar(**checkpoint["familiar"]) if checkpoint.get("familiar") else None
     except Exception as error:  # whatever settings of another version make a constructor raise
         reason = printable(str(error).partition("\n")[0])
         raise WeightsError(f"{path}: its networks cannot be built by this version of lacbed_gan ({reason})") from None
     module.config = checkpoint["config"]
-    module.familiar = Familiar(**checkpoint["familiar"]) if checkpoint.get("familiar") else None
     return module.eval()

@@ -108,7 +108,7 @@ def load_weights(path: str | Path) -> Trained:
 class NoLargerThan(TorchFunctionMode):
     """Inside it no tensor is made that is much larger than the largest of a file, whatever sizes its settings ask for.
 
-    The meta device would do as well, but imports SymPy, which takes a second before each prediction.
+    The meta device would do as well, but imports SymPy before each prediction.
 
     Raises:
         ValueError: a larger tensor is asked for.
