@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from lacbed_gan import Crystal
-from lacbed_gan.diffraction import felix
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.converged import intensities
+from lacbed_gan.diffraction.felix import bright_field as felix
 from lacbed_gan.diffraction.patterns import G_MAX
+from lacbed_gan.diffraction.recursion.converged import intensities
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "felix"
 THICKNESS = (50, 100, 150, 200)

@@ -12,12 +12,12 @@ from PIL import Image
 
 from lacbed_gan import bright_field, projected_potential
 from lacbed_gan.crystal.catalogue import catalogue
-from lacbed_gan.data.store import scale_to_uint8
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.converged import intensities
 from lacbed_gan.diffraction.patterns import G_MAX
-from lacbed_gan.diffraction.pixels import HALF_WIDTH
-from lacbed_gan.metrics import correlation_r
+from lacbed_gan.diffraction.recursion.converged import intensities
+from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.measures.metrics import correlation_r
+from lacbed_gan.store.store import scale_to_uint8
 
 HERE = Path(__file__).parent
 THICKNESS = (50, 100, 150, 200)

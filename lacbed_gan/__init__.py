@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lacbed_gan.crystal import Crystal, CrystalError, Site
     from lacbed_gan.diffraction import bright_field, projected_potential
-    from lacbed_gan.predictor import Predictor, TrustWarning, load
+    from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
 
 # Where each name is defined: imported when it is first used, because PyTorch takes seconds.
 _HOMES = {
@@ -23,9 +23,9 @@ _HOMES = {
     "Site": "lacbed_gan.crystal",
     "bright_field": "lacbed_gan.diffraction",
     "projected_potential": "lacbed_gan.diffraction",
-    "Predictor": "lacbed_gan.predictor",
-    "TrustWarning": "lacbed_gan.predictor",
-    "load": "lacbed_gan.predictor",
+    "Predictor": "lacbed_gan.predict.predictor",
+    "TrustWarning": "lacbed_gan.predict.predictor",
+    "load": "lacbed_gan.predict.predictor",
 }
 __all__ = [
     "Crystal",

@@ -1,42 +1,6 @@
-"""The shards of a simulation → one store: ``python -m lacbed_gan.join output=stores/big``."""
+"""``python -m lacbed_gan.join``: see `lacbed_gan.commands.join`."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
-from omegaconf import DictConfig
-
-from lacbed_gan.config import ConfigError, require, run_command
-from lacbed_gan.data.convergence import convergence
-from lacbed_gan.data.shards import join_shards, open_shards
-from lacbed_gan.data.store import read_meta
-from lacbed_gan.progress import progress
-
-
-def check(config: DictConfig) -> None:
-    """Refuse what is no folder of shards, or is joined already."""
-    require(isinstance(config.output, str), "output=… is needed, the folder that holds the shards")
-    require(config.tolerance > 0, f"tolerance={config.tolerance} is not a positive number")
-    folder = Path(config.output)
-    require(folder.is_dir(), f"output={folder}: no such folder")
-    if (folder / "meta.json").exists() and read_meta(folder)["finished"]:
-        raise ConfigError(f"output={folder} holds a finished store; there is nothing left to join")
-
-
-def join(config: DictConfig) -> Path:
-    """Check the shards and write the store that they are parts of beside them."""
-    folder = Path(config.output)
-    shards = open_shards(folder)
-    count = sum(map(len, shards))
-    print(f"{len(shards)} shards checked, {count} crystals")
-    store = join_shards(folder, shards, lambda rows: progress(rows, count, count - len(rows)))
-    said = convergence(store, config.tolerance)
-    print(said, end="\n" * bool(said))
-    left_out = shards[0].meta["shard"]["structures"] - count
-    print(f"{count} crystals in {folder}" + (f", {left_out} left out" if left_out else ""))
-    print(f"its shards are no longer needed: rm -r {folder}/shard-*-of-{len(shards)}")
-    return folder
-
+from lacbed_gan.commands.join import main
 
 if __name__ == "__main__":
-    run_command("join", check, join)
+    main()

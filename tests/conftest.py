@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from wandb.proto.wandb_internal_pb2 import Record
 
-from lacbed_gan.data.store import Store
-from lacbed_gan.data.store_writer import StoreWriter
+from lacbed_gan.store.store import Store
+from lacbed_gan.store.writer import StoreWriter
 
 THICKNESS = (50, 100)
 SETTINGS = {"method": "converged", "g_max": 4.25}
@@ -133,10 +133,10 @@ def make_weights(tmp_path):
     def make(direction):
         import torch
 
-        from lacbed_gan.config import composed
-        from lacbed_gan.models.networks import build_networks
+        from lacbed_gan.commands.config import composed
+        from lacbed_gan.models.build import build_networks
         from lacbed_gan.models.weights import save_weights
-        from lacbed_gan.runs import plain_settings
+        from lacbed_gan.running.folder import plain_settings
 
         forward = direction == "forward"
         settings = plain_settings(composed("train", [f"direction={direction}", "trainer=cpu", "model.weights.scale=1"]))
@@ -160,9 +160,9 @@ def make_weights(tmp_path):
 @pytest.fixture
 def configured(shared_store, tmp_path, monkeypatch):
     """configured(key=value…) → the configuration of a smoke run, and its folder, in an empty working directory."""
-    from lacbed_gan import train  # brings Lightning
-    from lacbed_gan.config import composed
-    from lacbed_gan.runs import run_name
+    from lacbed_gan.commands import train  # brings Lightning
+    from lacbed_gan.commands.config import composed
+    from lacbed_gan.running.folder import run_name
 
     monkeypatch.chdir(tmp_path)
 

@@ -31,8 +31,8 @@ LONGEST = 400  # characters of a message
 def use(path: Path) -> None:
     """What a command does with a file, on few pixels."""
     from lacbed_gan.crystal import Crystal
-    from lacbed_gan.data.images import read_grey
-    from lacbed_gan.data.measured import read_images
+    from lacbed_gan.images.grey import read_grey
+    from lacbed_gan.images.measured import read_images
 
     if path.suffix == ".cif":
         from lacbed_gan.diffraction import projected_potential
@@ -49,7 +49,7 @@ def use(path: Path) -> None:
 def outcome(path: Path) -> tuple[str, str]:
     """("used" or "refused" or "wrong", the message)."""
     from lacbed_gan.crystal import CrystalError
-    from lacbed_gan.data.images import ImageError
+    from lacbed_gan.images.grey import ImageError
 
     try:
         use(path)

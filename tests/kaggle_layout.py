@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from lacbed_gan.data.packed import open_store
-from lacbed_gan.data.store import scale_to_uint8
+from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.store import scale_to_uint8
 
 THICKNESS = (50, 100)
 

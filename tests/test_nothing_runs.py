@@ -10,8 +10,8 @@ import yaml
 from run_folders import write_run
 
 import lacbed_gan
-from lacbed_gan import evaluate
-from lacbed_gan.config import composed
+from lacbed_gan.commands import evaluate
+from lacbed_gan.commands.config import composed
 from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.report import section
 from lacbed_gan.report.collect import collect_runs
@@ -31,7 +31,7 @@ ONLY_WITH = {
     ("jinja2", "Environment"): ("autoescape", True),
 }
 # What is imported by a computed name: the names stand in these files themselves.
-COMPUTED = {"__init__.py": "_HOMES[name]", "data/measured.py": "f'rsciio.{name}'"}
+COMPUTED = {"__init__.py": "_HOMES[name]", "images/measured.py": "f'rsciio.{name}'"}
 
 
 def unsafe(source, file=""):
@@ -228,7 +228,7 @@ def test_settings_are_read_as_they_were_written(tmp_path):
     """The plain reader gives what the one of the configuration gives."""
     from omegaconf import OmegaConf
 
-    from lacbed_gan.runs import plain_settings
+    from lacbed_gan.running.folder import plain_settings
 
     settings = plain_settings(composed("train", ["learning_rate=1e-5", "trainer=cpu", "thickness=[50,100]"]))
     folder = write_run(tmp_path, "forward", 50, 0)

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import torch
 
-from lacbed_gan.config import composed
-from lacbed_gan.files import write_atomically
+from lacbed_gan.base.files import write_atomically
+from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import check, train
 from lacbed_gan.models.checkpoints import load_cgan
-from lacbed_gan.runs import run_name
-from lacbed_gan.train import check, train
+from lacbed_gan.running.folder import run_name
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)

@@ -14,9 +14,9 @@ import statistics
 import sys
 from pathlib import Path
 
-from lacbed_gan.config import composed
-from lacbed_gan.runs import run_name
-from lacbed_gan.train import check, train
+from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import check, train
+from lacbed_gan.running.folder import run_name
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)

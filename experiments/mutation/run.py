@@ -45,7 +45,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
 SEED, COUNT, FEWEST = 0, 200, 5  # mutants in all, by lines that can change; of a module at least
 MEMORY = 16 << 30  # bytes of address space of a fork
-WHOLE = ("metrics", "data/folds")  # of these all, as their tests take less than a second
+WHOLE = ("measures/metrics", "data/folds")  # of these all, as their tests take less than a second
 # Of the eleven operators that could replace one the nearest, since others fail at once; of comparisons the
 # neighbouring one and the opposite.
 KEPT = re.compile(
@@ -60,7 +60,7 @@ CRYSTAL, DIFFRACTION = "tests/crystal/test_", "tests/diffraction/test_"
 PATTERNS = DIFFRACTION + "patterns.py::test_"
 DARK_FIELD = PATTERNS + "dark_field_equals_dense_eigen_solution"
 TESTS = {
-    "metrics": ["tests/test_metrics.py", "lacbed_gan/metrics.py"],
+    "measures/metrics": ["tests/measures/test_metrics.py", "lacbed_gan/measures/metrics.py"],
     "data/folds": ["tests/data/test_folds.py"],
     "crystal/catalogue": [CRYSTAL + "catalogue.py"],
     "crystal/cif": [CRYSTAL + "cif.py"],
@@ -75,18 +75,21 @@ TESTS = {
     "diffraction/beams": [DIFFRACTION + "operators.py", DIFFRACTION + "converged.py"],
     "diffraction/bright_field": [DIFFRACTION + "bright_field.py", PATTERNS + "other_energies_and_angles"],
     "diffraction/constants": [DIFFRACTION + "potential.py", DIFFRACTION + "converged.py::test_wavelength_of_200_kv"],
-    "diffraction/converged": [DIFFRACTION + "bright_field.py", DIFFRACTION + "patterns.py"],
-    "diffraction/coupling": [DIFFRACTION + "operators.py", PATTERNS + "large_cells_take_the_other_operator"],
-    "diffraction/felix": [DIFFRACTION + "felix.py"],
-    "diffraction/felix_pool": [DIFFRACTION + "felix.py"],
+    "diffraction/recursion/converged": [DIFFRACTION + "bright_field.py", DIFFRACTION + "patterns.py"],
+    "diffraction/operators/half_fourier": [
+        DIFFRACTION + "operators.py",
+        PATTERNS + "large_cells_take_the_other_operator",
+    ],
+    "diffraction/felix/bright_field": [DIFFRACTION + "felix.py"],
+    "diffraction/felix/pool": [DIFFRACTION + "felix.py"],
     "diffraction/from_potential": [DIFFRACTION + "from_potential.py"],
-    "diffraction/lanczos": [DIFFRACTION + "bright_field.py", DIFFRACTION + "patterns.py"],
+    "diffraction/recursion/lanczos": [DIFFRACTION + "bright_field.py", DIFFRACTION + "patterns.py"],
     "diffraction/patterns": [DIFFRACTION + "patterns.py", DIFFRACTION + "bright_field.py"],
-    "diffraction/pixels": [DIFFRACTION + "converged.py", DARK_FIELD, PATTERNS + "star"],
+    "diffraction/window": [DIFFRACTION + "converged.py", DARK_FIELD, PATTERNS + "star"],
     "diffraction/potential": [DIFFRACTION + "potential.py"],
-    "diffraction/sectors": [DIFFRACTION + "operators.py", DARK_FIELD],
+    "diffraction/operators/sectors": [DIFFRACTION + "operators.py", DARK_FIELD],
     "diffraction/structure_factors": [DIFFRACTION + "potential.py"],
-    "diffraction/tridiagonal": [DIFFRACTION + "tridiagonal.py", DIFFRACTION + "bright_field.py", DARK_FIELD],
+    "diffraction/recursion/tridiagonal": [DIFFRACTION + "tridiagonal.py", DIFFRACTION + "bright_field.py", DARK_FIELD],
 }
 # Left out: what others test in less time.
 SLOW = (

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
-from lacbed_gan.data.packed import open_store
-from lacbed_gan.data.store import scale_to_uint8
 from lacbed_gan.diffraction import projected_potential
-from lacbed_gan.metrics import correlation_r, mse
-from lacbed_gan.origin import aligned, misjudged, origin_mse, origin_r
+from lacbed_gan.measures.metrics import correlation_r, mse
+from lacbed_gan.measures.origin import aligned, misjudged, origin_mse, origin_r
+from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.store import scale_to_uint8
 
 matplotlib.use("Agg")
 SIZE = 128

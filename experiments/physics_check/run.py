@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lacbed_gan.data.packed import open_store
-from lacbed_gan.files import write_atomically
-from lacbed_gan.trust import SUSPICIOUS, check_potential
+from lacbed_gan.base.files import write_atomically
+from lacbed_gan.predict.trust import SUSPICIOUS, check_potential
+from lacbed_gan.store.packed import open_store
 
 CRYSTALS = 60
 THICKNESSES = (50.0, 200.0)  # nm

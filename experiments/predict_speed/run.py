@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lacbed_gan.files import write_atomically
+from lacbed_gan.base.files import write_atomically
 
 HERE = Path(__file__).parent
 CIF = HERE.parents[1] / "tests" / "data" / "felix" / "SrTiO3.cif"

@@ -21,14 +21,14 @@ import torch
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.structures import structures
-from lacbed_gan.diffraction import felix
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import wavelength
-from lacbed_gan.diffraction.coupling import HalfFourierOperator
-from lacbed_gan.diffraction.lanczos import Recursion
+from lacbed_gan.diffraction.felix import bright_field as felix
+from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
+from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.patterns import G_MAX, compute_patterns
-from lacbed_gan.diffraction.pixels import pixel_axis
-from lacbed_gan.diffraction.sectors import SectorOperator
+from lacbed_gan.diffraction.recursion.lanczos import Recursion
+from lacbed_gan.diffraction.window import pixel_axis
 
 HERE = Path(__file__).parent
 CRYSTALS = ("GaAs", "SrTiO3", "spinel", "YAG")

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lacbed_gan.config import composed
+from lacbed_gan.commands.config import composed
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.cgan import ConditionalGAN

@@ -2,8 +2,8 @@
 
     python experiments/weights/run.py
 
-About an hour of one CPU core; stopped and started again it goes on where it was. Writes the files of lacbed_gan/weights
-and results.md, the measures of the model card.
+About an hour of one CPU core; stopped and started again it goes on where it was. Writes the files of
+lacbed_gan/models/shipped and results.md, the measures of the model card.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from lacbed_gan.config import composed
-from lacbed_gan.files import write_atomically
+from lacbed_gan.base.files import write_atomically
+from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import check, train
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.models.weights import save_weights
-from lacbed_gan.runs import run_name
-from lacbed_gan.train import check, train
+from lacbed_gan.running.folder import run_name
 
 HERE = Path(__file__).parent
-WEIGHTS = HERE.parents[1] / "lacbed_gan" / "weights"
+WEIGHTS = HERE.parents[1] / "lacbed_gan" / "models" / "shipped"
 RUNS = {
     "forward": ["direction=forward", "thickness=all", "epochs=60"],
     "inverse": ["direction=inverse", "thickness=50", "model.weights.scale=1", "epochs=200"],

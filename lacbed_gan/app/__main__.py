@@ -1,55 +1,6 @@
-"""The command: ``python -m lacbed_gan.app``, a page on 127.0.0.1 (Hydra: ``conf/app.yaml``)."""
+"""``python -m lacbed_gan.app``: see `lacbed_gan.commands.app`."""
 
-from __future__ import annotations
-
-import importlib.util
-import socket
-from functools import cache
-from typing import TYPE_CHECKING
-
-from omegaconf import DictConfig
-
-from lacbed_gan.config import ConfigError, require, run_command, shown
-
-if TYPE_CHECKING:
-    from lacbed_gan.app.compute import Networks
-
-HOST = "127.0.0.1"  # never another: whoever reaches the page can make this computer work
-NEEDED = ("nicegui", "pebble")
-
-
-def check(config: DictConfig) -> None:
-    """Refuse a port that is taken and networks that cannot be loaded, before anything is served."""
-    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-    require(not missing, f"the page needs {' and '.join(missing)}; pip install 'lacbed_gan[app]'")
-    port = config.port
-    right = isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535
-    require(right, f"port={shown(port)} is not a whole number from 1 to 65535")
-    require(isinstance(config.open_browser, bool), f"open_browser={shown(config.open_browser)} is not true or false")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            raise ConfigError(f"port={port} cannot be had ({error.strerror}); give another one with port=…") from None
-    _networks(config.forward, config.inverse)
-
-
-def serve(config: DictConfig) -> None:
-    """Serve the page until the command is stopped."""
-    from lacbed_gan.app.server import serve_page
-
-    networks = _networks(config.forward, config.inverse)
-    print(f"http://{HOST}:{config.port} (Ctrl-C ends it)", flush=True)
-    serve_page(networks, HOST, config.port, config.open_browser)
-
-
-@cache  # the check loads them, the page uses them
-def _networks(forward: str | None, inverse: str | None) -> Networks:
-    from lacbed_gan.app.compute import load_networks
-
-    return load_networks(forward, inverse)
-
+from lacbed_gan.commands.app import main
 
 if __name__ == "__main__":
-    run_command("app", check, serve)
+    main()

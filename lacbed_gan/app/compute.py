@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lacbed_gan.config import require
+from lacbed_gan.commands.config import require
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
-from lacbed_gan.predictor import PotentialPrediction, Predictor, load
-from lacbed_gan.trust import PhysicsCheck
+from lacbed_gan.predict.predictor import PotentialPrediction, Predictor, load
+from lacbed_gan.predict.trust import PhysicsCheck
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,9 @@ def exact_patterns(crystal: Crystal, predicted: np.ndarray, thickness: Sequence[
     Raises:
         ValueError: the crystal cannot be computed.
     """
-    from lacbed_gan.data.store import scale_to_uint8
     from lacbed_gan.diffraction import bright_field
-    from lacbed_gan.metrics import correlation_r, mse
+    from lacbed_gan.measures.metrics import correlation_r, mse
+    from lacbed_gan.store.store import scale_to_uint8
 
     began = time.perf_counter()
     intensity = bright_field(crystal, thickness, predicted.shape[-1]).numpy()
@@ -91,7 +91,7 @@ def physics_check(found: PotentialPrediction, a: float) -> tuple[PhysicsCheck, f
     Raises:
         ValueError: ρ is flat, or the calculation fails.
     """
-    from lacbed_gan.trust import check_potential
+    from lacbed_gan.predict.trust import check_potential
 
     began = time.perf_counter()
     checked = check_potential(found.potential, found.pattern, a, found.thickness, found.span)

@@ -15,7 +15,7 @@ from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence
 from lacbed_gan.app.widgets import Colours, Drop, Panel, Said
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
-from lacbed_gan.predictor import PatternPrediction, Predictor
+from lacbed_gan.predict.predictor import PatternPrediction, Predictor
 
 
 class ForwardTab:

@@ -12,17 +12,17 @@ from lacbed_gan.app.compute import physics_check
 from lacbed_gan.app.picture import pattern_picture, potential_picture
 from lacbed_gan.app.uploads import Refused, images_from, in_a_sentence, shown_name
 from lacbed_gan.app.widgets import Colours, Drop, Panel, Said
-from lacbed_gan.data.images import POLARITIES
-from lacbed_gan.data.measured import Measured
-from lacbed_gan.predictor import PotentialPrediction, Predictor
-from lacbed_gan.trust import SUSPICIOUS, PhysicsCheck
+from lacbed_gan.images.grey import POLARITIES
+from lacbed_gan.images.measured import Measured
+from lacbed_gan.predict.predictor import PotentialPrediction, Predictor
+from lacbed_gan.predict.trust import SUSPICIOUS, PhysicsCheck
 
 NEEDS_A = "Give a, the cell edge in Å: the axes and the network need it, and a pattern does not tell it."
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the fields say; see :func:`lacbed_gan.data.prepare.prepare_pattern`."""
+    """What the fields say; see :func:`lacbed_gan.images.preparation.prepare_pattern`."""
 
     a: float | None
     scale: float | None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lacbed_gan.crystal import Crystal
-from lacbed_gan.data.measured import Measured, kind_of, read_images
+from lacbed_gan.images.measured import Measured, kind_of, read_images
 
 Result = TypeVar("Result")
 MOST_BYTES = 20 * 1024 * 1024  # of a file
@@ -43,7 +43,7 @@ def crystal_from(data: bytes, name: str) -> Crystal:
 
 
 def images_from(data: bytes, name: str) -> Measured:
-    """The images of an uploaded file of any format that :func:`lacbed_gan.data.measured.read_images` knows.
+    """The images of an uploaded file of any format that :func:`lacbed_gan.images.measured.read_images` knows.
 
     Args:
         name: what the user calls the file; only said, never a path.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gemmi
 
+from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.crystal import MOST_ATOMS, Crystal, CrystalError, Site, check_edge
-from lacbed_gan.messages import printable
 
 MOST_BYTES = 20_000_000  # what is larger holds measurements, not only a structure
 MOST_OPERATIONS = 192  # of a cubic group, those of F m -3 m

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import gemmi
 
+from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.crystal import MOST_ATOMS, Crystal, CrystalError, Site
-from lacbed_gan.messages import printable
 
 TABLES = (".jsonl", ".jsonl.gz")
 LONGEST = 5_000_000  # bytes of a line; `MOST_ATOMS` take less, and a small gzip file can hold one without end

@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lacbed_gan.data.augment import draw
-from lacbed_gan.data.baselines import mean_image_mse, nearest_mse
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator, told_thickness
-from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.folds import FOLDS, assign_folds
-from lacbed_gan.data.packed import open_store
-from lacbed_gan.data.store import Store
+from lacbed_gan.images.origin import canonical
+from lacbed_gan.measures.baselines import mean_image_mse, nearest_mse
+from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.store import Store
 
 DIRECTIONS = ("forward", "inverse")
 CONDITIONS = ("none", "cell", "scale")

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from lacbed_gan.data.folds import FOLDS, assign_folds
-from lacbed_gan.data.packed import open_store
-from lacbed_gan.data.published import open_published
-from lacbed_gan.data.published_tables import fold_of_codes, read_folds
-from lacbed_gan.data.store import Store, StoreError
 from lacbed_gan.data.structure_type import group_of, uneven
+from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.published.reader import open_published
+from lacbed_gan.store.published.tables import fold_of_codes, read_folds
+from lacbed_gan.store.store import Store, StoreError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.patterns import G_MAX, METHODS, compute_patterns
-from lacbed_gan.diffraction.pixels import HALF_WIDTH
+from lacbed_gan.diffraction.window import HALF_WIDTH
 
 
 def bright_field(
@@ -33,7 +33,7 @@ def bright_field(
         energy_kv: of the beam, for ``converged``; ``felix`` is made for 200 kV.
         half_width: half the edge of the pattern in reciprocal lattice units 1/a, for ``converged``.
         felix_ranks: number of MPI processes of the FELIX run to reproduce, see
-            :func:`lacbed_gan.diffraction.felix.felix_bright_field`.
+            :func:`lacbed_gan.diffraction.felix.bright_field.felix_bright_field`.
 
     Returns:
         (T, size, size) float32 in [0, 1]; row is k_y and column is k_x, both rising.

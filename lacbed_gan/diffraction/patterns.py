@@ -13,9 +13,9 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import wavelength
-from lacbed_gan.diffraction.converged import intensities
-from lacbed_gan.diffraction.felix import felix_bright_field
-from lacbed_gan.diffraction.pixels import (
+from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
+from lacbed_gan.diffraction.recursion.converged import intensities
+from lacbed_gan.diffraction.window import (
     HALF_WIDTH,
     complete_dark_field,
     complete_pattern,

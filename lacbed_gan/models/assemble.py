@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from lacbed_gan.models.build import build_networks
 from lacbed_gan.models.cgan import ConditionalGAN, ForwardCGAN, InverseCGAN
 from lacbed_gan.models.losses import LossWeights
-from lacbed_gan.models.networks import build_networks
 
 DIRECTIONS: dict[str, type[ConditionalGAN]] = {"forward": ForwardCGAN, "inverse": InverseCGAN}
 

@@ -11,8 +11,9 @@ from lightning import LightningModule
 from torch import Tensor, nn
 from torch.profiler import record_function
 
-from lacbed_gan.familiarity import Familiar
-from lacbed_gan.metrics import AbsoluteError, ImageIndex, ImageMSE, ImageR, PerImage
+from lacbed_gan.measures.familiarity import Familiar
+from lacbed_gan.measures.metrics import AbsoluteError, ImageIndex, ImageMSE, ImageR, PerImage
+from lacbed_gan.measures.origin import OriginMSE, OriginR
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
 from lacbed_gan.models.losses import (
     GAN_LOSSES,
@@ -22,7 +23,6 @@ from lacbed_gan.models.losses import (
     judgement_terms,
 )
 from lacbed_gan.models.schedules import average_weights, scheduled
-from lacbed_gan.origin import OriginMSE, OriginR
 
 Batch = dict[str, Tensor]
 # Of validation: the test fold, images of the training folds, and the fold that chooses the best epoch, if there is one.

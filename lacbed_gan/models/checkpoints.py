@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
-from lacbed_gan.familiarity import Familiar
-from lacbed_gan.files import replacing
-from lacbed_gan.messages import printable
+from lacbed_gan.base.files import replacing
+from lacbed_gan.base.messages import printable
+from lacbed_gan.measures.familiarity import Familiar
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.cgan import ConditionalGAN
 from lacbed_gan.models.weights import NoLargerThan, WeightsError

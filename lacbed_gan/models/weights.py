@@ -14,11 +14,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from lacbed_gan.familiarity import Familiar
-from lacbed_gan.files import replacing
-from lacbed_gan.messages import printable
+from lacbed_gan.base.files import replacing
+from lacbed_gan.base.messages import printable
+from lacbed_gan.measures.familiarity import Familiar
+from lacbed_gan.models.build import CONDITIONS, Networks, build_networks
 from lacbed_gan.models.inference import predict
-from lacbed_gan.models.networks import CONDITIONS, Networks, build_networks
 
 FORMAT = "lacbed_gan weights 1"
 ROOM = 1_000_000  # numbers of a tensor that is made and not kept

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from lacbed_gan.report.section import Section
-from lacbed_gan.tracking import wandb_logger
+from lacbed_gan.running.tracking import wandb_logger
 
 
 def attach(section: Section, folder: Path, project: str, group: str | None) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 import yaml
 
-from lacbed_gan.messages import printable
+from lacbed_gan.base.messages import printable
 from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.weights import WeightsError
-from lacbed_gan.runs import WITHOUT_EFFECT
-from lacbed_gan.tracking import read_metrics
+from lacbed_gan.running.folder import WITHOUT_EFFECT
+from lacbed_gan.running.tracking import read_metrics
 
 VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in
 MOST_BYTES, DEEPEST = 1_000_000, 20  # of config.yaml, whose settings are nested

@@ -8,7 +8,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from lacbed_gan.files import replacing
+from lacbed_gan.base.files import replacing
 
 matplotlib.use("Agg")
 COLOUR_MAP = "cividis"  # the same to readers with and without colour vision

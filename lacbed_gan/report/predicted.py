@@ -10,11 +10,11 @@ import numpy as np
 
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.sources import open_pairs
-from lacbed_gan.metrics import correlation_r, mse
+from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.cgan import ConditionalGAN
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.report.collect import Group, Run
-from lacbed_gan.tracking import predictions
+from lacbed_gan.running.tracking import predictions
 
 Wanted = tuple[Run, str]  # a run and the id of a crystal
 

@@ -11,10 +11,10 @@ from lightning import LightningModule
 
 from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.metrics import correlation_r, mse, summary
-from lacbed_gan.origin import misjudged
+from lacbed_gan.measures.metrics import correlation_r, mse, summary
+from lacbed_gan.measures.origin import misjudged
 from lacbed_gan.report.figures import save_loss_curves, save_samples
-from lacbed_gan.tracking import predictions, read_metrics
+from lacbed_gan.running.tracking import predictions, read_metrics
 
 
 def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import torch
 
+from lacbed_gan.models.build import network_inputs
 from lacbed_gan.models.inference import predict
-from lacbed_gan.models.networks import network_inputs
 from lacbed_gan.report.collect import Group, Run
 from lacbed_gan.report.predicted import load_network
 

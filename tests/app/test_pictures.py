@@ -10,7 +10,7 @@ from PIL import Image
 
 from lacbed_gan.app.export import png_of, tiff_of
 from lacbed_gan.app.picture import Look, empty_svg, pattern_picture, potential_picture, svg
-from lacbed_gan.diffraction.pixels import pixel_axis
+from lacbed_gan.diffraction.window import pixel_axis
 
 
 @pytest.fixture

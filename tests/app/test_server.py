@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import pytest
 
-from lacbed_gan.config import ConfigError, composed
+from lacbed_gan.commands.config import ConfigError, composed
 
 LIBRARY = f"/_nicegui/{version('nicegui')}"
 
@@ -87,7 +87,7 @@ def test_a_taken_port_gets_one_line(server):
 
 
 def test_wrong_settings_are_refused_before_anything_is_served(free_port, make_weights):
-    check = importlib.import_module("lacbed_gan.app.__main__").check
+    check = importlib.import_module("lacbed_gan.commands.app").check
     port, inverse = f"port={free_port}", make_weights("inverse")
     for message, words in [
         ("port=0 is not a whole number from 1 to 65535", ["port=0"]),
@@ -100,7 +100,7 @@ def test_wrong_settings_are_refused_before_anything_is_served(free_port, make_we
 
 
 def test_without_its_libraries_it_says_what_to_install(monkeypatch):
-    check = importlib.import_module("lacbed_gan.app.__main__").check
+    check = importlib.import_module("lacbed_gan.commands.app").check
     monkeypatch.setitem(sys.modules, "nicegui", None)
     with pytest.raises(ConfigError, match=r"the page needs nicegui; pip install 'lacbed_gan\[app\]'"):
         check(composed("app", []))

@@ -9,8 +9,8 @@ from bad_input.pictures import IMAGES, content, encoded, png, resized_png
 from kaggle_layout import write_images
 from PIL import Image
 
-from lacbed_gan.data.images import ImageError
-from lacbed_gan.data.measured import read_images
+from lacbed_gan.images.grey import ImageError
+from lacbed_gan.images.measured import read_images
 
 
 @pytest.mark.parametrize("name", IMAGES)

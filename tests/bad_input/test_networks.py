@@ -10,11 +10,11 @@ import torch
 from bad_input.structures import GOOD
 from safetensors.torch import load_file, save_file
 
-from lacbed_gan.config import composed
+from lacbed_gan.commands.config import composed
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO, load_cgan, read_checkpoint
 from lacbed_gan.models.weights import FORMAT, WeightsError, load_weights, save_weights
-from lacbed_gan.runs import plain_settings
+from lacbed_gan.running.folder import plain_settings
 
 
 @pytest.fixture(scope="module")

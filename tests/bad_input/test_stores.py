@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from bad_input.conftest import tree
 
-from lacbed_gan.data.packed import open_packed, pack
-from lacbed_gan.data.store import Store, StoreError
+from lacbed_gan.store.packed import open_packed, pack
+from lacbed_gan.store.store import Store, StoreError
 
 
 def edit_meta(folder, **changes):
@@ -169,8 +169,8 @@ JOINED = {
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
-    from lacbed_gan import simulate
-    from lacbed_gan.config import composed
+    from lacbed_gan.commands import simulate
+    from lacbed_gan.commands.config import composed
 
     folder = tmp_path_factory.mktemp("shards") / "big"
     for shard in ("1/2", "2/2"):

@@ -10,7 +10,7 @@ from bad_input.conftest import tree
 from bad_input.structures import CIFS, GOOD, TABLES, content, pipe, swapped, table
 
 from lacbed_gan.crystal import Crystal, CrystalError
-from lacbed_gan.data.store import Store
+from lacbed_gan.store.store import Store
 
 TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1", "device=cpu"]
 

@@ -11,7 +11,7 @@ from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.data.augment import draw, gather
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.constants import wavelength
-from lacbed_gan.diffraction.pixels import pixel_axis
+from lacbed_gan.diffraction.window import pixel_axis
 
 OPERATIONS = [(*operation, 0, 0) for operation in product((0, 1), repeat=3)]
 G_MAX = 1.2  # 1/Å, of the beams: a few dozen, and differences of them that 32 pixels can carry

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from lacbed_gan.data import baselines
 from lacbed_gan.data.batches import EpochBatches
-from lacbed_gan.data.canonical_origin import canonical
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.data.store_writer import StoreWriter
+from lacbed_gan.images.origin import canonical
+from lacbed_gan.measures import baselines
+from lacbed_gan.store.writer import StoreWriter
 
 
 @pytest.fixture

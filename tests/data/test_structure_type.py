@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from lacbed_gan.data.folds import assign_folds
-from lacbed_gan.data.packed import open_store
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import element_counts, structure_type, uneven
+from lacbed_gan.store.packed import open_store
 
 
 def key(formula, number):

@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.diffraction import bright_field, converged
+from lacbed_gan.diffraction import bright_field
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.converged import intensities
-from lacbed_gan.diffraction.felix import felix_bright_field
+from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.patterns import compute_patterns
+from lacbed_gan.diffraction.recursion import converged
+from lacbed_gan.diffraction.recursion.converged import intensities
 
 SILICON = Crystal.from_sites("Si", "F d -3 m:1", 5.431, [Site("Si", (0, 0, 0))])
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.diffraction import felix
-from lacbed_gan.diffraction.felix_pool import pool_size, reflection_pool
+from lacbed_gan.diffraction.felix import bright_field as felix
+from lacbed_gan.diffraction.felix.pool import pool_size, reflection_pool
 from lacbed_gan.diffraction.structure_factors import structure_factors
 
 DATA = Path(__file__).parents[1] / "data" / "felix"

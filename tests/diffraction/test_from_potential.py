@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.data.packed import open_store
-from lacbed_gan.data.store import scale_to_uint8
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.beams import real_potential
 from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
-from lacbed_gan.metrics import correlation_r
+from lacbed_gan.measures.metrics import correlation_r
+from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.store import scale_to_uint8
 
 SIZE = 12
 EVERYWHERE = tuple(x.ravel() for x in np.indices((SIZE, SIZE)))

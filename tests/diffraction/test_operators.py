@@ -6,8 +6,8 @@ import torch
 
 from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.coupling import HalfFourierOperator
-from lacbed_gan.diffraction.sectors import SectorOperator, _character
+from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
+from lacbed_gan.diffraction.operators.sectors import SectorOperator, _character
 
 CUBIC = [s for s in gemmi.spacegroup_table() if s.number >= 195 and s.is_reference_setting()]
 K = torch.tensor([[0.3, -0.1], [0.0, 0.0], [-1.2, 0.7]], dtype=torch.float64)

@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.diffraction import bright_field, lanczos, patterns
+from lacbed_gan.diffraction import bright_field, patterns
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.constants import wavelength
-from lacbed_gan.diffraction.felix import felix_bright_field
+from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.patterns import compute_patterns
-from lacbed_gan.diffraction.pixels import pixel_axis, star_of
+from lacbed_gan.diffraction.recursion import lanczos
+from lacbed_gan.diffraction.window import pixel_axis, star_of
 
 
 def crystal(space_group: str, a: float, *sites: tuple) -> Crystal:

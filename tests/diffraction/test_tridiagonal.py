@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lacbed_gan.diffraction.tridiagonal import INSTANTS, _spectral_range, direct_beam_intensity
+from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, _spectral_range, direct_beam_intensity
 
 K = 39.87
 

@@ -21,12 +21,12 @@ import torch
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from lacbed_gan.config import composed, jobs, run_command
+from lacbed_gan.commands.config import composed, jobs, run_command
 from lacbed_gan.crystal.structures import NAMED
-from lacbed_gan.data import packed
-from lacbed_gan.data.store import Store, sha256
-from lacbed_gan.diffraction.pixels import HALF_WIDTH
-from lacbed_gan.predictor import SHIPPED
+from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.predict.predictor import SHIPPED
+from lacbed_gan.store import packed
+from lacbed_gan.store.store import Store, sha256
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -71,7 +71,7 @@ def test_every_block_is_of_a_known_kind(page):
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if any(k == "python" for k, *_ in blocks(p))], ids=lambda p: p.name)
-@pytest.mark.filterwarnings("ignore::lacbed_gan.predictor.TrustWarning")  # as the pages say
+@pytest.mark.filterwarnings("ignore::lacbed_gan.predict.predictor.TrustWarning")  # as the pages say
 def test_python_runs(page, shared_store, tmp_path, monkeypatch):
     """All blocks of a page, one after the other, in a folder with a CIF and a store."""
     monkeypatch.chdir(tmp_path)

@@ -9,11 +9,16 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from lacbed_gan.metrics import correlation_r
+from lacbed_gan.measures.metrics import correlation_r
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-TEXTS = [ROOT / "README.md", *DOCS.glob("*.md"), *ROOT.glob("experiments/*/README.md"), *ROOT.glob("lacbed_gan/*/*.md")]
+TEXTS = [
+    ROOT / "README.md",
+    *DOCS.glob("*.md"),
+    *ROOT.glob("experiments/*/README.md"),
+    *ROOT.glob("lacbed_gan/**/*.md"),
+]
 FOLDERS = {"conf", "docs", "experiments", "lacbed_gan", "tests"}
 
 

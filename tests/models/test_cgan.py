@@ -4,10 +4,10 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
-from lacbed_gan.metrics import correlation_r, mse
-from lacbed_gan.models.build import build_discriminator, build_generator
+from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.cgan import ConditionalGAN, ForwardCGAN, InverseCGAN
 from lacbed_gan.models.losses import LossWeights, discriminator_terms, judgement_terms
+from lacbed_gan.models.networks.registry import build_discriminator, build_generator
 
 SIZE = 32
 LOSSES = ["train/loss_d_real", "train/loss_d_fake", "train/loss_g_gan", "train/loss_g_feature_matching"]

@@ -6,10 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lacbed_gan.config import composed
+from lacbed_gan.commands.config import composed
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.weights import WeightsError, load_weights, save_weights
-from lacbed_gan.runs import plain_settings
+from lacbed_gan.running.folder import plain_settings
 
 
 def module(direction="inverse", *words):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.metrics import correlation_r, mse
+from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.cgan import ForwardCGAN, InverseCGAN
 from lacbed_gan.models.losses import LossWeights
 from lacbed_gan.report.run import crystal_table, report, results

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from lacbed_gan import evaluate, train
-from lacbed_gan.config import composed
+from lacbed_gan.commands import evaluate, train
+from lacbed_gan.commands.config import composed
 from lacbed_gan.report.collect import collect_runs, grouped, nm
 
 

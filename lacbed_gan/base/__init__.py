@@ -1,0 +1,1 @@
+"""What every room uses: messages, files that are whole or not there, locks, progress."""

@@ -1,0 +1,1 @@
+"""The commands: settings, checks, and what each does."""

@@ -1,0 +1,119 @@
+"""Report on finished runs: ``python -m lacbed_gan.evaluate runs=runs``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from lacbed_gan.base.files import replacing, write_atomically
+from lacbed_gan.commands.config import ConfigError, require, run_command, shown
+from lacbed_gan.report.attach import attach
+from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
+from lacbed_gan.report.page import page
+from lacbed_gan.report.section import Section, build_section
+from lacbed_gan.report.tables import to_csv
+from lacbed_gan.store.writer import program_version
+
+REPORT = "report"  # the report's folder, beside the runs'
+FIGURES = "figures"  # in it, a folder for each group
+
+
+def check(config: DictConfig) -> None:
+    """Refuse a folder without finished runs and a group or crystal that none of them has."""
+    for key in ("runs", "group"):
+        given = config[key]
+        require(isinstance(given, str) or (key == "group" and given is None), f"{key}={shown(given)} is not a name")
+    select(config)
+
+
+def select(config: DictConfig) -> tuple[list[Group], dict[str, str]]:
+    """The groups to report on, and the runs that are left out, with why.
+
+    Raises:
+        ConfigError: there are none, or the group or crystal asked for is not among them.
+    """
+    folder = Path(config.runs)
+    require(folder.is_dir(), f"runs={folder}: no such folder; name the one that holds the runs' folders")
+    runs, left_out = collect_runs(folder)
+    if not runs:
+        names = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise ConfigError(f"runs={folder}: no finished run ({names or 'it holds no run at all'}); train one first")
+    groups, alike = grouped(runs)
+    left_out |= alike
+    if config.group is not None:
+        names = [group.name for group in groups]
+        require(config.group in names, f"group={config.group} is not one of {', '.join(names)}")
+        groups = [group for group in groups if group.name == config.group]
+    if config.crystal is not None:
+        tested = any(str(config.crystal) in group.crystals() for group in groups)
+        require(
+            tested, f"crystal={config.crystal} is in no test fold of these runs; crystals.csv of a run names its own"
+        )
+    return groups, left_out
+
+
+def evaluate(config: DictConfig) -> None:
+    """Write the report; an older one is replaced file by file, the page last."""
+    groups, left_out = select(config)
+    crystal = None if config.crystal is None else str(config.crystal)
+    sections = []
+    for group in groups:
+        print(f"{group.name}: {len(group.runs)} runs", flush=True)
+        sections.append(build_section(group, crystal, config.timing))
+    folder = Path(config.runs) / REPORT
+    command = shlex.join(["python", "-m", "lacbed_gan.evaluate", *sys.argv[1:]])
+    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    write(folder, sections, page(sections, left_out, command, program_version(), made))
+    if config.logger.name == "wandb":
+        for section in sections:
+            attach(section, folder / FIGURES / section.group.name, config.logger.project, config.logger.group)
+    for name, reason in left_out.items():
+        print(f"left out: {name}: {reason}")
+    for section in sections:
+        for row in section.measures:
+            error = "" if row["mse_standard_error"] is None else f" ± {row['mse_standard_error']:.2g}"
+            print(
+                f"{section.group.name}: {row['direction']} {nm(row['thickness'])} nm, {row['split']}: "
+                f"MSE {row['mse']:.3g}{error}, R {row['r']:.4f}, {row['folds']} of {row['of_folds']} folds"
+            )
+        for gap in section.gaps:
+            print(f"{section.group.name}: {gap}")
+    print(f"report: {folder / 'index.html'}")
+
+
+def write(folder: Path, sections: list[Section], html: str) -> None:
+    """The page, its tables and its figures; figures that an older report had and this one has not are deleted."""
+    tables = {
+        "table": [row for section in sections for row in section.measures],
+        "space_groups": [row for section in sections for row in section.space_groups],
+        "plane_groups": [row for section in sections for row in section.plane_groups],
+        "crystals": [row for section in sections for row in section.crystals],
+        "timing": [row for section in sections for row in section.timing],
+    }
+    folder.mkdir(exist_ok=True)
+    for name, rows in tables.items():
+        if rows:
+            write_atomically(folder / f"{name}.csv", to_csv(rows))
+        else:
+            (folder / f"{name}.csv").unlink(missing_ok=True)
+    written = set()
+    for section in sections:
+        figures = folder / FIGURES / section.group.name
+        figures.mkdir(parents=True, exist_ok=True)
+        for picture in section.pictures:
+            path = figures / f"{picture.name}.pdf"
+            with replacing(path) as file:
+                file.write(picture.pdf)
+            written.add(path)
+    write_atomically(folder / "index.html", html)
+    for path in (folder / FIGURES).glob("*/*.pdf"):
+        if path not in written:
+            path.unlink()
+
+
+def main() -> None:
+    run_command("evaluate", check, evaluate)

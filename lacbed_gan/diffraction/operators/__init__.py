@@ -1,0 +1,1 @@
+"""The matrix A of a zone axis as a product with vectors."""

@@ -1,0 +1,158 @@
+"""LACBED intensities, exact within the cut-off of the beams: the recursion method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.recursion.lanczos import Recursion
+from lacbed_gan.diffraction.recursion.tridiagonal import diffracted_intensity, direct_beam_intensity
+
+# Amplitude² at the end of a pixel's recursion above which it goes on; errors of intensity are up to 30 times it.
+LEAK = 2e-5
+DECAY = 0.07  # growth of the number of steps that makes the leak ten times smaller
+GROWTH = 1.10  # of the number of steps from one batch of pixels to the next, which has larger |k|
+MARGIN = 0.08  # more steps than that, after a test that failed: another test costs as much as many steps
+MOST_STEPS = 50_000  # far more than any cell that fits in memory takes
+PROBES = 12  # pixels of a batch on which the recursion is tested for its end
+# Pixels of a batch on a CPU: at least so many, for efficient products; and as long as the numbers of one vector over
+# beams and pixels are no more than CACHED more, for few calls (measured for 185 to 2,053 beams).
+PIXELS, CACHED = 128, 1 << 16
+GPU_SHARE = 0.4  # of the free memory, for the arrays of a batch
+TYPICAL_STEPS = 1000  # for the memory that T and the series of it will take
+
+
+@torch.inference_mode()  # saves time on a CPU: the operations are many and small
+def intensities(
+    beams: Sequence[Beams],
+    k: Tensor,
+    thickness: Sequence[float],
+    energy_kv: float = 200.0,
+    reflections: Sequence[Tensor] | None = None,
+    expected: int | None = None,
+) -> tuple[Tensor, int]:
+    """I_g(t) = |[exp(2πi t (√(k₀² + A) − k₀))]_g0|², A_gg = −(2 k_t·g + |g|²), A_gh = U_{g−h}, k₀² = K² − |k_t|².
+
+    Forward scattering with nothing else neglected; no absorption and no higher-order Laue zones.
+
+    Args:
+        beams: of C crystals, best of similar number.
+        k: (C, P, 2) float64 in 1/Å, (x, y) of k_t; neighbours should have similar |k|.
+        thickness: T values in nm.
+        reflections: of each crystal G indices into its beams, whose intensities are wanted beside that of the
+            direct beam; −1 for one that is not among them and stays dark. They take several times longer than the
+            direct beam alone.
+        expected: a guess of the number of steps of the recursion, which saves tests.
+
+    Returns:
+        intensity: (C, 1 + G, T, P) float32 in [0, 1], the direct beam first.
+        steps: about the number that all of the last pixels needed.
+
+    Raises:
+        ValueError: the recursion does not settle, or the potential is not finite.
+    """
+    angstroms = [10.0 * t for t in thickness]
+    wave_number = 1 / wavelength(energy_kv)
+    results = []
+    for batch in _balanced(k, _pixels_at_once(beams, k.device)):
+        found, steps = _batch(beams, batch, angstroms, wave_number, reflections, expected)
+        results.append(found)
+        expected = math.ceil(GROWTH * steps)
+    intensity = torch.cat(results, -1).clamp_(0, 1)
+    if reflections is not None:
+        intensity[:, 1:][torch.stack(list(reflections)) < 0] = 0
+    return intensity, steps
+
+
+def _batch(
+    beams: Sequence[Beams],
+    k: Tensor,
+    angstroms: Sequence[float],
+    wave_number: float,
+    reflections: Sequence[Tensor] | None,
+    expected: int | None,
+) -> tuple[Tensor, int]:
+    """Intensities (C, 1 + G, T, P), and about the number of steps that all pixels needed."""
+    crystals, pixels, _ = k.shape
+    offset = (k**2).sum(-1)  # (C, P)
+    kinds = 1 + (0 if reflections is None else len(reflections[0]))
+    found = torch.empty(crystals, kinds, len(angstroms), pixels, device=k.device)
+    recursion = Recursion(beams, k, reflections)
+    # What has not settled: `running` are the crystals left, `todo` (c, P) their pixels.
+    running = torch.arange(crystals, device=k.device)
+    todo = torch.ones(crystals, pixels, dtype=torch.bool, device=k.device)
+    # Without a guess a few pixels of a crystal are tested time and again, and once they have settled all of them.
+    probed = torch.full((crystals,), expected is not None, device=k.device)
+    probe = torch.zeros_like(todo[0])
+    probe[torch.linspace(0, pixels - 1, min(PROBES, pixels)).round().long()] = True
+    # The amplitude of the direct beam at t comes from vectors at t/2, those of the other beams from vectors at t.
+    followed = angstroms if reflections is None else [*angstroms, 2 * max(angstroms)]
+    needed, test = 0, expected or math.ceil(0.1 * max(followed)) + 24
+    while len(running):
+        while recursion.steps < test:
+            recursion.step()
+        crystal, pixel = (todo & (probed[:, None] | probe)).nonzero(as_tuple=True)
+        alpha, beta = recursion.tridiagonal(crystal, pixel)
+        shift = offset[running[crystal], pixel]
+        values, leak = direct_beam_intensity(alpha, beta, shift, wave_number, followed)
+        settled = leak < LEAK
+        found[running[crystal[settled]], 0, :, pixel[settled]] = values[: len(angstroms), settled].T
+        todo[crystal[settled], pixel[settled]] = False
+        if not needed and probed.any():
+            needed = recursion.steps * _growth(leak.max())
+        ready = ~probed & ~(todo & probe).any(1)
+        probed |= ready
+        done = ~todo.any(1)
+        if ready.any() and not done.all():
+            continue
+        if done.any():
+            which = done.nonzero().squeeze(1)
+            if reflections is not None:
+                found[running[which], 1:] = _diffracted(
+                    recursion, which, offset[running[which]], angstroms, wave_number
+                )
+            running, todo, probed = running[~done], todo[~done], probed[~done]
+            recursion.keep((~done).nonzero().squeeze(1))
+        if recursion.steps > MOST_STEPS:
+            raise ValueError(f"the recursion of {len(beams[0])} beams has not settled after {MOST_STEPS} steps")
+        test = math.ceil(recursion.steps * (_growth(leak.max()) + MARGIN))
+    return found, math.ceil(needed or recursion.steps)
+
+
+def _growth(leak: Tensor) -> float:
+    """By how much more steps would bring the leak to LEAK."""
+    return 1 + DECAY * float((leak / LEAK).clamp_min(1e-2).log10())
+
+
+def _diffracted(
+    recursion: Recursion, crystals: Tensor, offset: Tensor, angstroms: Sequence[float], wave_number: float
+) -> Tensor:
+    """Intensities (c, G, T, P) of the reflections asked for, of some crystals, all pixels."""
+    count, pixels = offset.shape
+    crystal = crystals.repeat_interleave(pixels)
+    pixel = torch.arange(pixels, device=offset.device).repeat(count)
+    alpha, beta = recursion.tridiagonal(crystal, pixel)
+    components = recursion.components(crystal, pixel)
+    intensity = diffracted_intensity(alpha, beta, components, offset.flatten(), wave_number, angstroms)
+    return intensity.view(*intensity.shape[:2], count, pixels).permute(2, 0, 1, 3)
+
+
+def _balanced(k: Tensor, at_once: int) -> tuple[Tensor, ...]:
+    """Pixels (C, P, 2) in parts of about equal size, about `at_once` or fewer."""
+    return k.chunk(max(1, round(k.shape[1] / at_once)), dim=1)
+
+
+def _pixels_at_once(beams: Sequence[Beams], device: torch.device) -> int:
+    """Pixels of a batch: as many as fit in a core's cache, or in the free memory of a GPU."""
+    most = max(map(len, beams))
+    if device.type == "cpu":
+        return max(PIXELS, CACHED // most)
+    free, _ = torch.cuda.mem_get_info(device)
+    # Vectors: v, the one before, diagonal, scratch and four of the half-Fourier product; then T and its vectors.
+    floats = 8 * 4 / math.pi * most + 10 * TYPICAL_STEPS
+    return max(16, int(GPU_SHARE * free / (4 * floats * len(beams))))

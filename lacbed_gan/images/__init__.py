@@ -1,0 +1,1 @@
+"""Grey images: scaling, origin, and measured files."""

@@ -1,0 +1,170 @@
+"""Images from files of any kind that an instrument or a program writes, told apart by their content."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from lacbed_gan.base.messages import printable
+from lacbed_gan.images.grey import ImageError, one_line, read_grey, require_size
+
+# Beginnings of files, and what they are.
+BEGINNINGS = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"\x93NUMPY", "NPY"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"\0\0\0\x03", "DM"),
+    (b"\0\0\0\x04", "DM"),
+    (b"IMGBLO", "BLO"),
+)
+# Readers of RosettaSciIO, in the order in which they are tried.
+READERS = {"HDF5": ("hspy", "emd"), "DM": ("digitalmicrograph",), "MRC": ("mrc",), "BLO": ("blockfile",)}
+MICROSCOPY = "pip install 'lacbed_gan[microscopy]'"
+# Å⁻¹ in one of these units of an axis.
+UNITS = {"1/Å": 1.0, "1/A": 1.0, "1 / angstrom": 1.0, "1/nm": 0.1, "1 / nm": 0.1, "nm^-1": 0.1, "Å^-1": 1.0}
+RADIANS = {"mrad": 1e-3, "rad": 1.0}  # of angles, which are λk; the networks know 200 kV alone
+TIFF_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
+BITS, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1  # tags of TIFF
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Images of one file.
+
+    Attributes:
+        images: (T, H, W) float64, the file's own values.
+        scale: 1/Å per pixel where the file says so, else None.
+    """
+
+    images: np.ndarray
+    scale: float | None = None
+
+
+def kind_of(path: Path) -> str:
+    """CIF, PNG, TIFF, NPY, HDF5 (HSPY, EMD), DM, MRC or BLO, by what the file holds and not by its name.
+
+    Raises:
+        ImageError: it is none of these, or cannot be read; the message is one line with the file's name.
+    """
+    if path.exists() and not path.is_file():  # a pipe or a device may never end
+        raise ImageError(f"{path}: not a file")
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror}") from None
+    for beginning, kind in BEGINNINGS:
+        if head.startswith(beginning):
+            return kind
+    if head[208:212] == b"MAP ":
+        return "MRC"
+    if head.strip() and b"\0" not in head and (b"data_" in head.lower() or b"_cell_length" in head):
+        return "CIF"
+    raise ImageError(f"{path}: neither a CIF nor an image of a known format (PNG, TIFF, NPY, HSPY, EMD, DM, MRC, BLO)")
+
+
+def read_images(path: Path) -> Measured:
+    """The images of a file, one or several of one size.
+
+    PNG and TIFF of 8, 16 and 32 bits, grey, of one page or more; NPY (H, W) or (T, H, W); what microscopes write is
+    read by RosettaSciIO, with the calibration of its axes in 1/nm, 1/Å or mrad.
+
+    Raises:
+        ImageError: not an image, damaged, animated, too large, coloured, or RosettaSciIO is needed and missing; one
+            line with the name.
+    """
+    kind = kind_of(path)
+    try:
+        if kind == "CIF":
+            raise ImageError("is a CIF, not an image")
+        if kind == "PNG":
+            measured = Measured(read_grey(path)[0])
+        elif kind == "TIFF":
+            measured = Measured(_read_tiff(path))
+        elif kind == "NPY":
+            measured = Measured(_read_npy(path))
+        else:
+            measured = _read_microscopy(path, kind)
+        require_size(measured.images.size)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    images = measured.images
+    if images.ndim == 2:
+        images = images[None]
+    if images.ndim != 3 or min(images.shape) < 1 or min(images.shape[1:]) < 8:
+        raise ImageError(f"{path}: holds {images.shape}, not images of at least 8 × 8 pixels")
+    if np.iscomplexobj(images) or images.dtype.kind not in "buif" or not np.isfinite(images).all():
+        raise ImageError(f"{path}: holds values that are no finite real numbers")
+    return Measured(np.asarray(images, dtype=np.float64), measured.scale)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    with one_line():  # mapped: a header that claims more than the file holds allocates nothing
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+
+
+def _read_tiff(path: Path) -> np.ndarray:
+    pages = []
+    with one_line(), Image.open(io.BytesIO(path.read_bytes()), formats=["TIFF"]) as image:
+        for number in range(image.n_frames):
+            image.seek(number)
+            require_size(image.width * image.height * (number + 1))
+            pages.append(_page(image))
+    if len({page.shape for page in pages}) > 1:
+        raise ImageError("its pages are of different sizes")
+    return np.stack(pages)
+
+
+def _page(image: Image.Image) -> np.ndarray:
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode == "RGB":
+        channels = np.asarray(image)
+        if (channels != channels[..., :1]).any():
+            raise ImageError("is coloured")
+        return channels[..., 0]
+    if image.mode not in TIFF_MODES:
+        raise ImageError(f"mode {image.mode}; save it as grey values")
+    pixels = np.asarray(image)
+    tags = image.tag_v2
+    if image.mode == "I" and tags.get(BITS) == (32,) and tags.get(SAMPLE_FORMAT, (UNSIGNED,)) == (UNSIGNED,):
+        return pixels.view(np.uint32)  # Pillow takes them for signed
+    return pixels
+
+
+def _read_microscopy(path: Path, kind: str) -> Measured:
+    if importlib.util.find_spec("rsciio") is None:
+        raise ImageError(f"{kind} files are read by RosettaSciIO, which is not installed; {MICROSCOPY}")
+    reasons = []
+    for name in READERS[kind]:
+        try:
+            reader = importlib.import_module(f"rsciio.{name}")
+            signals = [signal for signal in reader.file_reader(str(path)) if np.ndim(signal["data"]) >= 2]
+        except Exception as error:  # whatever its readers raise on a file of another program
+            reasons.append(f"{name}: {printable(error, 80) or type(error).__name__}")
+            continue
+        if signals:
+            return Measured(np.asarray(signals[0]["data"]), _axis_scale(signals[0]["axes"]))
+        reasons.append(f"{name}: no image in it")
+    raise ImageError(f"cannot be read ({'; '.join(reasons)})")
+
+
+def _axis_scale(axes: list[dict[str, Any]]) -> float | None:
+    """1/Å per pixel of the last two axes; None where they are not, in reciprocal lengths or angles, and alike."""
+    from lacbed_gan.diffraction.constants import wavelength  # brings PyTorch
+
+    units = UNITS | {name: radians / wavelength(200.0) for name, radians in RADIANS.items()}
+    last = [(axis.get("scale"), units.get(str(axis.get("units")))) for axis in axes[-2:]]
+    if any(scale is None or unit is None for scale, unit in last):
+        return None
+    rows, columns = (abs(scale) * unit for scale, unit in last)
+    return float(columns) if columns > 0 and abs(rows / columns - 1) < 1e-3 else None

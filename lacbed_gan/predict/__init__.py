@@ -1,0 +1,1 @@
+"""Trained networks for a user's own crystals and patterns."""

@@ -1,0 +1,288 @@
+"""Trained networks for a user's own crystals and patterns: arrays in, arrays out."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.data.batches import told_thickness
+from lacbed_gan.diffraction.potential import projected_potential
+from lacbed_gan.images.origin import canonical
+from lacbed_gan.images.preparation import Prepared, prepare_pattern
+from lacbed_gan.models.weights import Trained, WeightsError, load_weights
+from lacbed_gan.predict.trust import (
+    PhysicsCheck,
+    check_potential,
+    check_warnings,
+    condition_warnings,
+    distance_warnings,
+    pattern_warnings,
+)
+from lacbed_gan.store.store import scale_to_uint8
+
+SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
+SIZE = 128  # pixels at which ρ is computed; networks for smaller images see every n-th of them
+NAMES = {"none": (), "cell": ("a (Å)",), "scale": ("a (Å)", "the range of ρ (1/Å²)")}  # of the conditions
+
+
+class PredictionError(ValueError):
+    """What cannot be predicted: one line with reason and remedy."""
+
+
+class TrustWarning(UserWarning):
+    """An input unlike the training data, or an answer that physics contradicts."""
+
+
+@dataclass(frozen=True)
+class PatternPrediction:
+    """Patterns of one crystal.
+
+    Attributes:
+        pattern: (T, H, W) float32 in [0, 1], each min–max scaled in training; row is k_y, column is k_x.
+        thickness: T values in nm.
+        potential: (H, W) float32 in [0, 1], the ρ that the network was given.
+        warnings: one line each; none where the crystal is like the training data.
+    """
+
+    pattern: np.ndarray
+    thickness: tuple[float, ...]
+    potential: np.ndarray
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PotentialPrediction:
+    """ρ of one crystal from its pattern.
+
+    Attributes:
+        potential: (H, W) float32 in [0, 1], sampled at r = i/n; row is y, column is x. Its origin is arbitrary.
+        span: predicted ρ_max − ρ_min in 1/Å², None where the network does not predict it.
+        pattern: (T, H, W) float32 in [0, 1], the prepared patterns that the network was given.
+        thickness: T values in nm.
+        check: the pattern recomputed from ρ, None unless asked for.
+        warnings: one line each.
+    """
+
+    potential: np.ndarray
+    span: float | None
+    pattern: np.ndarray
+    thickness: tuple[float, ...]
+    check: PhysicsCheck | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def load(checkpoint: str | Path | None = None, direction: str = "forward") -> Predictor:
+    """The networks of one file, ready to predict on the CPU.
+
+    Args:
+        checkpoint: a .safetensors file of weights, or last.ckpt of a run; None: the shipped weights.
+        direction: ``forward`` or ``inverse``, of the shipped weights; a checkpoint has its own.
+
+    Raises:
+        WeightsError: no such file, damaged, or of networks that this version cannot build.
+        ValueError: a direction of another name.
+    """
+    if direction not in ("forward", "inverse"):
+        raise ValueError(f"direction={direction} is not one of forward, inverse")
+    if checkpoint is not None:
+        path = Path(checkpoint)
+        return Predictor(_load_checkpoint(path) if _is_checkpoint(path) else load_weights(path))
+    path = SHIPPED / f"{direction}.safetensors"
+    if not path.exists():
+        raise WeightsError(
+            f"{path}: no such file, this copy of the program ships no weights for direction={direction}; "
+            "name those of a run with checkpoint=…"
+        )
+    return Predictor(load_weights(path))
+
+
+class Predictor:
+    """One trained network of one direction.
+
+    Attributes:
+        direction: ``forward`` (ρ → patterns) or ``inverse`` (patterns → ρ).
+        thicknesses: those it was trained on, in nm.
+        size: pixels along an edge of its images.
+        needs_a: whether it has to be told the cell edge.
+    """
+
+    def __init__(self, trained: Trained):
+        settings = trained.settings
+        self._trained = trained
+        self.direction: str = settings["direction"]
+        several = settings["thickness"] if isinstance(settings["thickness"], list) else [settings["thickness"]]
+        self.thicknesses: tuple[float, ...] = tuple(float(one) for one in several)
+        self.size: int = settings["size"]
+        self.needs_a: bool = settings["condition"] != "none"
+
+    def forward_pattern(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> np.ndarray:
+        """LACBED patterns of a crystal seen along [001], as `predict_patterns`, without what is said about them.
+
+        Returns:
+            (T, H, W) float32 in [0, 1].
+
+        Warns:
+            TrustWarning: the crystal is unlike the training data.
+        """
+        return _warned(self.predict_patterns(crystal, thickness)).pattern
+
+    def potential(self, pattern: np.ndarray, a: float | None = None, **preparation: Any) -> np.ndarray:
+        """Projected potential from a pattern, as `predict_potential`, without what is said about it.
+
+        Returns:
+            (H, W) float32 in [0, 1].
+
+        Warns:
+            TrustWarning: the pattern is unlike the training data.
+        """
+        return _warned(self.predict_potential(pattern, a, **preparation)).potential
+
+    def predict_patterns(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> PatternPrediction:
+        """Patterns of a crystal seen along [001].
+
+        Args:
+            thickness: in nm, among `thicknesses`; None: all of them.
+
+        Raises:
+            PredictionError: the network is of the other direction, or never saw a thickness.
+        """
+        self._require("forward")
+        chosen = self.require_known(self.thicknesses if thickness is None else thickness)
+        rho = projected_potential(crystal, SIZE if SIZE % self.size == 0 else self.size).numpy()
+        image = scale_to_uint8(rho)
+        if self._trained.settings["origin"] == "canonical":
+            image = canonical(image[None])[0]
+        step = len(image) // self.size
+        image = torch.from_numpy(image[::step, ::step].astype(np.float32) / 255)
+        values = [crystal.a, float(rho.max()) - float(rho.min())]
+        condition, said = self._conditions(values)
+        if len(self.thicknesses) > 1:  # the network is told which
+            told = told_thickness(chosen)[:, None]
+            condition = told if condition is None else torch.cat([condition.expand(len(chosen), -1), told], 1)
+        with torch.inference_mode():
+            pattern = self._trained.predict(image.expand(len(chosen), 1, -1, -1), condition)
+        said += self._unlike(image[None, None])
+        if image.max() == image.min():
+            said.append("ρ is the same all over")
+        return PatternPrediction(pattern[:, 0].numpy(), chosen, image.numpy(), said)
+
+    def predict_potential(
+        self,
+        pattern: np.ndarray,
+        a: float | None = None,
+        *,
+        thickness: float | Sequence[float] | None = None,
+        check: bool = False,
+        half_width: float | None = None,
+        scale: float | None = None,
+        rotation: float = 0.0,
+        centre: tuple[float, float] | None = None,
+    ) -> PotentialPrediction:
+        """ρ from the pattern of a crystal seen along [001].
+
+        Args:
+            pattern: (H, W), or (T, H, W) for a network that takes the patterns of T thicknesses together.
+            a: cell edge in Å.
+            thickness: of the pattern in nm; None: what the network was trained on.
+            check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
+            half_width, scale, rotation, centre: see :func:`lacbed_gan.images.preparation.prepare_pattern`.
+
+        Raises:
+            PredictionError: the network is of the other direction, never saw the thickness, or needs other input.
+            PreparationError: the pattern cannot be prepared.
+        """
+        self._require("inverse")
+        if thickness is not None:
+            self.require_known([thickness] if isinstance(thickness, int | float) else thickness)
+        if a is not None and not (math.isfinite(a) and a > 0):
+            raise PredictionError(f"a={a} is not a positive number of Å")
+        if a is None and (self.needs_a or check):
+            raise PredictionError("a=… is needed, the cell edge in Å, which a pattern does not tell")
+        images = np.asarray(pattern)
+        images = images[None] if images.ndim == 2 else images
+        if images.ndim != 3 or len(images) != len(self.thicknesses):
+            asked = ", ".join(f"{one:g}" for one in self.thicknesses)
+            raise PredictionError(f"the pattern is {images.shape}, but the network takes those at {asked} nm together")
+        arguments = {"half_width": half_width, "scale": scale, "a": a, "rotation": rotation, "centre": centre}
+        prepared: list[Prepared] = [prepare_pattern(image, self.size, **arguments) for image in images]
+        shown = np.stack([one.pattern for one in prepared])
+        condition, said = self._conditions([] if a is None else [a])
+        said += dict.fromkeys(line for one in prepared for line in pattern_warnings(one))
+        batch = torch.from_numpy(shown)[None]
+        said += self._unlike(batch)
+        with torch.inference_mode():
+            potential = self._trained.predict(batch, condition)[0, 0].numpy()
+            span = self._span(batch, condition)
+        checked = None
+        if potential.max() == potential.min():
+            said.append("the predicted ρ is the same all over")
+        elif check:
+            checked = check_potential(potential, shown, float(a), self.thicknesses, span)
+            said += check_warnings(checked)
+        return PotentialPrediction(potential, span, shown, self.thicknesses, checked, said)
+
+    def _require(self, direction: str) -> None:
+        if self.direction != direction:
+            takes = {"forward": "crystals (CIF)", "inverse": "patterns"}[self.direction]
+            raise PredictionError(f"the network is of direction={self.direction}, which takes {takes}")
+
+    def require_known(self, thickness: Sequence[float]) -> tuple[float, ...]:
+        """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
+        for one in thickness:
+            if one not in self.thicknesses:
+                known = ", ".join(f"{t:g}" for t in self.thicknesses)
+                raise PredictionError(f"thickness={one:g} nm: the network never saw it; it knows {known} nm")
+        return tuple(float(one) for one in thickness)
+
+    def _conditions(self, values: Sequence[float]) -> tuple[Tensor | None, list[str]]:
+        """(1, C) standardised logarithms of the values that the network is given, and warnings."""
+        names = NAMES[self._trained.settings["condition"]]
+        if not names:
+            return None, []
+        mean, std = (self._trained.data[key] for key in ("condition_mean", "condition_std"))
+        given = values[: len(names)]
+        z = [(math.log(v) - m) / s for v, m, s in zip(given, mean, std, strict=True)]
+        return torch.tensor([z], dtype=torch.float32), condition_warnings(names, given, z)
+
+    def _unlike(self, batch: Tensor) -> list[str]:
+        """A warning where the input (1, C, H, W) is far from all training inputs."""
+        kept = self._trained.familiar
+        return [] if kept is None else distance_warnings(kept.distance(self.direction, batch))
+
+    def _span(self, batch: Tensor, condition: Tensor | None) -> float | None:
+        if self._trained.scale_head is None:
+            return None
+        z = float(self._trained.scale_head(batch, condition))
+        return math.exp(z * self._trained.data["scale_std"][0] + self._trained.data["scale_mean"][0])
+
+
+def _warned(prediction: Any) -> Any:
+    for line in prediction.warnings:
+        warnings.warn(line, TrustWarning, stacklevel=3)
+    return prediction
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether it is a run's checkpoint, a zip archive, by its content."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
+def _load_checkpoint(path: Path) -> Trained:
+    from lacbed_gan.models.checkpoints import load_cgan  # brings Lightning
+
+    module = load_cgan(path)
+    config = module.config
+    return Trained(module.network.eval(), module.scale_head, config["settings"], config["data"], module.familiar)

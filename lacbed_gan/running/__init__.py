@@ -1,0 +1,1 @@
+"""A run: its folder, what it records, how it goes on."""

@@ -1,0 +1,1 @@
+"""The published images and tables."""

@@ -1,0 +1,290 @@
+"""Structures → store: what is kept, what is left out, and going on after an interruption."""
+
+import sys
+
+import gemmi
+import numpy as np
+import pytest
+import torch
+
+from lacbed_gan.commands import simulate
+from lacbed_gan.commands.config import ConfigError, composed, run_command
+from lacbed_gan.crystal import Crystal
+from lacbed_gan.diffraction import bright_field, projected_potential
+from lacbed_gan.diffraction.patterns import compute_patterns
+from lacbed_gan.store import making as pairs
+from lacbed_gan.store.packed import open_packed, pack
+from lacbed_gan.store.store import Store, StoreError, scale_to_uint8
+
+EDGES = {"Cu": 3.615, "Al": 4.05, "Ni": 3.524}
+TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1", "device=cpu"]
+
+
+def cif(element, a, c=None):
+    """Face-centred cubic metal."""
+    cell = f"_cell_length_a {a}\n_cell_length_b {a}\n_cell_length_c {c or a}\n"
+    angles = "".join(f"_cell_angle_{x} 90\n" for x in ("alpha", "beta", "gamma"))
+    sites = "".join(f"_atom_site_{x}\n" for x in ("label", "type_symbol", "fract_x", "fract_y", "fract_z"))
+    return f"data_x\n{cell}{angles}_space_group_name_H-M_alt 'F m -3 m'\nloop_\n{sites}{element}1 {element} 0 0 0\n"
+
+
+@pytest.fixture
+def cifs(tmp_path, monkeypatch):
+    """Folder of three usable files, in an otherwise empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "cifs"
+    folder.mkdir()
+    for element, a in EDGES.items():
+        (folder / f"{element}.cif").write_text(cif(element, a))
+    return folder
+
+
+def run(*words):
+    config = composed("simulate", ["structures=cifs", "output=out", *TINY, *words])
+    simulate.check(config)
+    return Store.open(simulate.simulate(config))
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_folder_goes_on_with_the_rest_and_lists_what_it_left_out(cifs, capsys):
+    bad = {
+        "tetragonal": cif("Cu", 3.6, 3.9),
+        "empty": cif("Cu", 3.6).split("loop_")[0],
+        "unknown": cif("Qq", 3.6),
+        "cellless": cif("Cu", 3.6).replace("_cell_length_a 3.6\n", ""),
+        "text": "to be or not to be",
+    }
+    for name, text in bad.items():
+        (cifs / f"{name}.cif").write_text(text)
+    store = run()
+    lines = capsys.readouterr().out.splitlines()
+    left_out = {line.split(".cif")[0]: line for line in lines if line.startswith("left out: ")}
+    assert set(left_out) == {f"left out: cifs/{name}" for name in bad}
+    reasons = ("not cubic", "no atoms", "unknown element 'Qq'", "cell is missing", "not a CIF")
+    for name, reason in zip(bad, reasons, strict=True):
+        assert reason in left_out[f"left out: cifs/{name}"]
+    assert lines[-1] == "3 crystals in out, 5 left out"
+    assert sum(line.startswith("error of intensities (rms): median ") for line in lines) == 1
+    assert [entry["id"] for entry in store.index] == sorted(EDGES)
+
+
+def test_nothing_usable_is_an_error_and_leaves_nothing(cifs):
+    for file in cifs.iterdir():
+        file.write_text("nothing")
+    with pytest.raises(ValueError, match="none of the 3 structures could be used"):
+        run()
+    assert [path.name for path in cifs.parent.iterdir()] == ["cifs"]
+
+
+def test_entries_and_images(cifs):
+    store = run("save_intensity=true")
+    assert (store.size, store.thickness) == (8, (50.0,))
+    assert store.settings == {
+        "method": "converged",
+        "g_max": 1.2,
+        "energy_kv": 200,
+        "half_width": 7.266,
+        "felix_ranks": 1,
+        "dark_field": [],
+        "b_iso_default": 0,
+        "rho_g_max": 4.25,
+        "rho_sampling": "periodic",
+    }
+    store.verify()
+    for row, entry in enumerate(store.index):
+        crystal = Crystal.from_cif(cifs / f"{entry['id']}.cif")
+        potential = projected_potential(crystal, 8, g_max=4.25, sampling="periodic").numpy()
+        intensity = bright_field(crystal, [50.0], 8, g_max=1.2).numpy()
+        (patterns,) = compute_patterns([crystal], [50.0], 8, g_max=1.2)
+        assert entry["error_rms"] == pytest.approx(patterns.error_rms, rel=5e-3) and entry["error_rms"] > 0
+        assert entry["error_max"] == pytest.approx(patterns.error_max, rel=5e-3)
+        assert entry["a"] == EDGES[entry["id"]]
+        assert (entry["formula"], entry["number"], entry["pattern_symmetry"]) == (entry["id"], 225, "4mm")
+        assert gemmi.SpaceGroup(entry["space_group"]).number == 225
+        assert (entry["rho_min"], entry["rho_max"]) == pytest.approx((potential.min(), potential.max()), abs=1e-12)
+        assert np.array_equal(store.potential[row], scale_to_uint8(potential))
+        assert np.array_equal(store.pattern[row], scale_to_uint8(intensity))
+        assert np.array_equal(store.intensity[row], intensity)
+
+
+def test_intensities_are_not_kept_unless_asked_for(cifs):
+    assert run().intensity is None
+
+
+def test_energy_and_angles_reach_the_calculation(cifs):
+    crystal = Crystal.from_cif(cifs / "Cu.cif")
+    store = run("structures=cifs/Cu.cif", "energy_kv=100", "half_width=3", "save_intensity=true")
+    (patterns,) = compute_patterns([crystal], [50.0], 8, g_max=1.2, energy_kv=100, half_width=3)
+    assert np.array_equal(store.intensity[0], patterns.intensity.numpy())
+    (usual,) = compute_patterns([crystal], [50.0], 8, g_max=1.2)
+    assert np.abs(store.intensity[0] - usual.intensity.numpy()).max() > 0.01
+    at_100_kv = projected_potential(crystal, 8, energy_kv=100)
+    assert store.index[0]["rho_max"] == pytest.approx(float(at_100_kv.max()), abs=1e-12)
+
+
+def test_dark_field_patterns_are_kept_and_packing_drops_them(cifs):
+    store = run("dark_field=[[2,0],[2,-2,0]]", "thickness=[50,80]")
+    assert store.settings["dark_field"] == [[2, 0], [2, -2]]
+    assert store.dark_field.shape == (3, 2, 2, 8, 8) and store.dark_field.dtype == np.float32
+    store.verify()
+    for row, entry in enumerate(store.index):
+        crystal = Crystal.from_cif(cifs / f"{entry['id']}.cif")
+        (patterns,) = compute_patterns([crystal], [50.0, 80.0], 8, g_max=1.2, dark_field=[(2, 0), (2, -2)])
+        assert np.array_equal(store.dark_field[row], patterns.dark_field.numpy())
+        assert patterns.dark_field.max() > 1e-3
+    pack(store, "packed.zip")
+    packed = open_packed("packed.zip")
+    assert packed.dark_field is None and packed.checksum == store.checksum
+    packed.verify()
+    assert run("output=without").dark_field is None
+
+
+def test_debye_waller_default_is_for_atoms_without_one(cifs):
+    text = cif("Al", 4.05).replace("_atom_site_fract_z\n", "_atom_site_fract_z\n_atom_site_B_iso_or_equiv\n")
+    (cifs / "Al.cif").write_text(text.replace("0 0 0", "0 0 0 0.5"))
+    words = ("b_iso_default=1.5", "output=with", "save_intensity=true")
+    plain, damped = run("save_intensity=true"), run(*words)
+    same = [np.array_equal(*pair) for pair in zip(plain.intensity, damped.intensity, strict=True)]
+    assert [entry["id"] for entry in plain.index] == ["Al", "Cu", "Ni"]
+    assert same == [True, False, False]
+
+
+def test_felix(cifs):
+    store = run("structures=cifs/Cu.cif", "method=felix", "size=2")
+    expected = bright_field(Crystal.from_cif(cifs / "Cu.cif"), [50.0], 2, method="felix").numpy()
+    assert store.settings["method"] == "felix"
+    assert np.array_equal(store.pattern[0], scale_to_uint8(expected))
+
+
+def test_named_structures(cifs):
+    assert len(run("structures=prototypes", "count=2")) == 2
+
+
+def test_a_run_that_was_interrupted_goes_on(cifs, monkeypatch):
+    undisturbed = run("output=undisturbed")
+    works = pairs.compute
+
+    def stops(crystals, **settings):
+        if crystals[0].name == "Cu":
+            raise KeyboardInterrupt
+        return works(crystals, **settings)
+
+    monkeypatch.setattr(pairs, "compute", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    computed = []
+
+    def counted(crystals, **settings):
+        computed.extend(crystal.name for crystal in crystals)
+        return works(crystals, **settings)
+
+    monkeypatch.setattr(pairs, "compute", counted)
+    continued = run()
+    assert computed == ["Cu", "Ni"]
+    assert contents(cifs.parent / "out") == contents(cifs.parent / "undisturbed")
+    assert continued.checksum == undisturbed.checksum
+
+
+def test_a_crystal_that_cannot_be_computed_is_left_out(cifs, monkeypatch, capsys):
+    def fails(crystals, *arguments, **settings):
+        if crystals[0].name == "Cu":
+            return [ValueError("its atoms are not symmetric")]
+        return compute_patterns(crystals, *arguments, **settings)
+
+    monkeypatch.setattr("lacbed_gan.diffraction.patterns.compute_patterns", fails)
+    assert [entry["id"] for entry in run().index] == ["Al", "Ni"]
+    assert "left out: Cu: its atoms are not symmetric" in capsys.readouterr().out
+
+
+def test_nothing_that_can_be_computed_is_an_error_and_leaves_nothing(cifs, capsys):
+    with pytest.raises(ConfigError, match="none of the 3 structures could be used; no store was written"):
+        run("dark_field=[[40,0]]")
+    assert "left out: Cu: " in capsys.readouterr().out
+    assert [path.name for path in cifs.parent.iterdir()] == ["cifs"]
+
+
+def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
+    errors = {entry["id"]: entry["error_rms"] for entry in run().index}
+    worst = max(errors, key=errors.get)
+    capsys.readouterr()
+    run("output=again", f"tolerance={sorted(errors.values())[1]}")
+    lines = capsys.readouterr().out.splitlines()
+    assert f"largest {errors[worst]:.2g}" in lines[0]
+    assert lines[1].startswith("1 crystal is past tolerance=")
+    assert lines[2].split() == [worst, worst, f"{errors[worst]:.2g}"]
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["g_max=inf"], "g_max=inf is not a positive number"),
+        (["energy_kv=0"], "energy_kv=0 is not a positive number"),
+        (["half_width=-1"], "half_width=-1 is not a positive number"),
+        (["half_width=true"], "half_width=true is not a number"),
+        (["tolerance=nan"], "tolerance=nan is not a positive number"),
+        (["b_iso_default=-0.1"], "b_iso_default=-0.1 is not a number of Å² from 0 to 100"),
+        (["felix_ranks=0", "method=felix"], "felix_ranks=0 is not a whole number from 1 up"),
+        (["felix_ranks=4"], "felix_ranks=4 needs method=felix"),
+        (["method=felix", "energy_kv=300"], "method=felix is made for energy_kv=200"),
+        (["method=felix", "half_width=5"], "method=felix is made for half_width=7.266"),
+        (["method=felix", "dark_field=[[2,0]]"], "dark_field needs method=converged"),
+        (["dark_field=3"], "dark_field=3 is not a list"),
+        (
+            ["dark_field=[2,0]"],
+            "2 is not a reflection; give a list of reflections hk0, such as [[2,0],[2,2]]",
+        ),
+        (["dark_field=[[2,0.5]]"], "[2, 0.5] is not a reflection"),
+        (["dark_field=[[2]]"], "[2] is not a reflection"),
+        (["dark_field=[[2,0,2]]"], "[2, 0, 2] is not in the zone [001]"),
+        (["dark_field=[[0,0]]"], "[0, 0] is the direct beam"),
+        (["dark_field=[[2,0],[2,0,0]]"], "[2, 0, 0] comes twice"),
+        (["device=tpu"], "device=tpu is not one of null, cpu, cuda"),
+        (["workers=0"], "workers=0 is not a whole number from 1 up"),
+        (["shard=3"], "shard=3 is not of the form k/n with 1 ≤ k ≤ n, such as 3/16"),
+        (["shard=0/4"], "shard=0/4 is not of the form"),
+        (["shard=5/4"], "shard=5/4 is not of the form"),
+        (["output=cifs", "shard=1/2"], "cifs: the folder is not empty and not a store; choose another output"),
+    ],
+)
+def test_settings_that_are_refused(cifs, words, named):
+    with pytest.raises((ConfigError, StoreError)) as error:
+        simulate.check(composed("simulate", ["structures=cifs", "output=out", *words]))
+    assert named in str(error.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there(cifs):
+    with pytest.raises(ConfigError, match="finds no GPU here; take device=cpu"):
+        run("device=cuda")
+    assert not (cifs.parent / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["output=out"], "output=out holds a finished store; delete it or choose another output"),
+        (
+            ["output=half", "g_max=1.3"],
+            "half: holds an unfinished store made with other settings (g_max: 1.2 there",
+        ),
+        (["output=cifs"], "cifs: the folder is not empty and not a store; choose another output"),
+    ],
+)
+def test_an_output_that_cannot_be_used_is_one_line(cifs, monkeypatch, capsys, words, named):
+    run()
+    monkeypatch.setattr(pairs, "compute", None)  # ends the work on the first crystal
+    with pytest.raises(TypeError):
+        run("output=half")
+    capsys.readouterr()
+    silent = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+    monkeypatch.setattr(sys, "argv", ["simulate", "structures=cifs", *TINY, *silent, *words])
+    with pytest.raises(SystemExit) as exit:
+        run_command("simulate", simulate.check, simulate.simulate)
+    assert exit.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {named}")
+    assert error.count("\n") == 1
+    assert {path.name for path in cifs.parent.iterdir()} == {"cifs", "out", "half"}

@@ -1,0 +1,95 @@
+"""What single settings of training change in a run of seconds."""
+
+import csv
+import json
+import shutil
+
+import pytest
+import torch
+from run_folders import data_of
+
+from lacbed_gan.commands import train
+from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.running.folder import run_name
+from lacbed_gan.running.tracking import predictions, read_metrics
+
+
+def test_the_epoch_reported_on_is_chosen_by_the_validation_fold(configured):
+    config, folder = configured("epochs=4", "learning_rate=0.2", "direction=inverse", "validation=true", "fold=9")
+    train.train(config)
+    rows = read_metrics(folder / "metrics.csv")
+    errors = [row["validation/mse"] for row in rows]
+    best = errors.index(min(errors))
+    checkpoint = torch.load(folder / "best.ckpt", weights_only=True)
+    assert checkpoint["epoch"] == best < 3
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["test/mse"] == pytest.approx(rows[best]["test/mse"], rel=1e-5)
+    assert summary["validation/mse"] == pytest.approx(min(errors), rel=1e-5)
+    settings = checkpoint["config"]["settings"]
+    data = PairDataModule(settings["store"], "inverse", 50, 9, 4, validation=True)
+    assert set(data.validation_rows) == set(PairDataModule(settings["store"], "inverse", 50, 0, 4).test_rows)
+    assert len({*data.train_rows, *data.validation_rows, *data.test_rows}) == len(data.store.index)
+    assert not set(data.train_rows) & {*data.validation_rows, *data.test_rows}
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_one_network_for_all_thicknesses(configured, direction, capsys):
+    config, folder = configured(f"direction={direction}", "thickness=all")
+    train.train(config)
+    assert folder.name.startswith(f"{direction}-all-fold0-")
+    summary = json.loads((folder / "summary.json").read_text())
+    with (folder / "crystals.csv").open(newline="") as lines:
+        table = [row for row in csv.DictReader(lines) if row["split"] == "test"]
+    data = data_of(torch.load(folder / "last.ckpt", weights_only=True))
+    if direction == "inverse":
+        assert {row["thickness"] for row in table} == {"50+100"} and len(table) == len(data.test_rows)
+        assert load_cgan(folder / "last.ckpt").generator.encoder[0].first.in_channels == 2
+        return
+    assert len(table) == 2 * len(data.test_rows)
+    module = load_cgan(folder / "last.ckpt")
+    for thickness in (50.0, 100.0):
+        batch = data.batch(data.test_rows, thickness)
+        time = data.store.thickness.index(thickness)
+        assert torch.equal(batch["target"][:, 0] * 255, torch.tensor(reduced(data.store.pattern[data.test_rows, time])))
+        error = float((predictions(module, batch) - batch["target"]).square().mean())
+        assert summary[f"test/mse@{thickness:g}nm"] == pytest.approx(error, rel=1e-5)
+        rows = [float(row["mse"]) for row in table if float(row["thickness"]) == thickness]
+        assert sum(rows) / len(rows) == pytest.approx(error, rel=1e-5)
+
+
+def reduced(patterns):
+    """Means of blocks of 4 × 4 pixels, as whole numbers."""
+    n, side, _ = patterns.shape
+    return patterns.reshape(n, side // 4, 4, side // 4, 4).mean((2, 4)).round().astype("float32")
+
+
+def test_the_range_of_the_potential_is_predicted_too(configured):
+    config, folder = configured("direction=inverse", "model.weights.scale=1", "epochs=15", "batch_size=9")
+    train.train(config)
+    rows = read_metrics(folder / "metrics.csv")
+    assert rows[-1]["train/loss_g_scale"] < rows[0]["train/loss_g_scale"]
+    assert json.loads((folder / "summary.json").read_text())["test/scale_error"] > 0
+
+
+def test_a_profile_says_where_the_time_goes(configured):
+    config, folder = configured("profile=true", "batch_size=1", "epochs=1")
+    assert folder.name == run_name(configured("batch_size=1", "epochs=1")[0])
+    train.train(config)
+    text = (folder / "profile.txt").read_text()
+    assert all(part in text for part in ("generator", "discriminator", "backward", "optimizer"))
+    assert json.loads((folder / "profile.json").read_text())["traceEvents"]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_compiled_networks_train_to_the_same_losses(configured):
+    curves = []
+    for compiled in ("false", "true"):
+        words = (f"runs=compiled-{compiled}", "model.generator.filters=8", "learning_rate=1e-4", "epochs=1")
+        config, folder = configured(*words, f"trainer.compile={compiled}")
+        train.train(config)
+        folder = folder.parent.parent / f"compiled-{compiled}" / folder.name
+        curves.append(read_metrics(folder / "metrics.csv"))
+        assert not any("_orig_mod" in name for name in load_cgan(folder / "last.ckpt").state_dict())
+    for name in curves[0][0]:
+        assert curves[0][0][name] == pytest.approx(curves[1][0][name], rel=1e-3)

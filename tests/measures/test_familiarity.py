@@ -1,0 +1,83 @@
+"""Inputs unlike those of training are told, and fare worse."""
+
+import numpy as np
+import pytest
+import torch
+
+import lacbed_gan as lg
+from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import train
+from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.measures.familiarity import familiar, features
+from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.predict.predictor import load
+from lacbed_gan.running.folder import run_name
+from lacbed_gan.store.packed import open_store
+
+
+def test_features_do_not_depend_on_brightness_contrast_and_origin():
+    image = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    shifted = image.roll((5, 9), (-2, -1))
+    assert torch.allclose(features("forward", image), features("forward", 0.2 + 0.5 * shifted), atol=1e-6)
+    pattern = image + image.flip(-1) + image.flip(-2) + image.flip((-2, -1))
+    assert torch.allclose(features("inverse", pattern), features("inverse", 0.1 + 3 * pattern), atol=1e-6)
+    assert (features("inverse", pattern) - features("inverse", shifted)).norm(dim=1).min() > 0.1
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_training_inputs_are_at_no_distance_and_noise_at_that_of_brute_force(shared_store, direction):
+    data = PairDataModule(shared_store, direction, 50, 0, 4)
+    data.setup()
+    kept = familiar(data)
+    inputs = data.batch(data.train_rows)["input"]
+    assert all(kept.distance(direction, image[None]) < 0.05 for image in inputs[:5])
+    others = torch.cdist(features(direction, inputs), features(direction, inputs)) + 9 * torch.eye(len(inputs))
+    assert kept.usual == pytest.approx(float(others.amin(1).quantile(0.95)), abs=2e-3)
+    noise = torch.rand(1, 1, *inputs.shape[-2:], generator=torch.Generator().manual_seed(0))
+    nearest = float(torch.cdist(features(direction, noise), features(direction, inputs)).amin())
+    assert nearest > 0.2 and kept.distance(direction, noise) == pytest.approx(nearest / kept.usual, rel=1e-3)
+
+
+def test_a_checkpoint_knows_its_training_inputs(shared_store, tmp_path):
+    words = ["experiment=smoke", "trainer=cpu", "logger=csv", f"store={shared_store}", f"runs={tmp_path}"]
+    config = composed("train", words)
+    train(config)
+    path = tmp_path / run_name(config) / "last.ckpt"
+    kept = load_cgan(path).familiar
+    data = PairDataModule(shared_store, "forward", 50, 0, 4, size=load(path).size)
+    assert len(kept.features) == len(data.train_rows) and kept.usual > 0
+
+
+def test_a_perovskite_is_unlike_what_the_shipped_networks_saw():
+    strontium_titanate = lg.Crystal.from_sites(
+        "SrTiO3", "P m -3 m", 3.905, [lg.Site("Sr", (0, 0, 0)), lg.Site("Ti", (0.5,) * 3), lg.Site("O", (0.5, 0.5, 0))]
+    )
+    silicon = lg.Crystal.from_sites("Si", "F d -3 m:1", 5.431, [lg.Site("Si", (0, 0, 0))])
+    network = load()
+    assert any("seen nothing like it" in line for line in network.predict_patterns(strontium_titanate).warnings)
+    assert network.predict_patterns(silicon).warnings == []
+
+
+@pytest.mark.parametrize(("direction", "factor"), [("forward", 4), ("inverse", 10)])
+def test_unfamiliar_test_crystals_fare_worse(direction, factor):
+    """Of the shipped networks on the fold that they did not see."""
+    network = load(direction=direction)
+    trained = network._trained
+    settings = trained.settings
+    data = PairDataModule(
+        open_store("bundled"),
+        direction,
+        settings["thickness"],
+        settings["fold"],
+        32,
+        condition=settings["condition"],
+        origin=settings["origin"],
+        predict_scale=trained.scale_head is not None,
+    )
+    data.setup()
+    batch = data.batch(data.test_rows)
+    with torch.inference_mode():
+        error = (trained.predict(batch["input"], batch["condition"]) - batch["target"]).square().mean((1, 2, 3)).numpy()
+    far = np.array([trained.familiar.distance(direction, image[None]) > 1 for image in batch["input"]])
+    assert 0.02 < far.mean() < 0.15
+    assert error[far].mean() > factor * error[~far].mean()

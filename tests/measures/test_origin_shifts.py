@@ -1,0 +1,37 @@
+"""What training with shifts of the origin of ρ gives a forward network, on the shipped pairs."""
+
+import pytest
+import torch
+
+from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import prepare, train
+from lacbed_gan.measures.metrics import mse
+from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.running.folder import run_name
+from lacbed_gan.running.tracking import predictions
+
+
+def error_ratio(tmp_path, shift):
+    """Test MSE on ρ with shifted origins over that on ρ as stored, after training with or without shifts."""
+    words = ["experiment=smoke", "trainer=cpu", f"runs={tmp_path}", "origin=given", "epochs=8", "learning_rate=2e-3"]
+    words += ["model.generator.filters=16", "model.weights.adversarial=0", "model.weights.feature_matching=0"]
+    config = composed("train", [*words, f"augment.shift={str(shift).lower()}"])
+    train(config)
+    module = load_cgan(tmp_path / run_name(config) / "last.ckpt")
+    _, data = prepare(config)
+    data.setup()
+    batch = data.batch(data.test_rows)
+    generator = torch.Generator().manual_seed(0)
+    shifted = []
+    for _ in range(4):
+        moves = torch.randint(data.size, (len(batch["input"]), 2), generator=generator).tolist()
+        images = [image.roll(move, (-2, -1)) for image, move in zip(batch["input"], moves, strict=True)]
+        shifted.append(mse(predictions(module, batch | {"input": torch.stack(images)}), batch["target"]).mean())
+    plain = mse(predictions(module, batch), batch["target"]).mean()
+    assert plain < 0.7 * data.baselines()["mean_image"].mean()  # it has learnt something
+    return float(torch.stack(shifted).mean() / plain)
+
+
+def test_after_training_with_shifts_the_origin_does_not_matter(tmp_path):
+    assert error_ratio(tmp_path, shift=True) == pytest.approx(1, abs=0.05)
+    assert error_ratio(tmp_path, shift=False) > 1.3

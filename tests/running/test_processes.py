@@ -1,0 +1,40 @@
+"""Two processes (DDP, gloo) train as one does on the batches of both together."""
+
+import csv
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lacbed_gan.commands import train
+from lacbed_gan.running.tracking import read_metrics
+
+# The differences of rounding grow with each step of Adam, the faster the larger it is.
+WORDS = ["epochs=1", "model=small", "learning_rate=1e-5", "schedule=linear", "ema=0.9"]
+WORDS += ["augment.point_group=true", "validation=true"]
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="PyTorch without gloo")
+def test_two_processes_train_as_one_does(configured, shared_store, tmp_path):
+    config, alone = configured(*WORDS, "batch_size=2")
+    train.train(config)
+    words = [f"store={shared_store}", "experiment=smoke", *WORDS, "batch_size=1"]
+    processes = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "runs=several"]
+    line = [sys.executable, "-m", "lacbed_gan.train", *words, *processes]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    (together,) = (tmp_path / "several").iterdir()
+    assert {path.name for path in together.iterdir()} == {path.name for path in alone.iterdir()}
+    assert done.stdout.count("summary.json") == 1
+
+    one, two = (read_metrics(folder / "metrics.csv") for folder in (alone, together))
+    assert len(one) == len(two) == 1  # epoch of ten steps or more
+    assert {name: two[0][name] for name in one[0]} == pytest.approx(one[0], rel=1e-5)
+
+    tables = []
+    for folder in (alone, together):
+        with (folder / "crystals.csv").open(newline="") as lines:
+            tables.append({(row["split"], row["id"]): float(row["mse"]) for row in csv.DictReader(lines)})
+    assert tables[0].keys() == tables[1].keys()
+    assert all(tables[1][key] == pytest.approx(value, rel=1e-4) for key, value in tables[0].items())

@@ -1,0 +1,157 @@
+"""Reading a store: what comes back, and what is refused."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from lacbed_gan.store.store import Store, StoreError, scale_to_uint8
+from lacbed_gan.store.writer import StoreWriter
+
+THICKNESS = (50, 100)
+SETTINGS = {"method": "converged", "g_max": 4.25}
+
+
+def test_scaling_spans_0_to_255_and_rounds_to_nearest():
+    images = np.array([[[-1.0, 0.0], [1.0, 3.0]], [[7.0, 7.0], [7.0, 7.0]], [[0.0, 2.49], [2.51, 255.0]]])
+    scaled = scale_to_uint8(images)
+    assert scaled.dtype == np.uint8
+    assert scaled.tolist() == [[[0, 64], [128, 255]], [[0, 0], [0, 0]], [[0, 2], [3, 255]]]
+    with pytest.raises(ValueError, match="finite"):
+        scale_to_uint8(np.array([[0.0, np.nan]]))
+
+
+def test_round_trip(tmp_path, some_crystals, write):
+    write(tmp_path / "s", some_crystals)
+    store = Store.open(tmp_path / "s")
+    entries, potential, pattern, intensity = zip(*some_crystals, strict=True)
+    assert store.index == list(entries)
+    assert len(store) == len(entries) and store.size == 16
+    assert store.thickness == THICKNESS and store.settings == SETTINGS
+    np.testing.assert_array_equal(store.potential, potential)
+    np.testing.assert_array_equal(store.pattern, pattern)
+    np.testing.assert_array_equal(store.intensity, intensity)
+    assert isinstance(store.potential, np.memmap)
+    store.verify()
+
+
+def test_plain_numpy_reads_the_arrays(tmp_path, some_crystals, write):
+    write(tmp_path / "s", some_crystals, save_intensity=False)
+    assert np.load(tmp_path / "s" / "pattern.npy", allow_pickle=False).shape == (30, 2, 16, 16)
+    assert Store.open(tmp_path / "s").intensity is None
+
+
+def test_checksum_identifies_the_data(make_store, tmp_path, some_crystals, write):
+    store = make_store("a")
+    assert make_store("b").checksum == store.checksum
+    assert make_store("with-intensity", save_intensity=True).checksum == store.checksum
+    changed = [(entry, 255 - potential, *rest) for entry, potential, *rest in some_crystals]
+    write(tmp_path / "c", changed)
+    assert Store.open(tmp_path / "c").checksum != store.checksum
+
+
+def test_dark_field_patterns(tmp_path, some_crystals, contents):
+    """Two reflections: shape, checksum, and what a cut leaves."""
+    settings = SETTINGS | {"dark_field": [[1, 0], [2, 2]]}
+    random = np.random.default_rng(0)
+    dark = random.random((3, 2, 2, 16, 16), dtype=np.float32)
+    for name in ("s", "cut"):
+        for stop in (2, 3):
+            with StoreWriter(tmp_path / name, 16, THICKNESS, settings) as writer:
+                for i in range(len(writer.done), stop):
+                    entry, potential, pattern, _ = some_crystals[i]
+                    with pytest.raises(ValueError, match="dark_field is missing"):
+                        writer.append(entry, potential, pattern)
+                    writer.append(entry, potential, pattern, dark_field=dark[i])
+                if stop == 3:
+                    writer.finish()
+            if name == "cut" and stop == 2:
+                os.truncate(tmp_path / name / "dark_field.npy", 128 + dark[0].nbytes + 5)
+    assert contents(tmp_path / "s") == contents(tmp_path / "cut")
+    store = Store.open(tmp_path / "s")
+    np.testing.assert_array_equal(store.dark_field, dark)
+    store.verify()
+    data = bytearray((tmp_path / "s" / "dark_field.npy").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "s" / "dark_field.npy").write_bytes(data)
+    with pytest.raises(StoreError, match="dark_field differs"):
+        Store.open(tmp_path / "s").verify()
+    (tmp_path / "s" / "dark_field.npy").unlink()
+    with pytest.raises(StoreError, match=r"dark_field.npy: missing"):
+        Store.open(tmp_path / "s")
+
+
+def edit_meta(folder, **changes):
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps(meta | changes))
+
+
+def cut_index(folder):
+    lines = (folder / "index.jsonl").read_text().splitlines(keepends=True)
+    (folder / "index.jsonl").write_text("".join(lines[:-1]))
+
+
+def flip_index(folder):
+    text = (folder / "index.jsonl").read_bytes()
+    (folder / "index.jsonl").write_bytes(text.replace(b"crystal-3", b"crystal_3"))
+
+
+def pickle_pattern(folder):
+    np.save(folder / "pattern.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+
+
+def zip_potential(folder):
+    with open(folder / "potential.npy", "wb") as file:
+        np.savez(file, potential=np.zeros(3))
+
+
+def cut_pattern(folder):
+    data = (folder / "pattern.npy").read_bytes()
+    (folder / "pattern.npy").write_bytes(data[:-1])
+
+
+@pytest.mark.parametrize(
+    ("damage", "names"),
+    [
+        (lambda f: (f / "pattern.npy").unlink(), "pattern.npy: missing"),
+        (lambda f: (f / "index.jsonl").unlink(), "index.jsonl"),
+        (lambda f: (f / "meta.json").unlink(), "not a store"),
+        (shutil.rmtree, "no such store"),
+        (lambda f: (f / "meta.json").write_text("{"), "not JSON"),
+        (lambda f: (f / "meta.json").write_text("[]"), "does not describe"),
+        (lambda f: (f / "meta.json").write_bytes(b"\xff\xfe"), "cannot be read"),
+        (lambda f: edit_meta(f, version=2), "version 2, this program reads 1"),
+        (lambda f: edit_meta(f, finished=False), "unfinished"),
+        (lambda f: edit_meta(f, thickness=None), "thickness missing"),
+        (lambda f: edit_meta(f, sha256={}), "sha256.index"),
+        (lambda f: edit_meta(f, count=31), "shape"),
+        (lambda f: np.save(f / "potential.npy", np.zeros((30, 8, 8), np.uint8)), "shape"),
+        (lambda f: np.save(f / "potential.npy", np.zeros((30, 16, 16))), "float64"),
+        (lambda f: (f / "potential.npy").write_bytes(b""), "potential.npy: cannot be read"),
+        (cut_pattern, "pattern.npy: cannot be read"),
+        (pickle_pattern, "pattern.npy: cannot be read"),
+        (zip_potential, "not a NumPy array"),
+        (cut_index, "29 lines for 30 crystals"),
+        (flip_index, "checksum"),
+    ],
+)
+def test_damaged_store_is_refused_in_one_line(make_store, tmp_path, damage, names):
+    make_store("s")
+    damage(tmp_path / "s")
+    with pytest.raises(StoreError) as error:
+        Store.open(tmp_path / "s")
+    text = str(error.value)
+    assert names in text and str(tmp_path / "s") in text and "\n" not in text
+
+
+def test_flipped_byte_is_found_by_verify(make_store, tmp_path):
+    make_store("s")
+    with open(tmp_path / "s" / "pattern.npy", "r+b") as file:
+        file.seek(1000)
+        byte = file.read(1)[0]
+        file.seek(1000)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(StoreError, match="pattern differs"):
+        Store.open(tmp_path / "s").verify()
