@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lacbed_gan import Crystal
 from lacbed_gan.diffraction.beams import select_beams
+from lacbed_gan.diffraction.constants import G_MAX
 from lacbed_gan.diffraction.felix import bright_field as felix
-from lacbed_gan.diffraction.patterns import G_MAX
 from lacbed_gan.diffraction.recursion.converged import intensities
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "felix"

@@ -13,9 +13,8 @@ from PIL import Image
 from lacbed_gan import bright_field, projected_potential
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.patterns import G_MAX
+from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH
 from lacbed_gan.diffraction.recursion.converged import intensities
-from lacbed_gan.diffraction.window import HALF_WIDTH
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.store.store import scale_to_uint8
 

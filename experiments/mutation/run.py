@@ -73,7 +73,6 @@ TESTS = {
     "crystal/structures": [CRYSTAL + "structures.py"],
     "crystal/tables": [CRYSTAL + "tables.py"],
     "diffraction/beams": [DIFFRACTION + "operators.py", DIFFRACTION + "converged.py"],
-    "diffraction/bright_field": [DIFFRACTION + "bright_field.py", PATTERNS + "other_energies_and_angles"],
     "diffraction/constants": [DIFFRACTION + "potential.py", DIFFRACTION + "converged.py::test_wavelength_of_200_kv"],
     "diffraction/recursion/converged": [DIFFRACTION + "bright_field.py", DIFFRACTION + "patterns.py"],
     "diffraction/operators/half_fourier": [

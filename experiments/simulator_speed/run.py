@@ -22,11 +22,11 @@ from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.constants import G_MAX, wavelength
 from lacbed_gan.diffraction.felix import bright_field as felix
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
-from lacbed_gan.diffraction.patterns import G_MAX, compute_patterns
+from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 from lacbed_gan.diffraction.window import pixel_axis
 

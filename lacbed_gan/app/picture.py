@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.diffraction.constants import HALF_WIDTH
 
 COLOUR_MAPS = {"grey": "gray", "viridis": "viridis", "magma": "magma", "inferno": "inferno", "cividis": "cividis"}
 SIGNED_MAP = "RdBu_r"  # white where two images agree

@@ -1,6 +1,25 @@
-"""Projected potentials and bright-field LACBED patterns of cubic crystals seen along [001]."""
+"""Projected potentials and LACBED patterns of crystals seen along a zone axis."""
 
-from lacbed_gan.diffraction.bright_field import bright_field
-from lacbed_gan.diffraction.potential import projected_potential
+from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lacbed_gan.diffraction.patterns import bright_field
+    from lacbed_gan.diffraction.potential import projected_potential
+
+# Imported when first used: the constants of a recipe are needed where PyTorch, which takes seconds, is not.
+_HOMES = {
+    "bright_field": "lacbed_gan.diffraction.patterns",
+    "projected_potential": "lacbed_gan.diffraction.potential",
+}
 __all__ = ["bright_field", "projected_potential"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

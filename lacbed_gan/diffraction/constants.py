@@ -1,4 +1,4 @@
-"""Relativistic electron optics (CODATA 2018 constants)."""
+"""Relativistic electron optics (CODATA 2018 constants), and how the published data set was made."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import math
 
 REST_ENERGY_KEV = 510.99895  # m₀c²
 PLANCK_C_KEV_ANGSTROM = 12.398419843320026  # hc
+HALF_WIDTH = 7.266  # half the edge of a pattern in units of b₁ and b₂, 1/a for cubic [001]
+G_MAX = 4.25  # 1/Å, cut-off of the beams
+RHO_G_MAX = 4.25  # 1/Å, cut-off of the coefficients that make up ρ
+METHODS = ("converged", "felix")
 
 
 def wavelength(energy_kv: float) -> float:

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
-from lacbed_gan.diffraction.patterns import G_MAX
+from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH
 from lacbed_gan.diffraction.recursion.converged import intensities
-from lacbed_gan.diffraction.window import HALF_WIDTH, pixel_axis
+from lacbed_gan.diffraction.window import pixel_axis
 
 # Share of Σ|ρ_hk|² below which coefficients are taken for zero: rounding to 8 bit and the errors of a network.
 NOISE = 1e-4

@@ -12,11 +12,10 @@ from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, METHODS, wavelength
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.window import (
-    HALF_WIDTH,
     complete_dark_field,
     complete_pattern,
     independent_pixels,
@@ -24,13 +23,11 @@ from lacbed_gan.diffraction.window import (
     star_of,
 )
 
-G_MAX = 4.25  # 1/Å
 # The estimate of the error: some pixels again with the cut-off this many times larger.
 FINER = 1.2
 SAMPLED = 64
 SIMILAR = 1.3  # ratio of the numbers of beams of crystals that are computed together
 TOGETHER = {"cpu": 1, "cuda": 64}  # crystals at a time: a core is busy with one, a GPU is not
-METHODS = ("converged", "felix")
 
 
 @dataclass(frozen=True)
@@ -48,6 +45,55 @@ class Patterns:
     dark_field: Tensor
     error_rms: float
     error_max: float
+
+
+def bright_field(
+    crystal: Crystal,
+    thickness: Sequence[float] = (50, 100, 150, 200),
+    size: int = 128,
+    *,
+    method: str = "converged",
+    g_max: float = G_MAX,
+    energy_kv: float = 200.0,
+    half_width: float = HALF_WIDTH,
+    felix_ranks: int = 1,
+) -> Tensor:
+    """Bright-field LACBED pattern of a crystal seen along [001]: the intensity of the direct beam.
+
+    Args:
+        thickness: T values in nm.
+        size: pixels along an edge; the image spans the same angles whatever its size.
+        method: ``converged`` is exact within its cut-off; ``felix`` reproduces the numbers of the program FELIX,
+            a truncated calculation, from which the published data set was made.
+        g_max: cut-off of the beams in 1/Å, for ``converged``; ``felix`` has its own rule.
+        energy_kv: of the beam, for ``converged``; ``felix`` is made for 200 kV.
+        half_width: half the edge of the pattern in reciprocal lattice units 1/a, for ``converged``.
+        felix_ranks: number of MPI processes of the FELIX run to reproduce, see
+            :func:`lacbed_gan.diffraction.felix.bright_field.felix_bright_field`.
+
+    Returns:
+        (T, size, size) float32 in [0, 1]; row is k_y and column is k_x, both rising.
+
+    Raises:
+        ValueError: an unknown method, a number that is not positive, or a crystal that cannot be computed.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method '{method}' is not one of {', '.join(METHODS)}")
+    if min(size, g_max, energy_kv, half_width, felix_ranks, *thickness, len(thickness)) <= 0:
+        raise ValueError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")
+    (patterns,) = compute_patterns(
+        [crystal],
+        thickness,
+        size,
+        method=method,
+        g_max=g_max,
+        energy_kv=energy_kv,
+        half_width=half_width,
+        felix_ranks=felix_ranks,
+    )
+    if isinstance(patterns, ValueError):
+        raise patterns
+    return patterns.intensity
 
 
 def compute_patterns(

@@ -8,10 +8,8 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.diffraction.constants import lorentz_factor
+from lacbed_gan.diffraction.constants import RHO_G_MAX, lorentz_factor
 from lacbed_gan.diffraction.structure_factors import structure_factors
-
-RHO_G_MAX = 4.25  # 1/Å
 
 
 def projected_potential(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-HALF_WIDTH = 7.266  # of a pattern, in reciprocal lattice units 1/a (the published data set's setting)
+from lacbed_gan.diffraction.constants import HALF_WIDTH
 
 
 def pixel_axis(size: int, half_width: float = HALF_WIDTH) -> Tensor:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lacbed_gan.diffraction.window import HALF_WIDTH, pixel_axis
+from lacbed_gan.diffraction.constants import HALF_WIDTH
+from lacbed_gan.diffraction.window import pixel_axis
 
 LEAST_COVERED = 0.5  # of the angles that the network knows; with less it would see mostly what is made up
 MOST_POINTS = 16  # along an edge of a pixel, at which the image is read

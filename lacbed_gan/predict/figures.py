@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lacbed_gan.base.files import replacing
-from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.report.figures import COLOUR_MAP, DIFFERENCE_MAP
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, RHO_G_MAX
 
 METHODS = ("converged", "felix", "published")
 SAMPLINGS = ("periodic", "endpoints")
@@ -37,11 +37,11 @@ class Recipe:
     method: str = "converged"
     energy_kv: float = 200.0
     half_width: float = HALF_WIDTH
-    g_max: float = 4.25
+    g_max: float = G_MAX
     felix_ranks: int = 1
     dark_field: tuple[tuple[int, int], ...] = ()
     b_iso_default: float = 0.0
-    rho_g_max: float = 4.25
+    rho_g_max: float = RHO_G_MAX
     rho_sampling: str = "periodic"
 
     @classmethod

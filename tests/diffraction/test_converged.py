@@ -9,8 +9,8 @@ import torch
 
 from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction.beams import real_potential, select_beams
-from lacbed_gan.diffraction.bright_field import bright_field
 from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.patterns import bright_field
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.structure_factors import structure_factors
 from lacbed_gan.diffraction.window import complete_pattern, independent_pixels, pixel_axis

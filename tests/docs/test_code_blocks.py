@@ -23,7 +23,7 @@ from PIL import Image
 
 from lacbed_gan.commands.config import composed, jobs, run_command
 from lacbed_gan.crystal.structures import NAMED
-from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.predict.predictor import SHIPPED
 from lacbed_gan.store import packed
 from lacbed_gan.store.store import Store, sha256

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lacbed_gan.diffraction.window import HALF_WIDTH
+from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.images.preparation import PreparationError, prepare_pattern
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.predict.predictor import load

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.diffraction.felix.pool import WAVELENGTH, reflection_pool
 from lacbed_gan.diffraction.structure_factors import structure_factors
-from lacbed_gan.diffraction.window import HALF_WIDTH, pixel_axis
+from lacbed_gan.diffraction.window import pixel_axis
 
 GAMMA = 1.391468597867  # FELIX's Lorentz factor at 200 kV
 K = 1 / WAVELENGTH
