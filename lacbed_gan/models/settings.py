@@ -1,0 +1,236 @@
+"""What networks are made of and how they learn, as typed values: checked where they are made, plain where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
+
+CONDITIONS = ("log_a", "log_span")  # logarithms of the cell edge (Å) and of the range of ρ (1/Å²)
+SHORTHAND = {"none": (), "cell": ("log_a",), "scale": ("log_a", "log_span")}  # as the command line may write them
+
+
+def condition_names(value: Any) -> Any:
+    """The names that a word stands for, or a list as a tuple; anything else as it is, for the schema to refuse."""
+    if isinstance(value, str):
+        if value not in SHORTHAND:
+            raise ValueError(f"is {', '.join(SHORTHAND)}, or a list of {', '.join(CONDITIONS)}")
+        return SHORTHAND[value]
+    return tuple(value) if isinstance(value, list) else value
+
+
+Direction = Literal["forward", "inverse"]
+Origin = Literal["given", "canonical"]
+Condition = Annotated[tuple[Literal[CONDITIONS], ...], BeforeValidator(condition_names)]  # a tuple of names
+Symmetry = Annotated[Literal["none", "2", "2mm"], BeforeValidator(lambda x: str(x) if x == 2 else x)]  # YAML's 2
+Schedule = Literal["constant", "linear", "cosine"]
+GanLoss = Literal["lsgan", "log"]
+Weight = Annotated[float, Field(ge=0)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=65536)]
+Depth = Annotated[int, Field(ge=1, le=64)]
+
+
+class Settings(BaseModel):
+    """Plain values that do not change: no unknown key, no number that is not finite, no text for a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class LossWeights(Settings):
+    """Weights of the generator's loss terms; a term of weight 0 is not computed.
+
+    The defaults are the reference configuration, pix2pixHD without its VGG term. `span` is the weight of the number
+    that inverse networks predict beside the image, the range of ρ.
+    """
+
+    adversarial: Weight = 1.0
+    feature_matching: Weight = 10.0
+    l1: Weight = 0.0
+    l2: Weight = 0.0
+    span: Weight = 0.0
+
+    @model_validator(mode="after")
+    def _of_an_image(self) -> LossWeights:
+        if not (self.needs_discriminator or self.l1 or self.l2):
+            raise ValueError("adversarial, feature_matching, l1 and l2 are all 0: no loss is left for the image")
+        return self
+
+    @property
+    def needs_discriminator(self) -> bool:
+        return self.adversarial > 0 or self.feature_matching > 0
+
+
+class FourierSettings(Settings):
+    """Of `networks.fourier.FourierGenerator`."""
+
+    name: Literal["fourier"] = "fourier"
+    order: Annotated[int, Field(ge=1, le=1024)] = 20
+    width: Width = 384
+    depth: Depth = 3
+
+    def misfit(self, size: int) -> str:
+        return "" if size >= 4 and size % 2 == 0 else "even sizes from 4 up"
+
+
+class UNetSettings(Settings):
+    """Of `networks.unet.GlobalUNet`; `periodic` pads ρ's side with its other end."""
+
+    name: Literal["global_unet"] = "global_unet"
+    filters: Annotated[int, Field(ge=8, le=4096, multiple_of=8)] = 32
+    bottleneck: Width = 512
+    periodic: bool = False
+
+    def misfit(self, size: int) -> str:
+        return "" if size in (32, 64, 128) else "sizes of 32, 64 and 128"
+
+
+class GlobalGeneratorSettings(Settings):
+    """Of `networks.pix2pixhd.GlobalGenerator`."""
+
+    name: Literal["global_generator"] = "global_generator"
+    filters: Annotated[int, Field(ge=1, le=1024)] = 64
+    downsamplings: Annotated[int, Field(ge=1, le=8)] = 4
+    blocks: Depth = 9
+
+    def misfit(self, size: int, step: int = 0) -> str:
+        step = step or 2**self.downsamplings
+        return "" if size >= 2 * step and size % step == 0 else f"multiples of {step}, from {2 * step} up"
+
+
+class LocalEnhancerSettings(GlobalGeneratorSettings):
+    """Of `networks.pix2pixhd.LocalEnhancer`."""
+
+    name: Literal["local_enhancer"] = "local_enhancer"
+    filters: Annotated[int, Field(ge=1, le=1024)] = 32
+    local_blocks: Depth = 3
+
+    def misfit(self, size: int, step: int = 0) -> str:
+        return super().misfit(size, 2 ** (self.downsamplings + 1))
+
+
+class DiscriminatorSettings(Settings):
+    """Of `networks.patchgan.MultiscaleDiscriminator`."""
+
+    name: Literal["multiscale_patchgan"] = "multiscale_patchgan"
+    filters: Annotated[int, Field(ge=1, le=1024)] = 64
+    layers: Annotated[int, Field(ge=1, le=8)] = 3
+    scales: Annotated[int, Field(ge=1, le=8)] = 2
+
+    def misfit(self, size: int) -> str:
+        """The last scale halves the image scales − 1 times, and its layers do so as often as there are layers."""
+        smallest = 2 ** (self.scales - 1 + self.layers)
+        return "" if size >= smallest else f"sizes from {smallest} up"
+
+
+Generator = FourierSettings | UNetSettings | GlobalGeneratorSettings | LocalEnhancerSettings
+WITHOUT_CONDITIONS = (GlobalGeneratorSettings,)  # pix2pixHD has no place for a condition; its norm would remove it
+
+
+class ModelSettings(Settings):
+    """A file of ``conf/model``: the networks, their loss and what suits them.
+
+    Attributes:
+        channels: of the networks' images; grey ones are repeated to as many.
+        condition: names of the logarithms that networks are given, or none, cell, scale.
+        symmetry: of every answer, exactly.
+        learning_rate, schedule, ema: as in `LearningSettings`, unless the run says otherwise.
+    """
+
+    generator: Annotated[Generator, Field(discriminator="name")]
+    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    channels: Annotated[int, Field(ge=1, le=64)] = 1
+    condition: Condition = ()
+    loss_weights: LossWeights = LossWeights()
+    learning_rate: PositiveFloat = 2e-4
+    symmetry: Symmetry = "none"
+    schedule: Schedule = "constant"
+    ema: Decay = 0.0
+
+    def conditions(self, direction: Direction) -> tuple[str, ...]:
+        """The names for that direction: who has a pattern does not know the range of ρ."""
+        return self.condition if direction == "forward" else tuple(n for n in self.condition if n != "log_span")
+
+
+class LearningSettings(Settings):
+    """How networks learn, beside their losses' weights.
+
+    Attributes:
+        learning_rate, betas: of Adam, for both networks.
+        schedule: of the learning rate, one of `schedules.SCHEDULES`.
+        ema: decay of the moving average of the generator's weights, which then makes the predictions; 0 for none.
+        gan_loss: one of `losses.GAN_LOSSES`.
+    """
+
+    learning_rate: PositiveFloat = 2e-4
+    betas: Annotated[tuple[Decay, Decay], Field(strict=False)] = (0.5, 0.999)
+    schedule: Schedule = "constant"
+    ema: Decay = 0.0
+    gan_loss: GanLoss = "lsgan"
+
+    @classmethod
+    def of_run(cls, settings: Mapping[str, Any]) -> LearningSettings:
+        """From the plain settings of a run, which hold more."""
+        return cls(**{name: settings[name] for name in cls.model_fields})
+
+
+class NetworkSettings(Settings):
+    """All that decides which networks are built, every choice made.
+
+    Attributes:
+        size: edge of the images in pixels.
+        thickness: in nm. Of several the forward network is told which, as one more number, and the inverse one has
+            them all as channels.
+        condition: names of the logarithms that the networks are given.
+        origin: of ρ.
+    """
+
+    direction: Direction
+    size: Annotated[int, Field(ge=1, le=65536)]
+    thickness: Annotated[tuple[PositiveFloat, ...], Field(strict=False, min_length=1)]
+    condition: Condition
+    origin: Origin
+    model: ModelSettings
+
+    @classmethod
+    def of_run(cls, settings: Mapping[str, Any]) -> NetworkSettings:
+        """From the plain settings of a run, which hold more."""
+        return cls(**{name: settings[name] for name in cls.model_fields})
+
+    @model_validator(mode="after")
+    def _fits(self) -> NetworkSettings:
+        generator, discriminator = self.model.generator, self.model.discriminator
+        parts = [generator, *([discriminator] if self.model.loss_weights.needs_discriminator else [])]
+        for part in parts:
+            if sizes := part.misfit(self.size):
+                values = ", ".join(f"{key}={value}" for key, value in part.model_dump(exclude={"name"}).items())
+                raise ValueError(f"size={self.size}: {part.name} with {values} takes {sizes}")
+        if self.condition and isinstance(generator, WITHOUT_CONDITIONS):
+            raise ValueError(f"{generator.name} takes no condition: set condition=none")
+        if self.direction == "inverse" and "log_span" in self.condition:
+            raise ValueError("a pattern does not tell the range of ρ: direction=inverse takes condition=cell or none")
+        if len(self.thickness) > 1 and self.model.channels > 1:
+            raise ValueError("networks of several thicknesses have one channel: set model.channels=1")
+        if self.tells_thickness and isinstance(generator, WITHOUT_CONDITIONS):
+            raise ValueError(f"{generator.name} cannot be told the thickness: take one, or another model")
+        return self
+
+    @property
+    def forward(self) -> bool:
+        return self.direction == "forward"
+
+    @property
+    def tells_thickness(self) -> bool:
+        """Whether the networks are told the thickness: forward, of several."""
+        return self.forward and len(self.thickness) > 1
+
+    @property
+    def input_channels(self) -> int:
+        """Channels of the generator's input image."""
+        return self.model.channels * (1 if self.forward else len(self.thickness))
+
+    @property
+    def conditions(self) -> int:
+        """Numbers that condition the generator: the named ones, and the thickness where it is told."""
+        return len(self.condition) + self.tells_thickness
