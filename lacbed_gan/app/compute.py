@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from lacbed_gan.commands.config import require
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.predict.predictor import PotentialPrediction, Predictor, load
@@ -44,14 +44,15 @@ def load_networks(forward: str | None = None, inverse: str | None = None) -> Net
     """The networks of two files, the shipped ones unless given, after a first prediction, which takes the longest.
 
     Raises:
-        ConfigError: a network is of the other direction.
+        SettingsError: a network is of the other direction.
         WeightsError: a file cannot be used.
     """
     found = []
     for direction, checkpoint in (("forward", forward), ("inverse", inverse)):
         predictor = load(checkpoint, direction)
         own = predictor.direction
-        require(own == direction, f"{direction}={checkpoint} is of direction={own}; give it as {own}=…")
+        if own != direction:
+            raise SettingsError(f"{direction}={checkpoint} is of direction={own}; give it as {own}=…")
         found.append(predictor)
     networks = Networks(*found)
     crystal = catalogue()["Si"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from lacbed_gan.commands.config import ConfigError, require, run_command, shown
+from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.commands.config import require, run_command, shown
 
 if TYPE_CHECKING:
     from lacbed_gan.app.compute import Networks
@@ -31,7 +32,7 @@ def check(config: DictConfig) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise ConfigError(f"port={port} cannot be had ({error.strerror}); give another one with port=…") from None
+            raise SettingsError(f"port={port} cannot be had ({error.strerror}); give another one with port=…") from None
     _networks(config.forward, config.inverse)
 
 

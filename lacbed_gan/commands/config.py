@@ -25,9 +25,8 @@ from hydra.errors import CompactHydraException, HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lacbed_gan.base.errors import SettingsError, UserError
 from lacbed_gan.base.messages import one_line, told
-from lacbed_gan.crystal.crystal import CrystalError
-from lacbed_gan.store.store import StoreError
 
 # Beside the package in a checkout, inside it in a wheel.
 CONF = next(p for p in (Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf") if p.is_dir())
@@ -55,17 +54,13 @@ JOBLIB = ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1
 OmegaConf.register_new_resolver("side_by_side", lambda *, _root_: _gpus(_root_) or -1, replace=True)
 
 
-class ConfigError(ValueError):
-    """A setting that cannot be used; the message is one line that names it and what is allowed."""
-
-
 def run_command(config_name: str, check: Callable[[DictConfig], None], main: Callable[[DictConfig], None]) -> None:
     """Run a command: check every job that the command line asks for, then do it, several of them by Hydra.
 
     Args:
         config_name: the YAML file of the command in ``conf/``.
-        check: raises ConfigError (or another ValueError or OSError with a one-line message) on a bad setting.
-        main: does one job; its ConfigError, StoreError, CrystalError and OSError become one line as well.
+        check: raises UserError or OSError, with a message of one line, on a bad setting.
+        main: does one job; its UserError and OSError become one line as well.
     """
     options, overrides = _split(sys.argv)
     joblib = JOBLIB if "hydra/launcher=joblib" in overrides else []
@@ -91,7 +86,7 @@ def run_command(config_name: str, check: Callable[[DictConfig], None], main: Cal
                 with _in_one_line(errors=ValueError):
                     check(config)
             main(config)
-        except (ConfigError, StoreError, CrystalError, OSError) as error:
+        except (UserError, OSError) as error:
             if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes one error on to the command
                 if launcher() == "joblib":
                     _refuse(error)
@@ -112,7 +107,7 @@ def composed(config_name: str, overrides: list[str]) -> DictConfig:
     """The configuration of one job, its interpolations resolved.
 
     Raises:
-        ConfigError: an override names no key or no choice there is, or has a value of another kind than the
+        SettingsError: an override names no key or no choice there is, or has a value of another kind than the
             one it replaces; or an experiment sets a key there is not.
     """
     given = parse(overrides)
@@ -122,7 +117,7 @@ def composed(config_name: str, overrides: list[str]) -> DictConfig:
         groups = [name for name in base.hydra.runtime.choices if not name.startswith("hydra/")]
         for override in own:
             if override.type != OverrideType.CHANGE or override.package:
-                raise ConfigError(f"'{override.input_line}' adds or deletes a key; {_allowed(base)}")
+                raise SettingsError(f"'{override.input_line}' adds or deletes a key; {_allowed(base)}")
             if override.key_or_group in groups:
                 _require_choices(override.key_or_group, override.value())
         choices = [o.input_line for o in own if o.key_or_group in groups]
@@ -138,10 +133,10 @@ def composed(config_name: str, overrides: list[str]) -> DictConfig:
 
 
 def parse(overrides: list[str]) -> list[Override]:
-    """Parsed overrides; ConfigError where one is not ``key=value``."""
+    """Parsed overrides; SettingsError where one is not ``key=value``."""
     for word in overrides:
         if not re.match(r"[^\s=]+=", word) and word[:1] != "~":
-            raise ConfigError(f"'{word}' is not of the form key=value")
+            raise SettingsError(f"'{word}' is not of the form key=value")
     parsed = []
     for word in overrides:
         with _in_one_line(f"'{word}': "):
@@ -153,7 +148,7 @@ def jobs(overrides: list[str], several: bool = True) -> Iterator[list[str]]:
     """Jobs that together use every value of a sweep once (not their whole product).
 
     Raises:
-        ConfigError: an override is not ``key=value``, or is a sweep although only one job is wanted.
+        SettingsError: an override is not ``key=value``, or is a sweep although only one job is wanted.
     """
     values = []
     for override in parse(overrides):
@@ -161,7 +156,7 @@ def jobs(overrides: list[str], several: bool = True) -> Iterator[list[str]]:
             values.append([override.input_line])
             continue
         if not several:
-            raise ConfigError(f"'{override.input_line}' asks for several runs; add -m to make them all")
+            raise SettingsError(f"'{override.input_line}' asks for several runs; add -m to make them all")
         with _in_one_line(f"'{override.input_line}': "):
             values.append([f"{override.get_key_element()}={v}" for v in override.sweep_string_iterator()])
     if not values:
@@ -181,13 +176,13 @@ def submitted() -> bool:
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise ConfigError with the message unless the condition holds."""
+    """Raise SettingsError with the message unless the condition holds."""
     if not condition:
-        raise ConfigError(message)
+        raise SettingsError(message)
 
 
 def require_choice(name: str, value: object, allowed: Iterable) -> None:
-    """Raise ConfigError unless the value of the setting is among the allowed ones, and of their type."""
+    """Raise SettingsError unless the value of the setting is among the allowed ones, and of their type."""
     require(
         any(value == one and type(value) is type(one) for one in allowed),
         f"{name}={shown(value)} is not one of {', '.join(map(shown, allowed))}",
@@ -247,11 +242,11 @@ def _refuse(error: Exception) -> None:
 def _in_one_line(
     prefix: str = "", errors: type | tuple[type, ...] = (HydraException, OmegaConfBaseException)
 ) -> Iterator[None]:
-    """Errors, of Hydra and OmegaConf unless others are named, as ConfigError."""
+    """Errors, of Hydra and OmegaConf unless others are named, as SettingsError."""
     try:
         yield
     except errors as error:
-        raise ConfigError(one_line(f"{prefix}{error}")) from None
+        raise SettingsError(one_line(f"{prefix}{error}")) from None
 
 
 def _require_choices(group: str, value: object) -> None:
@@ -264,7 +259,7 @@ def _check_setting(key: str, value: object, base: DictConfig) -> None:
     """Refuse an unknown key, and what is no number, truth value, list or mapping where the base has one."""
     default = OmegaConf.select(base, key, default=...)
     if default is ...:
-        raise ConfigError(f"unknown key '{key}'; {_allowed(base, key)}")
+        raise SettingsError(f"unknown key '{key}'; {_allowed(base, key)}")
     if key in CHOSEN or (isinstance(value, str) and "${" in value):
         return
     for kind, accepted, name in KINDS:
@@ -283,7 +278,7 @@ def _check_experiment(config_name: str, chosen: DictConfig, groups: list[str]) -
     plain = compose(config_name, [f"{group}={choice}" for group, choice in choices.items()])
     for key in _keys(chosen):
         if OmegaConf.select(plain, key, default=...) is ...:
-            raise ConfigError(f"experiment={experiment} sets the unknown key '{key}'; {_allowed(plain, key)}")
+            raise SettingsError(f"experiment={experiment} sets the unknown key '{key}'; {_allowed(plain, key)}")
 
 
 def _keys(config: DictConfig, prefix: str = "") -> Iterator[str]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing, write_atomically
-from lacbed_gan.commands.config import ConfigError, require, run_command, shown
+from lacbed_gan.commands.config import require, run_command, shown
 from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page
@@ -34,14 +35,14 @@ def select(config: DictConfig) -> tuple[list[Group], dict[str, str]]:
     """The groups to report on, and the runs that are left out, with why.
 
     Raises:
-        ConfigError: there are none, or the group or crystal asked for is not among them.
+        SettingsError: there are none, or the group or crystal asked for is not among them.
     """
     folder = Path(config.runs)
     require(folder.is_dir(), f"runs={folder}: no such folder; name the one that holds the runs' folders")
     runs, left_out = collect_runs(folder)
     if not runs:
         names = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise ConfigError(f"runs={folder}: no finished run ({names or 'it holds no run at all'}); train one first")
+        raise SettingsError(f"runs={folder}: no finished run ({names or 'it holds no run at all'}); train one first")
     groups, alike = grouped(runs)
     left_out |= alike
     if config.group is not None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.progress import progress
-from lacbed_gan.commands.config import ConfigError, require, run_command
+from lacbed_gan.commands.config import require, run_command
 from lacbed_gan.store.convergence import convergence
 from lacbed_gan.store.shards import join_shards, open_shards
 from lacbed_gan.store.store import read_meta
@@ -20,7 +21,7 @@ def check(config: DictConfig) -> None:
     folder = Path(config.output)
     require(folder.is_dir(), f"output={folder}: no such folder")
     if (folder / "meta.json").exists() and read_meta(folder)["finished"]:
-        raise ConfigError(f"output={folder} holds a finished store; there is nothing left to join")
+        raise SettingsError(f"output={folder} holds a finished store; there is nothing left to join")
 
 
 def join(config: DictConfig) -> Path:

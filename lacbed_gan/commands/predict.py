@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from omegaconf import DictConfig
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing, write_atomically
-from lacbed_gan.commands.config import ConfigError, is_number, plain, require, require_choice, run_command, shown
+from lacbed_gan.commands.config import is_number, plain, require, require_choice, run_command, shown
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.images.grey import POLARITIES, ImageError
 from lacbed_gan.images.measured import kind_of, read_images
@@ -44,7 +45,7 @@ def check(config: DictConfig) -> None:
         file = next(path for path, kind in inputs.items() if _direction(kind) == direction)
         if predictor.direction != direction:
             what = {"forward": "a CIF", "inverse": "a pattern"}
-            raise ConfigError(
+            raise SettingsError(
                 f"{file} is {what[direction]}, but checkpoint={config.checkpoint} is of direction="
                 f"{predictor.direction}, which takes {what[predictor.direction]}"
             )
@@ -64,7 +65,7 @@ def find_inputs(given: Any) -> tuple[dict[Path, str], list[str]]:
     """The files to predict from, with their kind by content, and those of folders that are left out, with why.
 
     Raises:
-        ConfigError: nothing is given, there is no such file, or two would have results of one name.
+        SettingsError: nothing is given, there is no such file, or two would have results of one name.
         ImageError: a file that was named is of no known kind.
     """
     names = given if isinstance(given, list) else [given]
@@ -107,7 +108,7 @@ def predict(config: DictConfig) -> None:
         for line in numbers["warnings"]:
             print(f"{path.name}: warning: {line}")
     if not done:
-        raise ConfigError("; ".join(left_out))
+        raise SettingsError("; ".join(left_out))
     for line in left_out:
         print(f"left out: {line}")
     print(f"{done} {'prediction' if done == 1 else 'predictions'} in {folder}")

@@ -9,8 +9,9 @@ from typing import Any
 from omegaconf import DictConfig
 from tqdm import tqdm
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.progress import progress
-from lacbed_gan.commands.config import ConfigError, is_number, plain, require, require_choice, run_command, shown
+from lacbed_gan.commands.config import is_number, plain, require, require_choice, run_command, shown
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.structures import NAMED, find_files, structures
 from lacbed_gan.store.convergence import convergence
@@ -71,7 +72,7 @@ def check(config: DictConfig) -> None:
     output = Path(config.output)
     require_place(output)
     if (output / "meta.json").exists() and read_meta(output)["finished"]:
-        raise ConfigError(f"output={output} holds a finished store; delete it or choose another output")
+        raise SettingsError(f"output={output} holds a finished store; delete it or choose another output")
     if shard:
         require_place(output / shard.folder)
 
@@ -125,7 +126,7 @@ def simulate(config: DictConfig) -> Path:
             writer.finish()
         else:
             writer.discard()
-            raise ConfigError(unusable)
+            raise SettingsError(unusable)
     said = convergence(Store.open(folder), config.tolerance)
     print(said, end="\n" * bool(said))
     print(f"{count} crystals in {folder}" + (f", {len(left_out)} left out" if left_out else ""))
@@ -150,7 +151,7 @@ def index_entry(crystal: Crystal, pair: Pair) -> dict[str, object]:
 
 
 def _reflections(value: Any) -> list[tuple[int, int]]:
-    """dark_field as pairs (h, k); ConfigError where it is no list of different reflections hk0."""
+    """dark_field as pairs (h, k); SettingsError where it is no list of different reflections hk0."""
     given = plain(value)
     wanted = "a list of reflections hk0, such as [[2,0],[2,2]]"
     require(isinstance(given, list), f"dark_field={shown(given)} is not {wanted}")
@@ -169,7 +170,7 @@ def _shard(config: DictConfig) -> Shard | None:
     try:
         return None if config.shard is None else Shard.parse(config.shard)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
+        raise SettingsError(str(error)) from None
 
 
 def _device(wanted: str | None) -> str:

@@ -21,9 +21,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from omegaconf import DictConfig, OmegaConf
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
-from lacbed_gan.commands.config import ConfigError, require, require_choice, run_command, shown, submitted
+from lacbed_gan.commands.config import require, require_choice, run_command, shown, submitted
 from lacbed_gan.data.datamodule import CONDITIONS, ORIGINS, PairDataModule
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.data.sources import open_pairs
@@ -93,7 +94,7 @@ def check(config: DictConfig) -> None:
             image = torch.zeros(2, channels, data.size, data.size)
             module(image, torch.zeros(2, conditions) if conditions else None)  # a size that fits
     except (TypeError, RuntimeError) as error:
-        raise ConfigError(f"these networks cannot be built for {data.size} pixels: {error}") from None
+        raise SettingsError(f"these networks cannot be built for {data.size} pixels: {error}") from None
 
 
 def check_data(config: DictConfig) -> None:
@@ -242,7 +243,7 @@ def train_in(folder: Path, config: DictConfig) -> None:
             print(report(folder, result))
         failed = False
     except torch.OutOfMemoryError:
-        raise ConfigError(_too_large(config.batch_size)) from None
+        raise SettingsError(_too_large(config.batch_size)) from None
     except SIGTERMException:
         if rank_zero_only.rank == 0:
             print(f"{folder}: stopped by SIGTERM; the same line goes on", file=sys.stderr, flush=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.form_factors import HEAVIEST
 
 # Images of one site closer than this are one atom on a special position (coordinates in CIFs are rounded).
@@ -23,7 +24,7 @@ FULL = 1.02  # atoms at a place; refined and rounded occupancies add up to a lit
 FARTHEST = 100.0  # fractional coordinate
 
 
-class CrystalError(ValueError):
+class CrystalError(UserError):
     """A structure that cannot be used; the message is one line that names the reason."""
 
 

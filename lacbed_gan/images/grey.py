@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
 
 POLARITIES = ("dark_high", "bright_high")
@@ -24,7 +25,7 @@ TOO_LARGE = f"holds more than {MOST_PIXELS / 1e6:.0f} million pixels"
 COLOURED = 2  # of 255: red, green and blue of a grey pixel differ by no more
 
 
-class ImageError(ValueError):
+class ImageError(UserError):
     """An image that cannot be used; the message is the reason, without the file's name."""
 
 

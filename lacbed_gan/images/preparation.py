@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.diffraction.window import pixel_axis
 
@@ -15,7 +16,7 @@ LEAST_COVERED = 0.5  # of the angles that the network knows; with less it would 
 MOST_POINTS = 16  # along an edge of a pixel, at which the image is read
 
 
-class PreparationError(ValueError):
+class PreparationError(UserError):
     """A pattern that cannot be prepared: one line with reason and remedy, without the file's name."""
 
 

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.files import replacing
 from lacbed_gan.base.messages import printable
 from lacbed_gan.measures.familiarity import Familiar
@@ -24,7 +25,7 @@ FORMAT = "lacbed_gan weights 1"
 ROOM = 1_000_000  # numbers of a tensor that is made and not kept
 
 
-class WeightsError(ValueError):
+class WeightsError(UserError):
     """A file of weights that cannot be used: one line with file, reason and remedy."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.data.batches import told_thickness
 from lacbed_gan.diffraction.potential import projected_potential
@@ -34,7 +35,7 @@ SIZE = 128  # pixels at which ρ is computed; networks for smaller images see ev
 NAMES = {"none": (), "cell": ("a (Å)",), "scale": ("a (Å)", "the range of ρ (1/Å²)")}  # of the conditions
 
 
-class PredictionError(ValueError):
+class PredictionError(UserError):
     """What cannot be predicted: one line with reason and remedy."""
 
 

@@ -26,7 +26,7 @@ def own_gpu(config: DictConfig) -> Iterator[DictConfig]:
     """The configuration of a run, with a GPU of its own where runs are made side by side on several.
 
     Raises:
-        ConfigError: the run wants several devices at once.
+        SettingsError: the run wants several devices at once.
     """
     gpus = torch.cuda.device_count() if side_by_side() and config.trainer.accelerator != "cpu" else 0
     if not gpus:

@@ -13,8 +13,8 @@ from typing import Any, TextIO
 
 from omegaconf import DictConfig, OmegaConf
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import lock
-from lacbed_gan.commands.config import ConfigError
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
 WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer", "profile", "allow_data_change")
@@ -61,7 +61,7 @@ def claimed(folder: Path) -> Iterator[None]:
     same SLURM job wherever it is requeued. Elsewhere nothing can tell whether the process lives.
 
     Raises:
-        ConfigError: another process has the folder, or had it on another machine and left running.lock.
+        SettingsError: another process has the folder, or had it on another machine and left running.lock.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "running.lock"
@@ -72,11 +72,13 @@ def claimed(folder: Path) -> Iterator[None]:
             free = _lock(file, pid if host == platform.node() else "")
             requeued = bool(job) and job == os.environ.get("SLURM_JOB_ID")  # SLURM starts a job again when it has ended
             if host and host != platform.node() and not requeued:
-                raise ConfigError(
+                raise SettingsError(
                     f"{folder}: process {pid} on {host} is at work on this run; if it no longer is, delete {path}"
                 )
             if not free:
-                raise ConfigError(f"{folder}: {f'process {pid}' if pid else 'another process'} is at work on this run")
+                raise SettingsError(
+                    f"{folder}: {f'process {pid}' if pid else 'another process'} is at work on this run"
+                )
             if not _is(file, path):  # its owner ended and removed it while it was being opened
                 continue
             file.truncate(0)

@@ -8,7 +8,7 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lacbed_gan.commands.config import ConfigError
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO, read_checkpoint
 from lacbed_gan.models.weights import WeightsError
 
@@ -24,7 +24,7 @@ def checkpoint_to_resume(folder: Path, data: dict[str, Any], allow_data_change: 
         data: checksum of the store, and of the folds, that there are now.
 
     Raises:
-        ConfigError: a checkpoint is damaged, or of other data than there are now.
+        SettingsError: a checkpoint is damaged, or of other data than there are now.
     """
     lines = []
     for partial in sorted(folder.glob("*.ckpt.part")):
@@ -38,7 +38,7 @@ def checkpoint_to_resume(folder: Path, data: dict[str, Any], allow_data_change: 
                 if kept["config"]["data"].get(key) == data[key]:
                     continue
                 if not allow_data_change:
-                    raise ConfigError(
+                    raise SettingsError(
                         f"{path} was trained on {what}; delete {folder} to start again, or go on with "
                         "allow_data_change=true"
                     )
@@ -55,7 +55,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return read_checkpoint(path, mmap=True)
     except WeightsError as error:
-        raise ConfigError(f"{error}; put a copy of it back, or delete it to lose what it held") from None
+        raise SettingsError(f"{error}; put a copy of it back, or delete it to lose what it held") from None
 
 
 class KeepPartOfEpoch(Callback):

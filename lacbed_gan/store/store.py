@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
 
 FORMAT = "lacbed_gan store"
@@ -30,7 +31,7 @@ VERSION = 1
 INDEX_KEYS = ("id", "formula", "space_group", "number", "a", "source", "rho_min", "rho_max")
 
 
-class StoreError(ValueError):
+class StoreError(UserError):
     """A store that cannot be read or written: one line with file, reason and remedy."""
 
 

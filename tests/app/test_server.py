@@ -9,7 +9,8 @@ from importlib.metadata import version
 
 import pytest
 
-from lacbed_gan.commands.config import ConfigError, composed
+from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.commands.config import composed
 
 LIBRARY = f"/_nicegui/{version('nicegui')}"
 
@@ -102,7 +103,7 @@ def test_wrong_settings_are_refused_before_anything_is_served(free_port, make_we
 def test_without_its_libraries_it_says_what_to_install(monkeypatch):
     check = importlib.import_module("lacbed_gan.commands.app").check
     monkeypatch.setitem(sys.modules, "nicegui", None)
-    with pytest.raises(ConfigError, match=r"the page needs nicegui; pip install 'lacbed_gan\[app\]'"):
+    with pytest.raises(SettingsError, match=r"the page needs nicegui; pip install 'lacbed_gan\[app\]'"):
         check(composed("app", []))
 
 

@@ -33,7 +33,7 @@ def run(monkeypatch, capfd):
     """run(command, words…) → (exit status, what it printed, what stands on stderr)."""
 
     def run(command, *words):
-        module = importlib.import_module(f"lacbed_gan.{command}")
+        module = importlib.import_module(f"lacbed_gan.commands.{command}")
         monkeypatch.setattr(sys, "argv", [command, *SILENT, *words])
         capfd.readouterr()
         status = 0

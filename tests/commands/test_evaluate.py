@@ -16,8 +16,9 @@ import wandb
 from PIL import Image
 from run_folders import SYMMETRIES, write_run
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import evaluate, train
-from lacbed_gan.commands.config import ConfigError, composed
+from lacbed_gan.commands.config import composed
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.report import section
 
@@ -179,21 +180,21 @@ def test_groups_of_other_settings_are_told_apart(tmp_path, undrawn):
     evaluate.evaluate(configured(runs, "timing=false", f"group={one}"))
     assert {row["group"] for row in table(runs / "report/table.csv")} == {one}
     assert {path.parent.name for path in runs.glob("report/figures/*/*.pdf")} == {one}
-    with pytest.raises(ConfigError, match=f"group=other is not one of {', '.join(sorted(names))}"):
+    with pytest.raises(SettingsError, match=f"group=other is not one of {', '.join(sorted(names))}"):
         configured(runs, "group=other")
 
 
 def test_one_line_when_there_is_nothing_to_report(tmp_path):
-    with pytest.raises(ConfigError, match="no such folder; name the one that holds"):
+    with pytest.raises(SettingsError, match="no such folder; name the one that holds"):
         configured(tmp_path / "none")
     (tmp_path / "runs").mkdir()
-    with pytest.raises(ConfigError, match=r"no finished run \(it holds no run at all\); train one first"):
+    with pytest.raises(SettingsError, match=r"no finished run \(it holds no run at all\); train one first"):
         configured(tmp_path / "runs")
     write_run(tmp_path / "runs", "forward", 50, 0)
-    with pytest.raises(ConfigError, match="crystal=Si is in no test fold of these runs"):
+    with pytest.raises(SettingsError, match="crystal=Si is in no test fold of these runs"):
         configured(tmp_path / "runs", "crystal=Si")
     (tmp_path / "runs/forward-50nm-fold0-0/summary.json").unlink()
-    with pytest.raises(ConfigError, match=r"no finished run \(forward-50nm-fold0-0: unfinished, after 4 of 4 epochs"):
+    with pytest.raises(SettingsError, match=r"no finished run \(forward-50nm-fold0-0: unfinished, after 4 of 4 epochs"):
         configured(tmp_path / "runs")
     assert not (tmp_path / "runs/report").exists()
 

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import join, simulate
-from lacbed_gan.commands.config import ConfigError, composed, run_command
+from lacbed_gan.commands.config import composed, run_command
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.store.shards import Shard, join_shards, open_shards
 from lacbed_gan.store.store import Store, StoreError
@@ -79,7 +80,7 @@ def test_joined_is_what_one_command_writes(here, capsys):
         "index.jsonl",
         *(f"{name}.npy" for name in ("potential", "pattern", "intensity", "dark_field")),
     }
-    with pytest.raises(ConfigError, match="finished store; there is nothing left to join"):
+    with pytest.raises(SettingsError, match="finished store; there is nothing left to join"):
         joined()
 
 
@@ -202,7 +203,7 @@ def other_count(big):
 )
 def test_what_cannot_be_joined_is_one_line_and_writes_nothing(here, damage, named):
     damage(here / "big")
-    with pytest.raises((ConfigError, StoreError)) as error:
+    with pytest.raises((SettingsError, StoreError)) as error:
         joined()
     assert named in str(error.value) and "\n" not in str(error.value)
     assert not (here / "big" / "meta.json").exists()

@@ -10,8 +10,9 @@ import pytest
 from microscope_files import write_signal
 from PIL import Image
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import predict
-from lacbed_gan.commands.config import ConfigError, composed
+from lacbed_gan.commands.config import composed
 
 SILICON = """data_Si
 _cell_length_a 5.431
@@ -115,7 +116,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, cif, make_weights, caps
     run(tmp_path, f"input=[{bad},{cif}]", f"checkpoint={make_weights('forward')}", "figure=false")
     said = capsys.readouterr().out
     assert "left out:" in said and "not cubic" in said and "1 prediction in" in said
-    with pytest.raises(ConfigError, match="not cubic"):
+    with pytest.raises(SettingsError, match="not cubic"):
         run(tmp_path, f"input={bad}", f"checkpoint={make_weights('forward')}")
 
 

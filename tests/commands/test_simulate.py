@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import simulate
-from lacbed_gan.commands.config import ConfigError, composed, run_command
+from lacbed_gan.commands.config import composed, run_command
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.patterns import compute_patterns
@@ -200,7 +201,7 @@ def test_a_crystal_that_cannot_be_computed_is_left_out(cifs, monkeypatch, capsys
 
 
 def test_nothing_that_can_be_computed_is_an_error_and_leaves_nothing(cifs, capsys):
-    with pytest.raises(ConfigError, match="none of the 3 structures could be used; no store was written"):
+    with pytest.raises(SettingsError, match="none of the 3 structures could be used; no store was written"):
         run("dark_field=[[40,0]]")
     assert "left out: Cu: " in capsys.readouterr().out
     assert [path.name for path in cifs.parent.iterdir()] == ["cifs"]
@@ -250,14 +251,14 @@ def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
     ],
 )
 def test_settings_that_are_refused(cifs, words, named):
-    with pytest.raises((ConfigError, StoreError)) as error:
+    with pytest.raises((SettingsError, StoreError)) as error:
         simulate.check(composed("simulate", ["structures=cifs", "output=out", *words]))
     assert named in str(error.value)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there(cifs):
-    with pytest.raises(ConfigError, match="finds no GPU here; take device=cpu"):
+    with pytest.raises(SettingsError, match="finds no GPU here; take device=cpu"):
         run("device=cuda")
     assert not (cifs.parent / "out").exists()
 

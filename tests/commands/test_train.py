@@ -14,8 +14,9 @@ import wandb
 from omegaconf import OmegaConf
 from run_folders import data_of
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
-from lacbed_gan.commands.config import ConfigError, composed
+from lacbed_gan.commands.config import composed
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.running.folder import claimed, run_group, run_name
 from lacbed_gan.running.tracking import MetricsTable, predictions, read_metrics, wandb_logger
@@ -174,7 +175,7 @@ def test_a_run_is_made_once_at_a_time(configured, monkeypatch):
     """Another process has the folder; and the run that finished it just before is not made again."""
     config, folder = configured()
     with claimed(folder):
-        with pytest.raises(ConfigError, match="is at work on this run"):
+        with pytest.raises(SettingsError, match="is at work on this run"):
             train.train(config)
         assert {path.name for path in folder.iterdir()} == {"running.lock"}
     monkeypatch.setattr(train, "claimed", lambda folder: nullcontext((folder / "summary.json").touch()))
@@ -202,7 +203,7 @@ def test_a_killed_run_is_taken_over(configured, shared_store, tmp_path):
     while not (folder / "last.ckpt").exists():
         assert process.poll() is None and time.monotonic() < give_up
         time.sleep(0.01)
-    with pytest.raises(ConfigError, match=f"process {process.pid} is at work on this run"):
+    with pytest.raises(SettingsError, match=f"process {process.pid} is at work on this run"):
         train.train(config)
     process.kill()
     assert process.wait() == -signal.SIGKILL

@@ -13,7 +13,8 @@ import pytest
 import torch
 from hydra_plugins.hydra_joblib_launcher import _core as joblib_launcher
 
-from lacbed_gan.commands.config import ConfigError, composed, run_command
+from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.commands.config import composed, run_command
 from lacbed_gan.running import devices
 from lacbed_gan.running.devices import claimed_gpu, own_gpu
 
@@ -94,7 +95,7 @@ def test_otherwise_the_configuration_says(two_gpus, monkeypatch, words, launcher
 
 def test_several_gpus_for_each_of_them_are_refused(two_gpus):
     line = r"trainer.devices=auto, but with hydra/launcher=joblib each run has one GPU"
-    with pytest.raises(ConfigError, match=line), own_gpu(composed("train", ["trainer=ddp"])):
+    with pytest.raises(SettingsError, match=line), own_gpu(composed("train", ["trainer=ddp"])):
         pass
 
 

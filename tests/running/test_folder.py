@@ -11,7 +11,7 @@ import time
 import pytest
 
 from lacbed_gan.base import files
-from lacbed_gan.commands.config import ConfigError
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.running import folder as runs
 from lacbed_gan.running.folder import claimed
 
@@ -53,7 +53,7 @@ def test_a_living_process_keeps_its_folder_and_a_killed_one_does_not(tmp_path, o
     folder = tmp_path / "run"
     line = f"^{folder}: process {other.pid} is at work on this run$"
     for _ in range(2):
-        with pytest.raises(ConfigError, match=line), claimed(folder):
+        with pytest.raises(SettingsError, match=line), claimed(folder):
             pass
     other.send_signal(signal.SIGKILL)
     other.wait()
@@ -65,7 +65,7 @@ def test_a_living_process_keeps_its_folder_and_a_killed_one_does_not(tmp_path, o
 def test_another_machine_is_asked_about(tmp_path):
     (tmp_path / "running.lock").write_text("123 node-7\n")
     line = f"process 123 on node-7 is at work on this run; if it no longer is, delete {tmp_path}/running.lock"
-    with pytest.raises(ConfigError, match=line), claimed(tmp_path):
+    with pytest.raises(SettingsError, match=line), claimed(tmp_path):
         pass
     assert (tmp_path / "running.lock").read_text() == "123 node-7\n"
 
@@ -73,7 +73,7 @@ def test_another_machine_is_asked_about(tmp_path):
 def test_a_requeued_job_goes_on_elsewhere(tmp_path, monkeypatch):
     (tmp_path / "running.lock").write_text("123 node-7 4711\n")
     monkeypatch.setenv("SLURM_JOB_ID", "4712")
-    with pytest.raises(ConfigError, match="process 123 on node-7"), claimed(tmp_path):
+    with pytest.raises(SettingsError, match="process 123 on node-7"), claimed(tmp_path):
         pass
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     with claimed(tmp_path):
@@ -103,7 +103,7 @@ def test_file_systems_without_locks_go_by_the_process_number(tmp_path, other, mo
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(files.fcntl, "flock", unsupported)
-    with pytest.raises(ConfigError, match=f"process {other.pid} is at work"), claimed(tmp_path / "run"):
+    with pytest.raises(SettingsError, match=f"process {other.pid} is at work"), claimed(tmp_path / "run"):
         pass
     other.kill()
     other.wait()

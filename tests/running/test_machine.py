@@ -8,10 +8,10 @@ import sys
 import pytest
 import torch
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing
 from lacbed_gan.base.messages import told
 from lacbed_gan.commands import train
-from lacbed_gan.commands.config import ConfigError
 from lacbed_gan.store.store import Store
 
 resource = pytest.importorskip("resource")  # not on Windows
@@ -97,6 +97,6 @@ def test_too_little_memory_on_a_gpu_names_the_batch_size_to_try(configured, monk
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
     monkeypatch.setattr("lacbed_gan.models.cgan.ConditionalGAN.training_step", full)
-    with pytest.raises(ConfigError, match=f"not enough memory for {words[0]}; try {remedy}"):
+    with pytest.raises(SettingsError, match=f"not enough memory for {words[0]}; try {remedy}"):
         train.train(config)
     assert not (folder / "running.lock").exists() and not (folder / "summary.json").exists()

@@ -19,8 +19,9 @@ from kaggle_layout import (
     write_metadata,
 )
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
-from lacbed_gan.commands.config import ConfigError, composed
+from lacbed_gan.commands.config import composed
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.models.checkpoints import load_cgan
@@ -144,7 +145,7 @@ def test_settings_that_cannot_be_used(tmp_path, monkeypatch, words, message):
 
 
 def test_settings_of_kaggle_need_data_kaggle():
-    with pytest.raises(ConfigError, match=r"unknown key 'data.root'; keys of data are name, group"):
+    with pytest.raises(SettingsError, match=r"unknown key 'data.root'; keys of data are name, group"):
         composed("train", ["data.root=images"])
 
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from lightning import Callback
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
-from lacbed_gan.commands.config import ConfigError
 from lacbed_gan.running.tracking import read_metrics
 
 CGAN = ["model=small", "schedule=linear", "ema=0.9", "augment.point_group=true"]
@@ -173,7 +173,7 @@ def test_a_damaged_checkpoint_is_named(configured, damaged):
     folder.mkdir(parents=True)
     (folder / damaged).write_bytes(b"PK\x03\x04 half of a checkpoint")
     line = f"{damaged}: not a checkpoint, or cut short .*; put a copy of it back, or delete it"
-    with pytest.raises(ConfigError, match=line):
+    with pytest.raises(SettingsError, match=line):
         train.train(config)
     assert {path.name for path in folder.iterdir()} == {damaged}
 
@@ -185,7 +185,9 @@ def test_other_data_stops_and_can_be_allowed(configured, capsys):
     checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
     checkpoint["config"]["data"]["checksum"] = "other"
     torch.save(checkpoint, folder / "last.ckpt")
-    with pytest.raises(ConfigError, match=r"trained on other data than the store holds now; .*allow_data_change=true"):
+    with pytest.raises(
+        SettingsError, match=r"trained on other data than the store holds now; .*allow_data_change=true"
+    ):
         train.train(config)
     assert not (folder / "summary.json").exists()
     allowed, same = configured("epochs=1", "allow_data_change=true")
