@@ -3,11 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from lacbed_gan.diffraction.constants import HALF_WIDTH
+from lacbed_gan.diffraction.net import Net
+
+
+@dataclass(frozen=True)
+class Window:
+    """The directions k = κ₁ b₁ + κ₂ b₂ of a pattern's pixels, |κ| ≤ half_width, whatever the net.
+
+    Row is κ₂ and column is κ₁, both rising; pixel i is at κ = (i + ½ − size/2) / (size/2) · half_width.
+
+    Attributes:
+        size: pixels along an edge.
+        half_width: half an edge of the pattern, in units of b₁ and b₂ (1/a for cubic [001]).
+    """
+
+    size: int
+    half_width: float = HALF_WIDTH
+
+    @property
+    def axis(self) -> NDArray[np.float64]:
+        """(size,) κ of the pixels."""
+        return (np.arange(self.size) - (self.size - 1) / 2) / (self.size / 2) * self.half_width
+
+    @property
+    def step(self) -> float:
+        """Difference of κ between two neighbouring pixels."""
+        return 2 * self.half_width / self.size
+
+    def pixel_size(self, net: Net) -> tuple[float, float]:
+        """Edges of a pixel along b₁ and b₂, in 1/Å."""
+        x, y = net.lengths
+        return self.step * x, self.step * y
+
+    def directions(self, net: Net, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.float64]:
+        """(P, 2) in-plane components (x, y) in 1/Å of the incoming beams at P pixels."""
+        return net.cartesian(np.stack([self.axis[np.asarray(columns)], self.axis[np.asarray(rows)]], -1))
+
+    def extent(self, net: Net) -> tuple[float, float, float, float]:
+        """Left, right, bottom and top edge of the image in 1/Å along b₁ and b₂."""
+        x, y = (self.half_width * length for length in net.lengths)
+        return -x, x, -y, y
 
 
 def pixel_axis(size: int, half_width: float = HALF_WIDTH) -> Tensor:
