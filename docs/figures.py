@@ -15,8 +15,8 @@ from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH
 from lacbed_gan.diffraction.recursion.converged import intensities
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.measures.metrics import correlation_r
-from lacbed_gan.store.store import scale_to_uint8
 
 HERE = Path(__file__).parent
 THICKNESS = (50, 100, 150, 200)
@@ -73,7 +73,7 @@ def scaled(name: str) -> list[torch.Tensor]:
     """ρ and the pattern at 50 nm of a crystal of the catalogue as networks see them: 8 bit, in [0, 1]."""
     crystal = catalogue()[name]
     images = projected_potential(crystal), bright_field(crystal, (50,))[0]
-    return [torch.from_numpy(scale_to_uint8(image) / np.float32(255)) for image in images]
+    return [torch.from_numpy(to_uint8(image) / np.float32(255)) for image in images]
 
 
 def scaling() -> None:

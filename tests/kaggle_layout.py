@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store.packed import open_store
-from lacbed_gan.store.store import scale_to_uint8
 
 THICKNESS = (50, 100)
 
@@ -18,7 +18,7 @@ def some_pairs(count, size):
         entry |= {"id": str(900 + 11 * number), "source": "a test", "rho_min": None, "rho_max": None}
         pattern = store.pattern[row, : len(THICKNESS)].astype(float)
         pattern = pattern.reshape(len(THICKNESS), size, step, size, step).mean((2, 4))
-        yield entry, scale_to_uint8(store.potential[row, ::step, ::step]), scale_to_uint8(pattern)
+        yield entry, to_uint8(store.potential[row, ::step, ::step]), to_uint8(pattern)
 
 
 def as_grey(image):

@@ -18,10 +18,10 @@ from torch import Tensor
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction import projected_potential
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.measures.origin import aligned, misjudged, origin_mse, origin_r
 from lacbed_gan.store.packed import open_store
-from lacbed_gan.store.store import scale_to_uint8
 
 matplotlib.use("Agg")
 SIZE = 128
@@ -49,7 +49,7 @@ EXAMPLES = (("SrTiO3", "shifted by (½, 0)"), ("NaCl", "shifted by (¼, ¼)"), (
 def potential(crystal: Crystal, sampling: str = "periodic") -> Tensor:
     """(1, H, W) in [0, 1], with 8 bit as in a store."""
     image = projected_potential(crystal, SIZE, sampling=sampling).numpy()
-    return torch.from_numpy(scale_to_uint8(image))[None] / 255
+    return torch.from_numpy(to_uint8(image))[None] / 255
 
 
 def moved(crystal: Crystal, by: float) -> Crystal:

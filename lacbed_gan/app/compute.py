@@ -72,13 +72,13 @@ def exact_patterns(crystal: Crystal, predicted: np.ndarray, thickness: Sequence[
         ValueError: the crystal cannot be computed.
     """
     from lacbed_gan.diffraction import bright_field
+    from lacbed_gan.images.scaling import to_uint8
     from lacbed_gan.measures.metrics import correlation_r, mse
-    from lacbed_gan.store.store import scale_to_uint8
 
     began = time.perf_counter()
     intensity = bright_field(crystal, thickness, predicted.shape[-1]).numpy()
     seconds = time.perf_counter() - began
-    exact = scale_to_uint8(intensity).astype(np.float32) / 255
+    exact = to_uint8(intensity).astype(np.float32) / 255
     pair = torch.from_numpy(predicted), torch.from_numpy(exact)
     return Exact(exact, tuple(mse(*pair).tolist()), tuple(correlation_r(*pair).tolist()), seconds)
 

@@ -151,11 +151,11 @@ def _exact(
     import torch
 
     from lacbed_gan.diffraction import bright_field
+    from lacbed_gan.images.scaling import to_uint8
     from lacbed_gan.measures.metrics import correlation_r, mse
-    from lacbed_gan.store.store import scale_to_uint8
 
     intensity = bright_field(crystal, thickness, predicted.shape[-1]).numpy()
-    exact = scale_to_uint8(intensity).astype(np.float32) / 255
+    exact = to_uint8(intensity).astype(np.float32) / 255
     pair = torch.from_numpy(predicted), torch.from_numpy(exact)
     return exact, list(zip(mse(*pair).tolist(), correlation_r(*pair).tolist(), strict=True))
 

@@ -14,10 +14,11 @@ from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.config import is_number, plain, require, require_choice, run_command, shown
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.structures import NAMED, find_files, structures
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store.convergence import convergence
 from lacbed_gan.store.making import Pair, compute_pairs
 from lacbed_gan.store.shards import Shard
-from lacbed_gan.store.store import Store, read_meta, scale_to_uint8
+from lacbed_gan.store.store import Store, read_meta
 from lacbed_gan.store.writer import FinishedStore, StoreWriter, require_place
 
 # Settings that change the pairs: written into the store.
@@ -116,8 +117,8 @@ def simulate(config: DictConfig) -> Path:
             entry = index_entry(crystal, pair) | ({"position": position[crystal.name]} if shard else {})
             writer.append(
                 entry,
-                scale_to_uint8(pair.potential),
-                scale_to_uint8(pair.intensity),
+                to_uint8(pair.potential),
+                to_uint8(pair.intensity),
                 pair.intensity if config.save_intensity else None,
                 pair.dark_field if settings["dark_field"] else None,
             )

@@ -10,13 +10,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from lacbed_gan.data.augment import gather
+from lacbed_gan.images.scaling import to_unit
 
 Moves = Callable[[Tensor], Tensor]
-
-
-def to_unit(images: Tensor) -> Tensor:
-    """uint8 on 0…255 → float32 on [0, 1], any shape."""
-    return images.to(torch.float32) / 255
 
 
 def told_thickness(thickness: Sequence[float]) -> Tensor:

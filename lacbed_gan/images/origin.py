@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from lacbed_gan.images.symmetry import mirror
+
 EQUAL = 1e-5  # of the variance: mean squared difference of images that are alike but for the rounding to 8 bit
 TIED = 1e-4  # of the largest score: scores of axes that are alike but for rounding
 
@@ -60,15 +62,15 @@ def canonical(potential: np.ndarray) -> np.ndarray:
 def _canonical(image: np.ndarray, density: np.ndarray, senses: np.ndarray) -> np.ndarray:
     axes, limit = _two_fold_axes(image)
     copies = np.stack([np.roll(image, (-row, -column), (0, 1)) for row, column in axes])
-    four_fold = _alike(copies, _inverted(copies.swapaxes(1, 2), 1), limit)
+    four_fold = _alike(copies, mirror(copies.swapaxes(1, 2), (1,), periodic=True), limit)
     copies = copies[four_fold] if four_fold.any() else copies
-    mirror = _alike(copies, _inverted(copies, 1), limit)
-    copies = copies[mirror] if mirror.any() else copies
+    on_line = _alike(copies, mirror(copies, (1,), periodic=True), limit)
+    copies = copies[on_line] if on_line.any() else copies
     score = _sums(copies, density)
     copies = copies[score >= score.max() * (1 - TIED)]
     sense = _sums(copies, senses[int(four_fold.any())])
     copies = copies[sense == sense.max()]
-    return max((*copies, *_inverted(copies, (1, 2))), key=lambda copy: copy.tobytes())
+    return max((*copies, *mirror(copies, (1, 2), periodic=True)), key=lambda copy: copy.tobytes())
 
 
 def _two_fold_axes(image: np.ndarray) -> tuple[np.ndarray, float]:
@@ -100,11 +102,6 @@ def _alike(images: np.ndarray, others: np.ndarray, limit: float) -> np.ndarray:
     """(C,) bool: Σ(ρ − ρ′)² is at most the limit, of images (C, n, n) uint8."""
     difference = images.astype(np.int32) - others
     return np.einsum("cij,cij->c", difference, difference, dtype=np.int64) <= limit
-
-
-def _inverted(images: np.ndarray, dims: int | tuple[int, ...]) -> np.ndarray:
-    """Index i → −i mod n along these dimensions."""
-    return np.roll(np.flip(images, dims), 1, dims)
 
 
 def _sums(images: np.ndarray, weight: np.ndarray) -> np.ndarray:

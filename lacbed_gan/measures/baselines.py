@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lacbed_gan.data.batches import to_unit
+from lacbed_gan.images.scaling import to_unit
 
 CHUNK = 512  # images held as float32 at once: 32 MiB at 128 × 128
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from lacbed_gan.images.symmetry import fold, quadrant
+
 if TYPE_CHECKING:
     from lacbed_gan.data.datamodule import PairDataModule
 
@@ -49,9 +51,7 @@ def features(direction: str, images: Tensor) -> Tensor:
         coefficients = torch.fft.fft2(images - images.mean((-2, -1), keepdim=True))
         found = coefficients.abs()[..., : DETAIL + 1, : DETAIL + 1].flatten(1)
     else:
-        folded = (images + images.flip(-1) + images.flip(-2) + images.flip((-2, -1))) / 4
-        height, width = images.shape[-2:]
-        found = torch.nn.functional.adaptive_avg_pool2d(folded[..., height // 2 :, width // 2 :], DETAIL).flatten(1)
+        found = torch.nn.functional.adaptive_avg_pool2d(quadrant(fold(images)), DETAIL).flatten(1)
         found = found - found.mean(1, keepdim=True)
     return torch.nn.functional.normalize(found)
 

@@ -19,6 +19,7 @@ from lacbed_gan.data.batches import told_thickness
 from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.preparation import Prepared, prepare_pattern
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights
 from lacbed_gan.predict.trust import (
     PhysicsCheck,
@@ -28,7 +29,6 @@ from lacbed_gan.predict.trust import (
     distance_warnings,
     pattern_warnings,
 )
-from lacbed_gan.store.store import scale_to_uint8
 
 SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
 SIZE = 128  # pixels at which ρ is computed; networks for smaller images see every n-th of them
@@ -159,7 +159,7 @@ class Predictor:
         self._require("forward")
         chosen = self.require_known(self.thicknesses if thickness is None else thickness)
         rho = projected_potential(crystal, SIZE if SIZE % self.size == 0 else self.size).numpy()
-        image = scale_to_uint8(rho)
+        image = to_uint8(rho)
         if self._trained.settings["origin"] == "canonical":
             image = canonical(image[None])[0]
         step = len(image) // self.size

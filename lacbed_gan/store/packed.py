@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lacbed_gan.base.messages import printable
+from lacbed_gan.images.symmetry import quadrant, unfold
 from lacbed_gan.store.store import Store, StoreError, check_meta
 
 BUNDLED = Path(__file__).parent / "bundled.zip"
@@ -116,31 +117,19 @@ def _require_size(expanded: int) -> None:
         raise ValueError(f"it expands to {expanded / 2**30:.3g} GiB, more than {MOST_BYTES >> 30}")
 
 
-def _quadrant(pattern: np.ndarray) -> np.ndarray:
-    """(N, T, S, S) → (N, T, S/2, S/2): from the centre to the last row and column."""
-    half = pattern.shape[-1] // 2
-    return pattern[..., half:, half:]
-
-
-def _unfold(quadrant: np.ndarray, size: int) -> np.ndarray:
-    """Mirror a quadrant, (N, T, S/2, S/2) → (N, T, S, S)."""
-    lower = np.concatenate([quadrant[..., ::-1], quadrant], axis=-1)
-    return np.concatenate([lower[..., ::-1, :], lower], axis=-2)
-
-
 def _triangle(pattern: np.ndarray) -> np.ndarray:
     """(N, T, S, S) → (N, T, pixels): the quadrant on and below its diagonal, row by row."""
     rows, columns = np.tril_indices(pattern.shape[-1] // 2)
-    return _quadrant(pattern)[..., rows, columns]
+    return quadrant(pattern)[..., rows, columns]
 
 
 def _unfold_triangle(triangle: np.ndarray, size: int) -> np.ndarray:
     """(N, T, pixels) → (N, T, S, S)."""
     rows, columns = np.tril_indices(size // 2)
-    quadrant = np.empty((*triangle.shape[:2], size // 2, size // 2), dtype=np.uint8)
-    quadrant[..., rows, columns] = triangle
-    quadrant[..., columns, rows] = triangle
-    return _unfold(quadrant, size)
+    quarter = np.empty((*triangle.shape[:2], size // 2, size // 2), dtype=np.uint8)
+    quarter[..., rows, columns] = triangle
+    quarter[..., columns, rows] = triangle
+    return unfold(quarter, size)
 
 
 def _whole(pattern: np.ndarray, size: int | None = None) -> np.ndarray:
@@ -150,7 +139,7 @@ def _whole(pattern: np.ndarray, size: int | None = None) -> np.ndarray:
 # Point group of the pixels → (what to keep of (N, T, S, S), how to get all of it back); smallest first.
 SYMMETRIES: dict[str, tuple[Callable, Callable]] = {
     "4mm": (_triangle, _unfold_triangle),
-    "2mm": (_quadrant, _unfold),
+    "2mm": (quadrant, unfold),
     "1": (_whole, _whole),
 }
 

@@ -35,26 +35,6 @@ class StoreError(UserError):
     """A store that cannot be read or written: one line with file, reason and remedy."""
 
 
-def scale_to_uint8(image: np.ndarray) -> np.ndarray:
-    """Min–max scale each image to 0…255, rounded to the nearest integer.
-
-    Args:
-        image: (..., H, W) real; each image of the leading dimensions is scaled by itself.
-
-    Returns:
-        (..., H, W) uint8; zeros where an image is constant.
-
-    Raises:
-        ValueError: a value is NaN or infinite.
-    """
-    image = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(image).all():
-        raise ValueError("an image holds values that are not finite")
-    low = image.min(axis=(-2, -1), keepdims=True)
-    span = image.max(axis=(-2, -1), keepdims=True) - low
-    return np.rint((image - low) / np.where(span > 0, span, 1.0) * 255).astype(np.uint8)
-
-
 def array_layout(
     size: int, thicknesses: int, intensity: bool, reflections: int = 0
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:

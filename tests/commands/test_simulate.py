@@ -13,9 +13,10 @@ from lacbed_gan.commands.config import composed, run_command
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.patterns import compute_patterns
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store import making as pairs
 from lacbed_gan.store.packed import open_packed, pack
-from lacbed_gan.store.store import Store, StoreError, scale_to_uint8
+from lacbed_gan.store.store import Store, StoreError
 
 EDGES = {"Cu": 3.615, "Al": 4.05, "Ni": 3.524}
 TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1", "device=cpu"]
@@ -106,8 +107,8 @@ def test_entries_and_images(cifs):
         assert (entry["formula"], entry["number"], entry["pattern_symmetry"]) == (entry["id"], 225, "4mm")
         assert gemmi.SpaceGroup(entry["space_group"]).number == 225
         assert (entry["rho_min"], entry["rho_max"]) == pytest.approx((potential.min(), potential.max()), abs=1e-12)
-        assert np.array_equal(store.potential[row], scale_to_uint8(potential))
-        assert np.array_equal(store.pattern[row], scale_to_uint8(intensity))
+        assert np.array_equal(store.potential[row], to_uint8(potential))
+        assert np.array_equal(store.pattern[row], to_uint8(intensity))
         assert np.array_equal(store.intensity[row], intensity)
 
 
@@ -157,7 +158,7 @@ def test_felix(cifs):
     store = run("structures=cifs/Cu.cif", "method=felix", "size=2")
     expected = bright_field(Crystal.from_cif(cifs / "Cu.cif"), [50.0], 2, method="felix").numpy()
     assert store.settings["method"] == "felix"
-    assert np.array_equal(store.pattern[0], scale_to_uint8(expected))
+    assert np.array_equal(store.pattern[0], to_uint8(expected))
 
 
 def test_named_structures(cifs):

@@ -10,9 +10,9 @@ from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.beams import real_potential
 from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.store.packed import open_store
-from lacbed_gan.store.store import scale_to_uint8
 
 SIZE = 12
 EVERYWHERE = tuple(x.ravel() for x in np.indices((SIZE, SIZE)))
@@ -36,7 +36,7 @@ def test_pattern_of_rho_is_that_of_the_crystal(name):
     rho = projected_potential(one, 128, g_max=6.0).numpy()
     found = bright_field_at(coefficients(rho), 1.0, one.a, (50, 200), EVERYWHERE, SIZE, g_max=2.0)
     assert (found - exact).abs().max() < 2e-3
-    rounded = coefficients(scale_to_uint8(np.roll(rho, (5, -9), (0, 1))) / 255)  # origin and 8 bit do not matter
+    rounded = coefficients(to_uint8(np.roll(rho, (5, -9), (0, 1))) / 255)  # origin and 8 bit do not matter
     found = bright_field_at(rounded, float(np.ptp(rho)), one.a, (50, 200), EVERYWHERE, SIZE, g_max=2.0)
     assert (1 - correlation_r(found, exact)).max() < 2e-3
     assert abs(rounded.asymmetry) < 1e-3
@@ -54,7 +54,7 @@ def test_coefficients_are_structure_factors():
 
 def test_the_lattice_of_beams_is_the_crystal_s():
     for name, cell in {"primitive": 1, "diamond": 8, "glides": 2}.items():
-        rho = scale_to_uint8(projected_potential(crystal(name), 128).numpy()) / 255
+        rho = to_uint8(projected_potential(crystal(name), 128).numpy()) / 255
         for image in (rho, rho.T):  # glides along either axis
             (p, q), (r, s) = coefficients(image).basis.tolist()
             assert abs(p * s - q * r) == cell

@@ -7,8 +7,8 @@ import torch
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction import projected_potential
 from lacbed_gan.images.origin import canonical
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store.packed import open_store
-from lacbed_gan.store.store import scale_to_uint8
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def transposed(images):
 
 
 def potentials(*names, size=64):
-    return scale_to_uint8(np.stack([projected_potential(catalogue()[name], size) for name in names]))
+    return to_uint8(np.stack([projected_potential(catalogue()[name], size) for name in names]))
 
 
 def noise(count=20, size=16, levels=256, seed=0):
@@ -96,7 +96,7 @@ def test_four_fold_axes_come_before_denser_two_fold_ones():
     def column(row, col, sharpness):
         return np.exp(sharpness * (np.cos(2 * np.pi * (y - row)) + np.cos(2 * np.pi * (x - col)) - 2))
 
-    image = scale_to_uint8(column(0.5, 0, 3) + column(0, 0.5, 3) + 0.5 * column(0, 0, 20))[None]
+    image = to_uint8(column(0.5, 0, 3) + column(0, 0.5, 3) + 0.5 * column(0, 0, 20))[None]
     assert image[0, 16, 0] > image[0, 0, 0]
     result = canonical(copies(image))
     assert np.array_equal(result, transposed(result))

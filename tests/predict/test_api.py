@@ -11,10 +11,10 @@ import torch
 import lacbed_gan as lg
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.preparation import PreparationError
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.weights import WeightsError, load_weights
 from lacbed_gan.predict.predictor import PredictionError
-from lacbed_gan.store.store import scale_to_uint8
 
 SILICON = ("Si", "F d -3 m:1", 5.431, [lg.Site("Si", (0.0, 0.0, 0.0))])
 
@@ -56,7 +56,7 @@ def test_forward_is_given_what_it_was_trained_with(make_weights, silicon):
     found = predictor.forward_pattern(silicon)
     assert found.shape == (2, 32, 32) and found.dtype == np.float32
     rho = lg.projected_potential(silicon, 128).numpy()
-    image = torch.from_numpy(canonical(scale_to_uint8(rho)[None])[0][::4, ::4] / np.float32(255))
+    image = torch.from_numpy(canonical(to_uint8(rho)[None])[0][::4, ::4] / np.float32(255))
     z = (np.log([silicon.a, np.ptp(rho)]) - [1.8, 1.2]) / [0.3, 0.8]
     condition = torch.tensor([[*z, -0.5], [*z, 1.0]], dtype=torch.float32)
     with torch.inference_mode():

@@ -7,20 +7,11 @@ import shutil
 import numpy as np
 import pytest
 
-from lacbed_gan.store.store import Store, StoreError, scale_to_uint8
+from lacbed_gan.store.store import Store, StoreError
 from lacbed_gan.store.writer import StoreWriter
 
 THICKNESS = (50, 100)
 SETTINGS = {"method": "converged", "g_max": 4.25}
-
-
-def test_scaling_spans_0_to_255_and_rounds_to_nearest():
-    images = np.array([[[-1.0, 0.0], [1.0, 3.0]], [[7.0, 7.0], [7.0, 7.0]], [[0.0, 2.49], [2.51, 255.0]]])
-    scaled = scale_to_uint8(images)
-    assert scaled.dtype == np.uint8
-    assert scaled.tolist() == [[[0, 64], [128, 255]], [[0, 0], [0, 0]], [[0, 2], [3, 255]]]
-    with pytest.raises(ValueError, match="finite"):
-        scale_to_uint8(np.array([[0.0, np.nan]]))
 
 
 def test_round_trip(tmp_path, some_crystals, write):

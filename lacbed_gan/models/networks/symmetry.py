@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-SYMMETRIES = {"none": (), "2": ((-2, -1),), "2mm": ((-1,), (-2,))}  # generators: the directions each one reverses
+from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, fold
+
+SYMMETRIES = {"none": (), "2": TWO_FOLD, "2mm": MIRRORS}  # generators
 SPACES = ("angle", "real")
 
 
@@ -38,14 +40,5 @@ class Symmetrised(nn.Module):
 
 
 def symmetrised(images: Tensor, symmetry: str, space: str) -> Tensor:
-    """The mean of images (..., H, W) over a symmetry group; names as in `Symmetrised`.
-
-    For each generator of the group in turn, (x + copy of x) / 2, which is the mean over the group as the generators
-    commute; floating-point sums of two do not depend on their order, so that the result is symmetric to the last bit.
-    """
-    for directions in SYMMETRIES[symmetry]:
-        mirrored = images.flip(directions)
-        if space == "real":  # reversed about pixel 0 instead of about the middle
-            mirrored = mirrored.roll((1,) * len(directions), directions)
-        images = (images + mirrored) / 2
-    return images
+    """The mean of images (..., H, W) over a symmetry group; names as in `Symmetrised`."""
+    return fold(images, SYMMETRIES[symmetry], periodic=space == "real")

@@ -14,9 +14,10 @@ import numpy as np
 
 from lacbed_gan.base.files import lock
 from lacbed_gan.images.grey import ImageError, physical, read_grey
+from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store.published.layout import Files, image_names, list_images, survey, thickness
 from lacbed_gan.store.published.tables import counted, read_metadata
-from lacbed_gan.store.store import Store, StoreError, read_meta, scale_to_uint8
+from lacbed_gan.store.store import Store, StoreError, read_meta
 from lacbed_gan.store.writer import StoreWriter
 
 READER = 1  # raised when the same files would give another store
@@ -98,7 +99,7 @@ def _write(
             if problems:
                 bad[code] = problems
                 continue
-            images = [scale_to_uint8(physical(g, p, colormap)) for g, p in zip(greys, polarity, strict=True)]
+            images = [to_uint8(physical(g, p, colormap)) for g, p in zip(greys, polarity, strict=True)]
             known = {"formula": f"ICSD {code}", "space_group": None, "number": None, "a": None}
             known |= table[code] if table is not None else {}
             entry = {"id": code, **known, "source": f"{root.resolve().name}/{code}", "rho_min": None, "rho_max": None}

@@ -1,0 +1,53 @@
+"""Grey values: minimum to maximum on 0 … 1, and as the 8 bit that stores and networks have."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Images = TypeVar("Images", np.ndarray, "Tensor")
+
+
+def min_max(images: np.ndarray, axis: int | tuple[int, ...] = (-2, -1)) -> np.ndarray:
+    """(x − min x) / (max x − min x) of each image by itself.
+
+    Args:
+        images: (..., H, W) real and finite.
+        axis: those over which an image extends.
+
+    Returns:
+        the same shape, float64 in [0, 1]; zeros where an image is constant.
+    """
+    images = np.asarray(images, dtype=np.float64)
+    low = images.min(axis=axis, keepdims=True)
+    span = images.max(axis=axis, keepdims=True) - low
+    return (images - low) / np.where(span > 0, span, 1.0)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Min–max scale each image to 0 … 255, rounded to the nearest integer.
+
+    Args:
+        images: (..., H, W) real; each image of the leading dimensions is scaled by itself.
+
+    Returns:
+        (..., H, W) uint8; zeros where an image is constant.
+
+    Raises:
+        ValueError: a value is NaN or infinite.
+    """
+    images = np.asarray(images)
+    if not np.isfinite(images).all():
+        raise ValueError("an image holds values that are not finite")
+    return np.rint(min_max(images) * 255).astype(np.uint8)
+
+
+def to_unit(images: Images) -> Images:
+    """uint8 on 0 … 255 → float32 on [0, 1], any shape, array or tensor alike."""
+    if isinstance(images, np.ndarray):
+        return images.astype(np.float32) / np.float32(255)
+    return images.float() / 255
