@@ -5,6 +5,7 @@ takes seconds is done. A line of any other kind fails: it needs a rule here.
 
 import hashlib
 import importlib
+import importlib.util
 import re
 import shlex
 import shutil
@@ -120,9 +121,8 @@ def check_installation(rest):
 def check_command(module, rest, monkeypatch, request):
     """A command's own check of each job of a line; then, where it takes seconds, the work."""
     name = module.partition(".")[2]
-    command = importlib.import_module(module)
-    if hasattr(command, "__path__"):
-        command = importlib.import_module(f"{module}.__main__")
+    assert importlib.util.find_spec(module)
+    command = importlib.import_module(f"lacbed_gan.commands.{name}")
     options, overrides = ([w for w in rest if w.startswith("-") == is_option] for is_option in (True, False))
     assert set(options) <= {"-m"}, "unclassified: an option"
     argv = [name, *rest]
@@ -234,7 +234,7 @@ def smoke_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train", "experiment=smoke", "trainer=cpu", f"runs={runs}"])
         patch.setattr(packed, "open_packed", a_tenth)
-        train = importlib.import_module("lacbed_gan.train")
+        train = importlib.import_module("lacbed_gan.commands.train")
         run_command("train", train.check, train.train)
     (run,) = runs.iterdir()
     return run
