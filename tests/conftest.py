@@ -149,6 +149,7 @@ def make_weights(tmp_path):
                 torch.nn.init.normal_(weight, std=0.3)
         count = 2 if forward else 1
         data = {"condition_mean": [1.8, 1.2][:count], "condition_std": [0.3, 0.8][:count]}
+        data["recipe"] = {"size": 32, "thickness": [50, 200], "g_max": 3.0}
         data |= {"scale_mean": [] if forward else [1.2], "scale_std": [] if forward else [0.8]}
         path = tmp_path / f"{direction}.safetensors"
         save_weights(path, networks.generator, networks.scale_head, {"settings": settings, "data": data})

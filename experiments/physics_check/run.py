@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from lacbed_gan.base.files import write_atomically
-from lacbed_gan.predict.trust import SUSPICIOUS, check_potential
+from lacbed_gan.predict.physics_check import RIGHT, check_potential
 from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.recipe import Recipe
 
 CRYSTALS = 60
 THICKNESSES = (50.0, 200.0)  # nm
@@ -23,6 +24,7 @@ THICKNESSES = (50.0, 200.0)  # nm
 
 def main() -> None:
     store = open_store("bundled")
+    recipe = Recipe.of_meta(store.meta)
     rng = np.random.default_rng(0)
     rows = rng.permutation(len(store))[:CRYSTALS]
     others = rng.permutation(len(store))[:CRYSTALS]
@@ -36,12 +38,12 @@ def main() -> None:
             for name, source in (("own", row), ("another's", other)):
                 entry = store.index[source]
                 span = (entry["rho_max"] - entry["rho_min"]) * rng.uniform(0.9, 1.1)
-                found = check_potential(store.potential[source] / 255, pattern, a, [thickness], span)
-                residuals.setdefault((thickness, name), []).append(found.residual)
-        print(number, store.index[row]["formula"], *(f"{found[-1]:.4f}" for found in residuals.values()), flush=True)
-    lines = [f"| nm | ρ | median 1 − R | 95 % below | above {SUSPICIOUS} | crystals |", "|---" * 6 + "|"]
+                check = check_potential(store.potential[source] / 255, pattern, a, recipe, [thickness], span)
+                residuals.setdefault((thickness, name), []).append(check.residual)
+        print(number, store.index[row]["formula"], *(f"{part[-1]:.4f}" for part in residuals.values()), flush=True)
+    lines = [f"| nm | ρ | median 1 − R | 95 % below | above {RIGHT} | crystals |", "|---" * 6 + "|"]
     for (thickness, name), values in residuals.items():
-        flagged = np.mean(np.array(values) > SUSPICIOUS)
+        flagged = np.mean(np.array(values) > RIGHT)
         lines.append(
             f"| {thickness:g} | {name} | {np.median(values):.5f} | {np.quantile(values, 0.95):.4f} "
             f"| {flagged:.0%} | {len(values)} |"

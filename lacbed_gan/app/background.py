@@ -14,7 +14,7 @@ from pebble import ProcessPool
 from lacbed_gan.crystal import Crystal
 
 PROCESSES = 2  # exact patterns in one tab, the check in another
-KEPT = 64  # results, of a quarter of a megabyte each for 128 × 128 pixels
+RESULTS = 64  # that are kept, of a quarter of a megabyte each for 128 × 128 pixels
 
 
 class Background:
@@ -23,19 +23,19 @@ class Background:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would copy threads of the server that it does not run
         self._pool = ProcessPool(PROCESSES, initializer=_prepare, context=context)
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._results: OrderedDict[Hashable, Any] = OrderedDict()
 
     async def compute(self, key: Hashable, function: Callable, *arguments: Any) -> Any:
         """function(*arguments), or what an earlier call with this key returned.
 
         Cancelling the task that awaits it ends the calculation. Errors of the function are raised here.
         """
-        if key not in self._kept:
-            self._kept[key] = await asyncio.wrap_future(self._pool.schedule(function, args=arguments))
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        if key not in self._results:
+            self._results[key] = await asyncio.wrap_future(self._pool.schedule(function, args=arguments))
+            if len(self._results) > RESULTS:
+                self._results.popitem(last=False)
+        self._results.move_to_end(key)
+        return self._results[key]
 
     def warm_up(self) -> None:
         """Start the processes, so that the first calculation need not wait for PyTorch."""
@@ -74,6 +74,6 @@ def identity(crystal: Crystal) -> Hashable:
 def _prepare() -> None:
     import torch
 
-    import lacbed_gan.app.compute  # noqa: F401  a second or two, before the first crystal comes
+    import lacbed_gan.predict.exact  # noqa: F401  a second or two, before the first crystal comes
 
     torch.set_num_threads(1)

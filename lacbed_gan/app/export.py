@@ -23,9 +23,9 @@ def png_of(picture: Picture, look: Look, caption: str) -> bytes:
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
     drawn = {"cmap": name, "vmin": low, "vmax": high, "interpolation": "nearest"}
-    shown = axes.imshow(picture.image, origin="lower", extent=picture.extent * 2, **drawn)
-    figure.colorbar(shown, ax=axes, shrink=0.9)
-    x, y = (f"${axis}$ ({picture.unit})" for axis in picture.axes)
+    image = axes.imshow(picture.image, origin="lower", extent=picture.frame.extent * 2, **drawn)
+    figure.colorbar(image, ax=axes, shrink=0.9)
+    x, y = (f"${axis}$ ({picture.frame.unit})" for axis in picture.frame.axes)
     axes.set(title=f"{caption}\n{picture.title}", xlabel=x, ylabel=y)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DPI)
@@ -35,22 +35,23 @@ def png_of(picture: Picture, look: Look, caption: str) -> bytes:
 def tiff_of(picture: Picture) -> bytes:
     """A TIFF of the values as 32-bit floats, seen as on the page: the last row of the image comes first.
 
-    Resolution and description are as ImageJ writes them, and ImageJ and Fiji show coordinates in `picture.unit`, with
-    the origin at its place and y upwards. The unit is spelt with an escape because descriptions are ASCII.
+    Resolution and description are as ImageJ writes them, and ImageJ and Fiji show coordinates in the unit of the
+    frame, with the origin at its place and y upwards. The unit is spelt with an escape because descriptions are ASCII.
     """
+    frame = picture.frame
     low, high = float(picture.image.min()), float(picture.image.max())
     entries = {
         "ImageJ": "1.54f",
-        "unit": picture.unit.replace("Å", r"\u00C5"),
-        "xorigin": picture.origin,
-        "yorigin": len(picture.image) - 1 - picture.origin,
+        "unit": frame.unit.replace("Å", r"\u00C5"),
+        "xorigin": frame.origin,
+        "yorigin": frame.size - 1 - frame.origin,
         "inverty": "true",
         "min": low,
         "max": high,
     }
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[DESCRIPTION] = "".join(f"{key}={value}\n" for key, value in entries.items())
-    tags[X_RESOLUTION] = tags[Y_RESOLUTION] = 1 / picture.pixel
+    tags[X_RESOLUTION] = tags[Y_RESOLUTION] = 1 / frame.pixel
     tags[RESOLUTION_UNIT] = NO_UNIT
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture.image[::-1], dtype=np.float32)).save(file, "TIFF", tiffinfo=tags)

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from nicegui import events, ui
 
 from lacbed_gan.app.background import Background, Latest, identity
-from lacbed_gan.app.compute import Exact, exact_patterns
-from lacbed_gan.app.picture import pattern_picture, potential_picture
+from lacbed_gan.app.picture import Picture
 from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence
-from lacbed_gan.app.widgets import Colours, Drop, Panel, Said
+from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.predict.exact import Exact, exact_patterns
+from lacbed_gan.predict.frame import pattern_frame, potential_frame
 from lacbed_gan.predict.predictor import PatternPrediction, Predictor
 
 
@@ -25,7 +26,7 @@ class ForwardTab:
         self._predictor, self._background = predictor, background
         self._latest = Latest()
         self._crystal: Crystal | None = None
-        self._found: PatternPrediction | None = None
+        self._prediction: PatternPrediction | None = None
         self._exact: Exact | None = None
         self._seconds = 0.0  # from the file to the network's patterns
         with ui.row().classes("tab"):
@@ -37,7 +38,9 @@ class ForwardTab:
                     self._network = Panel("network", colours, self._caption)
                     self._calculation = Panel("exact calculation", colours, self._caption)
                     self._difference = Panel("network − exact", colours, self._caption)
-                self._said = Said("A crystal's pattern along [001]: drop its CIF, or choose one of the catalogue.")
+                self._messages = Messages(
+                    "A crystal's pattern along [001]: drop its CIF, or choose one of the catalogue."
+                )
 
     def stop(self) -> None:
         """End what is being computed."""
@@ -73,50 +76,53 @@ class ForwardTab:
                 return crystal, self._predictor.predict_patterns(crystal)
 
         try:
-            self._crystal, self._found = await asyncio.to_thread(predicted)
+            self._crystal, self._prediction = await asyncio.to_thread(predicted)
         except Refused as refusal:
             self._refuse(str(refusal))
             return
-        crystal, found = self._crystal, self._found
+        crystal, prediction = self._crystal, self._prediction
         self._exact = None
         self._seconds = time.perf_counter() - began
-        self._said.show(f"{crystal.name}: {self._caption()}", found.warnings)
-        self._potential.show(potential_picture(found.potential, crystal.a, "ρ given to the network"))
+        self._messages.show(f"{crystal.name}: {self._caption()}", prediction.warnings)
+        frame = potential_frame(prediction.recipe, len(prediction.potential), crystal.a)
+        self._potential.show(Picture(prediction.potential, frame, "ρ given to the network"))
         self._draw()
         try:
             with self._calculation.waiting("being computed"), in_a_sentence("The exact calculation"):
-                arguments = (exact_patterns, crystal, found.pattern, found.thickness)
-                self._exact = await self._background.compute((identity(crystal), found.thickness), *arguments)
+                arguments = (crystal, prediction.recipe, prediction.pattern, prediction.thickness)
+                key = (identity(crystal), prediction.thickness)
+                self._exact = await self._background.compute(key, exact_patterns, *arguments)
         except Refused as refusal:
             self._calculation.clear("not computed")
-            self._said.refuse(str(refusal))
+            self._messages.refuse(str(refusal))
             return
         self._draw()
 
     def _draw(self) -> None:
         """The images of the chosen thickness."""
-        if self._found is None:
+        if self._prediction is None:
             return
-        number, a = self._thickness.value, self._crystal.a
-        at = f"{self._found.thickness[number]:g} nm"
-        pattern = self._found.pattern[number]
-        self._network.show(pattern_picture(pattern, a, f"network, {at}"), f"{self._seconds:.2f} s, all thicknesses")
+        number, prediction = self._thickness.value, self._prediction
+        at = f"{prediction.thickness[number]:g} nm"
+        pattern = prediction.pattern[number]
+        frame = pattern_frame(prediction.recipe, len(pattern), self._crystal.a)
+        self._network.show(Picture(pattern, frame, f"network, {at}"), f"{self._seconds:.2f} s, all thicknesses")
         if self._exact is None:
             self._difference.clear()
             return
         exact, mse, r = (part[number] for part in (self._exact.pattern, self._exact.mse, self._exact.r))
         seconds = f"{self._exact.seconds:.1f} s, all thicknesses"
-        self._calculation.show(pattern_picture(exact, a, f"exact calculation, {at}"), seconds)
-        difference = pattern_picture(pattern - exact, a, f"network − exact, {at}", signed=True)
+        self._calculation.show(Picture(exact, frame, f"exact calculation, {at}"), seconds)
+        difference = Picture(pattern - exact, frame, f"network − exact, {at}", signed=True)
         self._difference.show(difference, f"R {r:.4f}, MSE {mse:.3g}")
 
     def _refuse(self, sentence: str) -> None:
         """Nothing stays of the crystal before, which the sentence is not about."""
         self.stop()
-        self._found = self._exact = None
+        self._prediction = self._exact = None
         for panel in (self._potential, self._network, self._calculation, self._difference):
             panel.clear()
-        self._said.refuse(sentence)
+        self._messages.refuse(sentence)
 
     def _caption(self) -> str:
         crystal = self._crystal

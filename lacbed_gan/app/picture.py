@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from lacbed_gan.diffraction.constants import HALF_WIDTH
+from lacbed_gan.predict.frame import Frame
 
 COLOUR_MAPS = {"grey": "gray", "viridis": "viridis", "magma": "magma", "inferno": "inferno", "cividis": "cividis"}
 SIGNED_MAP = "RdBu_r"  # white where two images agree
@@ -25,30 +25,19 @@ GREY = np.linspace(0, 1, 64)[::-1, None]
 
 @dataclass(frozen=True)
 class Picture:
-    """An image over calibrated axes, the same along both.
+    """An image over calibrated axes.
 
     Attributes:
         image: (n, n) float32; row 0 is drawn at the bottom.
-        pixel: edge of a pixel in `unit`.
-        origin: row and column at which both coordinates are 0, from 0.
-        unit: ``1/Å`` or ``Å``.
-        axes: names of the coordinates, such as ``("k_x", "k_y")``.
+        frame: where its pixels lie.
         title: what it shows.
         signed: a difference, drawn in diverging colours about 0.
     """
 
     image: np.ndarray
-    pixel: float
-    origin: float
-    unit: str
-    axes: tuple[str, str]
+    frame: Frame
     title: str
     signed: bool = False
-
-    @property
-    def extent(self) -> tuple[float, float]:
-        """Coordinates of the outer edges of the first and the last pixel."""
-        return (-0.5 - self.origin) * self.pixel, (len(self.image) - 0.5 - self.origin) * self.pixel
 
 
 @dataclass(frozen=True)
@@ -72,17 +61,6 @@ class Look:
         return COLOUR_MAPS[self.colour_map], self.low, self.high
 
 
-def pattern_picture(image: np.ndarray, a: float, title: str, signed: bool = False) -> Picture:
-    """A pattern (n, n) of a crystal with cell edge a (Å), or a difference of two, over k in 1/Å."""
-    n = len(image)
-    return Picture(image, 2 * HALF_WIDTH / (a * n), (n - 1) / 2, "1/Å", ("k_x", "k_y"), title, signed)
-
-
-def potential_picture(image: np.ndarray, a: float, title: str) -> Picture:
-    """ρ (n, n), sampled at r = i a/n, over the cell in Å."""
-    return Picture(image, a / len(image), 0.0, "Å", ("x", "y"), title)
-
-
 def svg(picture: Picture, look: Look) -> str:
     """The picture with axes and a bar of its colours; lines and text have the colour of the text around it."""
     name, low, high = look.of(picture)
@@ -91,7 +69,7 @@ def svg(picture: Picture, look: Look) -> str:
     parts = [_image(_coloured(picture.image[::-1], name, low, high), left, TOP, EDGE, EDGE)]
     parts += [_image(_coloured(low + (high - low) * GREY, name, low, high), right + 10, TOP, BAR, EDGE)]
     parts += [_frame(left, EDGE), _frame(right + 10, BAR)]
-    first, last = picture.extent
+    first, last = picture.frame.extent
     for value in _ticks(first, last):
         at = (value - first) / (last - first) * EDGE
         parts += [_line(left + at, bottom, 0, 4), _text(left + at, bottom + 15, f"{value:g}")]
@@ -102,7 +80,7 @@ def svg(picture: Picture, look: Look) -> str:
             _line(right + 10 + BAR, at, 3, 0),
             _text(right + 16 + BAR, at + 4, f"{value:g}".replace("-", "−"), "start"),
         ]
-    x, y = (f"{_subscripted(axis)} ({picture.unit})" for axis in picture.axes)
+    x, y = (f"{_subscripted(axis)} ({picture.frame.unit})" for axis in picture.frame.axes)
     parts.append(_text(left + EDGE / 2, bottom + 31, x))
     parts.append(f"<g transform='translate(14 {TOP + EDGE / 2}) rotate(-90)'>{_text(0, 0, y)}</g>")
     return _svg("".join(parts).replace(">-", ">−"), picture.title)

@@ -95,22 +95,22 @@ class Panel:
                     for kind, save in (("PNG", self._save_png), ("TIFF", self._save_tiff))
                 ]
             self._drawing = ui.html(sanitize=False).classes("drawing")
-            self._said = ui.label().classes("panel-said")
+            self._line = ui.label().classes("panel-said")
         colours.add(self)
         self.clear()
 
-    def show(self, picture: Picture, said: str = "") -> None:
+    def show(self, picture: Picture, line: str = "") -> None:
         """Show another picture, and a line below it."""
         self._picture = picture
         self._title.text = picture.title
-        self._said.text = said
+        self._line.text = line
         self.draw()
 
-    def clear(self, said: str = "") -> None:
+    def clear(self, line: str = "") -> None:
         """Show a frame with a few words instead."""
         self._picture = None
-        self._title.text, self._said.text = self._name, ""
-        self._drawing.content = empty_svg(said)
+        self._title.text, self._line.text = self._name, ""
+        self._drawing.content = empty_svg(line)
         for button in self._buttons:
             button.set_enabled(False)
 
@@ -139,7 +139,7 @@ class Panel:
         return "_".join(re.findall(r"[\w-]+", words, re.ASCII)) + f".{suffix}"
 
 
-class Said:
+class Messages:
     """The lines below the images: what is shown, why not, warnings, and the verdict of the check.
 
     Args:

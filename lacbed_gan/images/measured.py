@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from lacbed_gan.base.messages import printable
+from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.images.grey import ImageError, one_line, read_grey, require_size
 
 # Beginnings of files, and what they are.
@@ -29,9 +30,9 @@ BEGINNINGS = (
 # Readers of RosettaSciIO, in the order in which they are tried.
 READERS = {"HDF5": ("hspy", "emd"), "DM": ("digitalmicrograph",), "MRC": ("mrc",), "BLO": ("blockfile",)}
 MICROSCOPY = "pip install 'lacbed_gan[microscopy]'"
-# Å⁻¹ in one of these units of an axis.
-UNITS = {"1/Å": 1.0, "1/A": 1.0, "1 / angstrom": 1.0, "1/nm": 0.1, "1 / nm": 0.1, "nm^-1": 0.1, "Å^-1": 1.0}
-RADIANS = {"mrad": 1e-3, "rad": 1.0}  # of angles, which are λk; the networks know 200 kV alone
+# Å⁻¹, or radians, in one of these units of an axis.
+LENGTHS = {"1/Å": 1.0, "1/A": 1.0, "1 / angstrom": 1.0, "1/nm": 0.1, "1 / nm": 0.1, "nm^-1": 0.1, "Å^-1": 1.0}
+ANGLES = {"mrad": 1e-3, "rad": 1.0}
 TIFF_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
 BITS, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1  # tags of TIFF
 
@@ -42,11 +43,19 @@ class Measured:
 
     Attributes:
         images: (T, H, W) float64, the file's own values.
-        scale: 1/Å per pixel where the file says so, else None.
+        pixel_size: 1/Å per pixel where the file says so, else None.
+        pixel_angle: radians per pixel where the file says so, else None.
     """
 
     images: np.ndarray
-    scale: float | None = None
+    pixel_size: float | None = None
+    pixel_angle: float | None = None
+
+    def pixel_size_at(self, energy_kv: float) -> float | None:
+        """1/Å per pixel, as the file says or of its angles λk at that beam energy in kV; None where it says neither."""
+        if self.pixel_angle is None:
+            return self.pixel_size
+        return self.pixel_angle / wavelength(energy_kv)
 
 
 def kind_of(path: Path) -> str:
@@ -104,7 +113,7 @@ def read_images(path: Path) -> Measured:
         raise ImageError(f"{path}: holds {images.shape}, not images of at least 8 × 8 pixels")
     if np.iscomplexobj(images) or images.dtype.kind not in "buif" or not np.isfinite(images).all():
         raise ImageError(f"{path}: holds values that are no finite real numbers")
-    return Measured(np.asarray(images, dtype=np.float64), measured.scale)
+    return replace(measured, images=np.asarray(images, dtype=np.float64))
 
 
 def _read_npy(path: Path) -> np.ndarray:
@@ -153,18 +162,13 @@ def _read_microscopy(path: Path, kind: str) -> Measured:
             reasons.append(f"{name}: {printable(error, 80) or type(error).__name__}")
             continue
         if signals:
-            return Measured(np.asarray(signals[0]["data"]), _axis_scale(signals[0]["axes"]))
+            axes = signals[0]["axes"]
+            return Measured(np.asarray(signals[0]["data"]), _pixel(axes, LENGTHS), _pixel(axes, ANGLES))
         reasons.append(f"{name}: no image in it")
     raise ImageError(f"cannot be read ({'; '.join(reasons)})")
 
 
-def _axis_scale(axes: list[dict[str, Any]]) -> float | None:
-    """1/Å per pixel of the last two axes; None where they are not, in reciprocal lengths or angles, and alike."""
-    from lacbed_gan.diffraction.constants import wavelength  # brings PyTorch
-
-    units = UNITS | {name: radians / wavelength(200.0) for name, radians in RADIANS.items()}
-    last = [(axis.get("scale"), units.get(str(axis.get("units")))) for axis in axes[-2:]]
-    if any(scale is None or unit is None for scale, unit in last):
-        return None
-    rows, columns = (abs(scale) * unit for scale, unit in last)
-    return float(columns) if columns > 0 and abs(rows / columns - 1) < 1e-3 else None
+def _pixel(axes: list[dict[str, Any]], units: dict[str, float]) -> float | None:
+    """Step of the last two axes; None where they are not in one of the units, and alike."""
+    steps = [abs(axis.get("scale") or 0.0) * units.get(str(axis.get("units")), 0.0) for axis in axes[-2:]]
+    return float(steps[1]) if min(steps) > 0 and abs(steps[0] / steps[1] - 1) < 1e-3 else None

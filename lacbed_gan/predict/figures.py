@@ -9,12 +9,14 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from lacbed_gan.base.files import replacing
-from lacbed_gan.diffraction.constants import HALF_WIDTH
-from lacbed_gan.report.figures import COLOUR_MAP, DIFFERENCE_MAP
+from lacbed_gan.images.colours import COLOUR_MAP, DIFFERENCE_MAP
+from lacbed_gan.predict.frame import Frame, pattern_frame, potential_frame
 
 if TYPE_CHECKING:
+    from lacbed_gan.predict.exact import Exact
     from lacbed_gan.predict.predictor import PatternPrediction, PotentialPrediction
 
 DPI = 110
@@ -22,62 +24,57 @@ DPI = 110
 
 @matplotlib.rc_context({"font.size": 8, "axes.titlesize": 9})
 def save_patterns_figure(
-    found: PatternPrediction,
-    a: float,
-    title: str,
-    path: Path,
-    exact: np.ndarray | None = None,
-    errors: list[tuple[float, float]] | None = None,
+    prediction: PatternPrediction, a: float, title: str, path: Path, exact: Exact | None = None
 ) -> None:
     """Predicted patterns, a column a thickness; below them the exact ones and the squared difference, where given.
 
     Args:
         a: cell edge in Å.
-        exact: (T, H, W) in [0, 1].
-        errors: T pairs (MSE, R).
     """
     rows = 1 if exact is None else 3
-    count = len(found.thickness)
-    figure, grid = _grid(rows, count)
+    frame = pattern_frame(prediction.recipe, prediction.pattern.shape[-1], a)
+    figure, grid = _grid(rows, len(prediction.thickness))
     figure.suptitle(title, parse_math=False)
-    for column, thickness in enumerate(found.thickness):
-        _pattern(grid[0, column], found.pattern[column], a)
+    for column, thickness in enumerate(prediction.thickness):
+        _draw(grid[0, column], prediction.pattern[column], frame)
         grid[0, column].set_title(f"{thickness:g} nm")
         if exact is not None:
-            _pattern(grid[1, column], exact[column], a)
-            difference = (found.pattern[column] - exact[column]) ** 2
-            shown = _pattern(grid[2, column], difference, a, DIFFERENCE_MAP)
-            bar = figure.colorbar(
-                shown, cax=grid[2, column].inset_axes((0.0, -0.3, 1.0, 0.06)), orientation="horizontal"
-            )
+            _draw(grid[1, column], exact.pattern[column], frame)
+            grid[1, column].set_title(f"R {exact.r[column]:.4f}, MSE {exact.mse[column]:.3g}")
+            difference = (prediction.pattern[column] - exact.pattern[column]) ** 2
+            image = _draw(grid[2, column], difference, frame, DIFFERENCE_MAP)
+            place = grid[2, column].inset_axes((0.0, -0.3, 1.0, 0.06))
+            bar = figure.colorbar(image, cax=place, orientation="horizontal")
             bar.ax.locator_params(nbins=4)
-            mse, r = errors[column]
-            grid[1, column].set_title(f"R {r:.4f}, MSE {mse:.3g}")
-        grid[-1, column].set_xlabel("k_x (1/Å)")
+        grid[-1, column].set_xlabel(f"{frame.axes[0]} ({frame.unit})")
     for axes, name in zip(grid[:, 0], ("network", "exact", "squared difference"), strict=False):
-        axes.set_ylabel(f"{name}\nk_y (1/Å)")
+        axes.set_ylabel(f"{name}\n{frame.axes[1]} ({frame.unit})")
     with replacing(path) as file:
         figure.savefig(file, dpi=DPI, format="png")
 
 
 @matplotlib.rc_context({"font.size": 8, "axes.titlesize": 9})
-def save_potential_figure(found: PotentialPrediction, a: float | None, title: str, path: Path) -> None:
+def save_potential_figure(prediction: PotentialPrediction, a: float | None, title: str, path: Path) -> None:
     """The prepared patterns and the predicted ρ side by side.
 
     Args:
         a: cell edge in Å; without it axes are in reciprocal lattice units and fractions of the cell.
     """
-    count = len(found.thickness)
-    figure, ((*grid,),) = _grid(1, count + 1)
+    recipe, size = prediction.recipe, prediction.potential.shape[-1]
+    pattern, potential = pattern_frame(recipe, size, a), potential_frame(recipe, size, a)
+    figure, ((*grid,),) = _grid(1, len(prediction.thickness) + 1)
     figure.suptitle(title, parse_math=False)
-    unit = "1/a" if a is None else "1/Å"
-    for axes, pattern, thickness in zip(grid, found.pattern, found.thickness, strict=False):
-        _pattern(axes, pattern, a or 1.0)
-        axes.set(title=f"prepared pattern, {thickness:g} nm", xlabel=f"k_x ({unit})", ylabel=f"k_y ({unit})")
-    edge, unit = (1.0, "a") if a is None else (a, "Å")
-    grid[-1].imshow(found.potential, cmap=COLOUR_MAP, vmin=0, vmax=1, origin="lower", extent=(0, edge, 0, edge))
-    residual = "" if found.check is None else f", 1 − R of its pattern {found.check.residual:.2g}"
-    grid[-1].set(title=f"predicted ρ{residual}", xlabel=f"x ({unit})", ylabel=f"y ({unit})")
+    residual = "" if prediction.check is None else f", 1 − R of its pattern {prediction.check.residual:.2g}"
+    images = [
+        (image, pattern, f"prepared pattern, {thickness:g} nm")
+        for image, thickness in zip(prediction.pattern, prediction.thickness, strict=True)
+    ]
+    for axes, (image, frame, name) in zip(
+        grid, [*images, (prediction.potential, potential, f"predicted ρ{residual}")], strict=True
+    ):
+        _draw(axes, image, frame)
+        x, y = (f"{axis} ({frame.unit})" for axis in frame.axes)
+        axes.set(title=name, xlabel=x, ylabel=y)
     with replacing(path) as file:
         figure.savefig(file, dpi=DPI, format="png")
 
@@ -94,8 +91,7 @@ def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
     return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=place | space)
 
 
-def _pattern(axes: Axes, image: np.ndarray, a: float, colour_map: str = COLOUR_MAP):
-    """Draw a pattern over k in 1/Å."""
-    edge = HALF_WIDTH / a
+def _draw(axes: Axes, image: np.ndarray, frame: Frame, colour_map: str = COLOUR_MAP) -> AxesImage:
+    """Draw an image over the coordinates of its pixels."""
     top = 1.0 if colour_map == COLOUR_MAP else float(image.max()) or 1.0
-    return axes.imshow(image, cmap=colour_map, vmin=0, vmax=top, origin="lower", extent=(-edge, edge, -edge, edge))
+    return axes.imshow(image, cmap=colour_map, vmin=0, vmax=top, origin="lower", extent=frame.extent * 2)

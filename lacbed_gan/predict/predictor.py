@@ -17,21 +17,17 @@ from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.data.batches import told_thickness
 from lacbed_gan.diffraction.potential import projected_potential
-from lacbed_gan.images.origin import canonical
-from lacbed_gan.images.preparation import Prepared, prepare_pattern
-from lacbed_gan.images.scaling import to_uint8
+from lacbed_gan.diffraction.window import Window
+from lacbed_gan.images.calibration import Calibration
+from lacbed_gan.images.preparation import prepare_pattern
+from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
+from lacbed_gan.images.scaling import to_uint8, to_unit
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights
-from lacbed_gan.predict.trust import (
-    PhysicsCheck,
-    check_potential,
-    check_warnings,
-    condition_warnings,
-    distance_warnings,
-    pattern_warnings,
-)
+from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings, pattern_warnings
+from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
+from lacbed_gan.store.recipe import Recipe
 
 SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
-SIZE = 128  # pixels at which ρ is computed; networks for smaller images see every n-th of them
 NAMES = {"none": (), "cell": ("a (Å)",), "scale": ("a (Å)", "the range of ρ (1/Å²)")}  # of the conditions
 
 
@@ -51,12 +47,14 @@ class PatternPrediction:
         pattern: (T, H, W) float32 in [0, 1], each min–max scaled in training; row is k_y, column is k_x.
         thickness: T values in nm.
         potential: (H, W) float32 in [0, 1], the ρ that the network was given.
+        recipe: of the network's pairs, by which ρ was computed.
         warnings: one line each; none where the crystal is like the training data.
     """
 
     pattern: np.ndarray
     thickness: tuple[float, ...]
     potential: np.ndarray
+    recipe: Recipe
     warnings: list[str] = field(default_factory=list)
 
 
@@ -65,10 +63,11 @@ class PotentialPrediction:
     """ρ of one crystal from its pattern.
 
     Attributes:
-        potential: (H, W) float32 in [0, 1], sampled at r = i/n; row is y, column is x. Its origin is arbitrary.
+        potential: (H, W) float32 in [0, 1], sampled as the recipe says; row is y, column is x. Its origin is arbitrary.
         span: predicted ρ_max − ρ_min in 1/Å², None where the network does not predict it.
         pattern: (T, H, W) float32 in [0, 1], the prepared patterns that the network was given.
         thickness: T values in nm.
+        recipe: of the network's pairs, to whose window the patterns were brought.
         check: the pattern recomputed from ρ, None unless asked for.
         warnings: one line each.
     """
@@ -77,6 +76,7 @@ class PotentialPrediction:
     span: float | None
     pattern: np.ndarray
     thickness: tuple[float, ...]
+    recipe: Recipe
     check: PhysicsCheck | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -113,6 +113,7 @@ class Predictor:
         direction: ``forward`` (ρ → patterns) or ``inverse`` (patterns → ρ).
         thicknesses: those it was trained on, in nm.
         size: pixels along an edge of its images.
+        recipe: how its training pairs were made, which is how its inputs are.
         needs_a: whether it has to be told the cell edge.
     """
 
@@ -123,6 +124,7 @@ class Predictor:
         several = settings["thickness"] if isinstance(settings["thickness"], list) else [settings["thickness"]]
         self.thicknesses: tuple[float, ...] = tuple(float(one) for one in several)
         self.size: int = settings["size"]
+        self.recipe: Recipe = recipe_of(trained)
         self.needs_a: bool = settings["condition"] != "none"
 
     def forward_pattern(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> np.ndarray:
@@ -158,12 +160,16 @@ class Predictor:
         """
         self._require("forward")
         chosen = self.require_known(self.thicknesses if thickness is None else thickness)
-        rho = projected_potential(crystal, SIZE if SIZE % self.size == 0 else self.size).numpy()
-        image = to_uint8(rho)
-        if self._trained.settings["origin"] == "canonical":
-            image = canonical(image[None])[0]
-        step = len(image) // self.size
-        image = torch.from_numpy(image[::step, ::step].astype(np.float32) / 255)
+        recipe = self.recipe
+        rho = projected_potential(
+            crystal.with_default_b_iso(recipe.b_iso_default),
+            recipe.size,
+            g_max=recipe.rho_g_max,
+            sampling=recipe.rho_sampling,
+            energy_kv=recipe.energy_kv,
+        ).numpy()
+        image = reduced_potential(to_uint8(rho)[None], self.size, self._trained.settings["origin"])[0]
+        image = torch.from_numpy(to_unit(image))
         values = [crystal.a, float(rho.max()) - float(rho.min())]
         condition, said = self._conditions(values)
         if len(self.thicknesses) > 1:  # the network is told which
@@ -174,7 +180,7 @@ class Predictor:
         said += self._unlike(image[None, None])
         if image.max() == image.min():
             said.append("ρ is the same all over")
-        return PatternPrediction(pattern[:, 0].numpy(), chosen, image.numpy(), said)
+        return PatternPrediction(pattern[:, 0].numpy(), chosen, image.numpy(), recipe, said)
 
     def predict_potential(
         self,
@@ -184,7 +190,7 @@ class Predictor:
         thickness: float | Sequence[float] | None = None,
         check: bool = False,
         half_width: float | None = None,
-        scale: float | None = None,
+        pixel_size: float | None = None,
         rotation: float = 0.0,
         centre: tuple[float, float] | None = None,
     ) -> PotentialPrediction:
@@ -195,7 +201,8 @@ class Predictor:
             a: cell edge in Å.
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
-            half_width, scale, rotation, centre: see :func:`lacbed_gan.images.preparation.prepare_pattern`.
+            half_width, pixel_size, rotation, centre: see :class:`lacbed_gan.images.calibration.Calibration`; without
+                the first two the pattern is taken to span the window of the recipe.
 
         Raises:
             PredictionError: the network is of the other direction, never saw the thickness, or needs other input.
@@ -213,12 +220,14 @@ class Predictor:
         if images.ndim != 3 or len(images) != len(self.thicknesses):
             asked = ", ".join(f"{one:g}" for one in self.thicknesses)
             raise PredictionError(f"the pattern is {images.shape}, but the network takes those at {asked} nm together")
-        arguments = {"half_width": half_width, "scale": scale, "a": a, "rotation": rotation, "centre": centre}
-        prepared: list[Prepared] = [prepare_pattern(image, self.size, **arguments) for image in images]
-        shown = np.stack([one.pattern for one in prepared])
+        known = Calibration(a, pixel_size, half_width, rotation, centre)
+        window = Window(self.recipe.size, self.recipe.half_width)
+        prepared = [prepare_pattern(image, window, known) for image in images]
+        reduced = reduced_pattern(np.stack([255 * image.pattern for image in prepared]), self.size)
+        inputs = to_unit(reduced)
         condition, said = self._conditions([] if a is None else [a])
-        said += dict.fromkeys(line for one in prepared for line in pattern_warnings(one))
-        batch = torch.from_numpy(shown)[None]
+        said += dict.fromkeys(line for image in prepared for line in pattern_warnings(image))
+        batch = torch.from_numpy(inputs)[None]
         said += self._unlike(batch)
         with torch.inference_mode():
             potential = self._trained.predict(batch, condition)[0, 0].numpy()
@@ -227,9 +236,9 @@ class Predictor:
         if potential.max() == potential.min():
             said.append("the predicted ρ is the same all over")
         elif check:
-            checked = check_potential(potential, shown, float(a), self.thicknesses, span)
-            said += check_warnings(checked)
-        return PotentialPrediction(potential, span, shown, self.thicknesses, checked, said)
+            checked = check_potential(potential, inputs, float(a), self.recipe, self.thicknesses, span)
+            said += [checked.verdict] if checked.flagged else []
+        return PotentialPrediction(potential, span, inputs, self.thicknesses, self.recipe, checked, said)
 
     def _require(self, direction: str) -> None:
         if self.direction != direction:
@@ -264,6 +273,15 @@ class Predictor:
             return None
         z = float(self._trained.scale_head(batch, condition))
         return math.exp(z * self._trained.data["scale_std"][0] + self._trained.data["scale_mean"][0])
+
+
+def recipe_of(trained: Trained) -> Recipe:
+    """The recipe of the pairs that networks were trained on."""
+    settings = trained.settings
+    several = settings["thickness"] if isinstance(settings["thickness"], list) else [settings["thickness"]]
+    size = settings["size"]
+    old = {"size": 128 if 128 % size == 0 else size, "thickness": several}
+    return Recipe.from_json(trained.data.get("recipe", old))
 
 
 def _warned(prediction: Any) -> Any:

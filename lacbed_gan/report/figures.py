@@ -9,12 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lacbed_gan.base.files import replacing
+from lacbed_gan.images.colours import COLOUR_MAP, DIFFERENCE_MAP, LINE_COLOURS
 
 matplotlib.use("Agg")
-COLOUR_MAP = "cividis"  # the same to readers with and without colour vision
-DIFFERENCE_MAP = "viridis"
-# Okabe and Ito's colours, told apart with every kind of colour vision: test, train, and what comes after.
-LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 
 def save_loss_curves(rows: list[dict[str, float]], path: Path, title: str) -> None:

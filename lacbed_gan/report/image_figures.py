@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lacbed_gan.images.colours import COLOUR_MAP, DIFFERENCE_MAP
 from lacbed_gan.report.collect import nm
-from lacbed_gan.report.figures import COLOUR_MAP, DIFFERENCE_MAP
 from lacbed_gan.report.predicted import Case
 from lacbed_gan.report.publication import COLUMN, PAGE, new_figure, published
 

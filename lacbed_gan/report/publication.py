@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from lacbed_gan.report.figures import LINE_COLOURS
+from lacbed_gan.images.colours import LINE_COLOURS
 
 COLUMN, PAGE = 85.0, 170.0  # widths in mm: one column, and the whole page
 SPLIT_COLOURS = {"test": LINE_COLOURS[0], "train": LINE_COLOURS[1]}

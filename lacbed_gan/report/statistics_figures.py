@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lacbed_gan.images.colours import LINE_COLOURS
 from lacbed_gan.report.collect import Group, Run, Thickness, nm
-from lacbed_gan.report.figures import LINE_COLOURS
 from lacbed_gan.report.publication import (
     COLUMN,
     PAGE,

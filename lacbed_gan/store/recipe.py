@@ -71,3 +71,7 @@ class Recipe:
     def at(self, size: int) -> Recipe:
         """The same at another number of pixels: patterns span the same angles."""
         return replace(self, size=size)
+
+    def potential_step(self, size: int) -> float:
+        """Distance of two pixels of ρ in cell edges, where every n-th is left and `size` of them are."""
+        return self.size / size / (self.size if self.periodic else self.size - 1)

@@ -24,7 +24,7 @@ SETTINGS = [
     ("simulate", ["structures=catalogue", "output=a.cif"], "a.cif: not a folder; choose another output"),
     ("predict", ["input=a.cif", "patterns=4"], "unknown key 'patterns'; keys are input, output"),
     ("predict", ["input=a.cif", "rotation=left"], "rotation=left is not a number"),
-    ("predict", ["input=p.npy", "a=5", "scale=0.1", "half_width=3"], "give one of them"),
+    ("predict", ["input=p.npy", "a=5", "pixel_size=0.1", "half_width=3"], "give one of them"),
     ("predict", ["input=p.npy"], "p.npy is a pattern: a=… is needed"),
     ("predict", ["input=a.cif", "thickness=75"], "thickness=75 nm: the network never saw it"),
     ("evaluate", ["runs=nowhere"], "runs=nowhere: no such folder"),

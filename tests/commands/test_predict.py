@@ -135,7 +135,7 @@ def test_what_does_not_go_together_is_refused_before_work(tmp_path, cif, pattern
         ("never saw it; it knows 50 nm", [f"input={image}", f"checkpoint={inverse}", "thickness=75", "a=5"]),
         ("is of direction=inverse, which takes a pattern", [f"input={cif}", f"checkpoint={inverse}"]),
         ("a=… is needed, the cell edge", [f"input={image}", f"checkpoint={inverse}"]),
-        ("give one of them", [f"input={image}", f"checkpoint={inverse}", "a=5", "scale=0.1", "half_width=3"]),
+        ("give one of them", [f"input={image}", f"checkpoint={inverse}", "a=5", "pixel_size=0.1", "half_width=3"]),
         ("a=-2 is not a positive number", [f"input={image}", "a=-2"]),
         ("polarity=grey is not one of", [f"input={image}", "polarity=grey"]),
         (r"centre=\[1\] is not", [f"input={image}", "centre=[1]"]),

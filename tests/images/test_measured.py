@@ -30,7 +30,7 @@ def write(folder, kind):
 def test_files_of_one_pattern_hold_one_pattern(tmp_path, kind):
     measured = read_images(write(tmp_path, kind))
     assert measured.images.shape == (1, 24, 24) and measured.images.dtype == np.float64
-    assert np.array_equal(measured.images[0], PATTERN) and measured.scale is None
+    assert np.array_equal(measured.images[0], PATTERN) and measured.pixel_size is None
 
 
 def test_png_is_the_same_up_to_its_range(tmp_path):
@@ -85,14 +85,19 @@ def test_microscope_files_name_the_extra_that_reads_them(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["hspy", "emd"])
-@pytest.mark.parametrize(("units", "scale"), [("1/nm", 0.04), ("mrad", 0.4e-3 / 0.0250793), ("nm", None)])
-def test_calibration_of_microscope_files(tmp_path, kind, units, scale):
+@pytest.mark.parametrize(
+    ("units", "at_200", "at_80"),
+    [("1/nm", 0.04, 0.04), ("mrad", 0.4e-3 / 0.0250793, 0.4e-3 / 0.0417572), ("nm", None, None)],
+)
+def test_calibration_of_microscope_files(tmp_path, kind, units, at_200, at_80):
+    """Angles are lengths at the energy of the beam; the wavelengths are those that textbooks print."""
     pytest.importorskip(WRITERS[kind], exc_type=ImportError)
     write_signal(tmp_path / f"a.{kind}", kind, PATTERN, 0.4, units)
     (tmp_path / f"a.{kind}").rename(tmp_path / "a.dat")
     measured = read_images(tmp_path / "a.dat")
     assert np.array_equal(measured.images[0], PATTERN)
-    assert measured.scale == (scale and pytest.approx(scale, rel=1e-5))
+    for energy_kv, size in ((200.0, at_200), (80.0, at_80)):
+        assert measured.pixel_size_at(energy_kv) == (size and pytest.approx(size, rel=1e-5))
 
 
 @pytest.mark.filterwarnings("ignore:BLO file expects cm units")

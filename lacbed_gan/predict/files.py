@@ -1,0 +1,124 @@
+"""A file in, files out: the prediction of one CIF or measured pattern as arrays, numbers and a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lacbed_gan.base.files import replacing
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.images.calibration import calibration
+from lacbed_gan.images.measured import read_images
+from lacbed_gan.predict.predictor import Predictor
+
+
+def predict_crystal(
+    path: Path, predictor: Predictor, folder: Path, *, thickness: Sequence[float] | None, compare: bool, figure: bool
+) -> dict[str, Any]:
+    """Patterns of a CIF: <name>.npy, and where asked for <name>_exact.npy and <name>.png.
+
+    Args:
+        folder: of the results.
+        thickness: in nm; None: all that the network knows.
+        compare: also compute the exact patterns.
+
+    Returns:
+        the numbers of it, plain JSON values.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    crystal = Crystal.from_cif(path)
+    prediction = predictor.predict_patterns(crystal, thickness)
+    numbers = {
+        "input": str(path),
+        "formula": crystal.formula,
+        "space_group": crystal.space_group,
+        "a": crystal.a,
+        "thickness": list(prediction.thickness),
+        "recipe": predictor.recipe.to_json(),
+        "warnings": prediction.warnings,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    exact = None
+    if compare:
+        from lacbed_gan.predict.exact import exact_patterns
+
+        exact = exact_patterns(crystal, predictor.recipe, prediction.pattern, prediction.thickness)
+        numbers |= {"mse": list(exact.mse), "r": list(exact.r)}
+        _save(folder / f"{path.stem}_exact.npy", exact.pattern)
+        for nm, error, r in zip(prediction.thickness, exact.mse, exact.r, strict=True):
+            print(f"{path.name}: {nm:g} nm: R {r:.4f}, MSE {error:.3g} against the exact calculation")
+    _save(folder / f"{path.stem}.npy", prediction.pattern)
+    if figure:
+        from lacbed_gan.predict.figures import save_patterns_figure
+
+        title = f"{crystal.formula}, {crystal.space_group}, a = {crystal.a:.4g} Å"
+        save_patterns_figure(prediction, crystal.a, title, folder / f"{path.stem}.png", exact)
+    return numbers
+
+
+def predict_measured(
+    path: Path,
+    predictor: Predictor,
+    folder: Path,
+    *,
+    thickness: Sequence[float] | None,
+    check: bool,
+    figure: bool,
+    **known: Any,
+) -> dict[str, Any]:
+    """ρ of a measured pattern: <name>.npy, and where asked for <name>.png.
+
+    Args:
+        folder: of the results.
+        thickness: of the pattern in nm; None: what the network was trained on.
+        check: also recompute the pattern from ρ; needs a.
+        known: what the user says of the image, see :func:`lacbed_gan.images.calibration.calibration`.
+
+    Returns:
+        the numbers of it, plain JSON values.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    recipe, measured = predictor.recipe, read_images(path)
+    known_image = calibration(measured, recipe.energy_kv, recipe.half_width, **known)
+    print(f"{path.name}: {known_image}")
+    prediction = predictor.predict_potential(
+        known_image.intensities(measured.images), **known_image.arguments, thickness=thickness, check=check
+    )
+    numbers = {
+        "input": str(path),
+        "a": known_image.a,
+        "thickness": list(prediction.thickness),
+        "calibration": known_image.to_json(),
+        "range_of_rho": prediction.span,
+        "recipe": recipe.to_json(),
+        "warnings": prediction.warnings,
+    }
+    if prediction.check:
+        checked = prediction.check
+        numbers["check"] = asdict(checked) | {"flagged": checked.flagged}
+        print(
+            f"{path.name}: the pattern recomputed from ρ: 1 − R {checked.residual:.2g}, MSE {checked.mse:.2g}, "
+            f"with a range of ρ of {checked.span:.3g} 1/Å²"
+        )
+        if checked.limit is None:
+            print(f"{path.name}: {checked.verdict}")
+    folder.mkdir(parents=True, exist_ok=True)
+    _save(folder / f"{path.stem}.npy", prediction.potential)
+    if figure:
+        from lacbed_gan.predict.figures import save_potential_figure
+
+        save_potential_figure(prediction, known_image.a, path.name, folder / f"{path.stem}.png")
+    return numbers
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as file:
+        np.save(file, array)
