@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from lacbed_gan.data.augment import draw
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator, told_thickness
 from lacbed_gan.data.folds import FOLDS, assign_folds
-from lacbed_gan.images.origin import canonical
+from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.measures.baselines import mean_image_mse, nearest_mse
 from lacbed_gan.store.packed import open_store
 from lacbed_gan.store.store import Store
@@ -128,14 +128,11 @@ class PairDataModule(L.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the images of these thicknesses into memory, 8 bit; a loader moves them to the trainer's device."""
         if self._images is None:
-            step = self.store.size // self.size
-            potential = self.store.potential
-            if self.origin == "canonical":
-                potential = canonical(potential)
-            potential = torch.from_numpy(np.array(potential[:, None, ::step, ::step]))
+            potential = reduced_potential(np.asarray(self.store.potential), self.size, self.origin)
             times = [self.store.thickness.index(one) for one in self.thicknesses]
-            pattern = np.stack([_block_mean(self.store.pattern[:, time], step) for time in times], 1)
+            pattern = np.stack([reduced_pattern(self.store.pattern[:, time], self.size) for time in times], 1)
             told = told_thickness(self.thicknesses) if self.tells_thickness else None
+            potential = torch.from_numpy(np.array(potential[:, None]))
             self._images = PairImages(
                 potential, torch.from_numpy(pattern), **self._numbers, thickness=told, periodic=self.periodic
             )
@@ -276,15 +273,3 @@ def _plain(value: object) -> str:
 
 def _collated(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return batch  # PairDataset.__getitems__ has done it
-
-
-def _block_mean(images: np.ndarray, step: int) -> np.ndarray:
-    """(N, H, W) uint8 → (N, H/step, W/step) uint8: means of step × step blocks, rounded to nearest."""
-    if step == 1:
-        return images
-    n, height, width = images.shape
-    reduced = np.empty((n, height // step, width // step), dtype=np.uint8)
-    for image, out in zip(images, reduced, strict=True):  # one at a time: the sums of all would not fit
-        blocks = image.reshape(height // step, step, width // step, step)
-        np.rint(blocks.mean((1, 3)), out=out, casting="unsafe")
-    return reduced
