@@ -30,7 +30,7 @@ from lacbed_gan.store import packed
 from lacbed_gan.store.store import Store, sha256
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
 CIF = ROOT / "tests" / "data" / "felix" / "SrTiO3.cif"
 KINDS = ("python", "bash", "text", "json", "cif")  # of blocks; the last three are shown, not run
 SMALL = 32  # pixels up to which a simulation of one file is made
@@ -92,6 +92,8 @@ def test_command_line(line, tmp_path, monkeypatch, request):
             assert targets and set(targets) <= set(rules)
         case ["pip", "install", *rest]:
             check_installation(rest)
+        case ["python", "-m", "pytest", *rest]:
+            assert any((ROOT / word).exists() for word in rest)
         case ["python", "-m", module, *rest] if module.startswith("lacbed_gan."):
             monkeypatch.chdir(tmp_path)
             check_command(module, rest, monkeypatch, request)
