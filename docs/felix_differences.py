@@ -13,6 +13,7 @@ from lacbed_gan import Crystal
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.constants import G_MAX
 from lacbed_gan.diffraction.felix import bright_field as felix
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
 
 DATA = Path(__file__).parents[1] / "tests" / "data" / "felix"
@@ -37,7 +38,7 @@ def pixels(name: str, prefix: str = "") -> tuple[Crystal, Tensor, Tensor, np.nda
 def from_converged(name: str) -> np.ndarray:
     """(4, P) FELIX's intensities less the converged ones."""
     crystal, kx, ky, found = pixels(name)
-    exact, _ = intensities([select_beams(crystal, G_MAX)], torch.stack([kx, ky], -1)[None], THICKNESS)
+    exact, _ = intensities([select_beams(Projection(crystal), G_MAX)], torch.stack([kx, ky], -1)[None], THICKNESS)
     return found - exact[0, 0].numpy()
 
 
@@ -55,7 +56,7 @@ def row(name: str) -> str:
     """One line of the table."""
     crystal = Crystal.from_cif(DATA / f"{name}.cif")
     stored = np.load(DATA / f"{name}.npz")
-    pool, beams = len(stored["pool"]), len(select_beams(crystal, G_MAX))
+    pool, beams = len(stored["pool"]), len(select_beams(Projection(crystal), G_MAX))
     difference = from_converged(name)
     lost = rms(by_ranks(name)[-1]) if "other_patterns" in stored else "–"
     errors = rms(difference[0]), rms(difference[-1]), f"{np.abs(difference).max():.2f}", lost

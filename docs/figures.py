@@ -14,6 +14,7 @@ from lacbed_gan import bright_field, projected_potential
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.measures.metrics import correlation_r
@@ -59,7 +60,7 @@ def thickness() -> None:
     t = np.linspace(1, 200, 400)
     points = {"on the zone axis": (0.0, 0.0), "Bragg condition of 110": (-0.5, -0.5), "far from the axis": (4.3, 1.7)}
     k = torch.tensor(list(points.values()), dtype=torch.float64) / crystal.a
-    found, _ = intensities([select_beams(crystal, G_MAX)], k[None], t)
+    found, _ = intensities([select_beams(Projection(crystal), G_MAX)], k[None], t)
     figure = Figure(figsize=(7.5, 2.6), layout="constrained")
     axis = figure.subplots()
     for label, curve in zip(points, found[0, 0].T, strict=True):

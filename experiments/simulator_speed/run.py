@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import random
 import resource
@@ -22,13 +21,15 @@ from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import G_MAX, wavelength
+from lacbed_gan.diffraction.constants import G_MAX
+from lacbed_gan.diffraction.dense import intensities as all_beams
 from lacbed_gan.diffraction.felix import bright_field as felix
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.patterns import compute_patterns
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
-from lacbed_gan.diffraction.window import pixel_axis
+from lacbed_gan.diffraction.window import Window
 
 HERE = Path(__file__).parent
 CRYSTALS = ("GaAs", "SrTiO3", "spinel", "YAG")
@@ -47,22 +48,13 @@ def core_seconds(function: Callable) -> tuple[float, object]:
 
 def dense(beams: Beams, pixels: torch.Tensor) -> torch.Tensor:
     """Intensities (T, P) from all eigenvectors of the same beams, in float64, pixel by pixel."""
-    g = beams.hk.double() / beams.a
-    axis = pixel_axis(SIZE) / beams.a
-    coupling, wave_number = beams.coupling(), 1 / wavelength(200.0)
-    t = 10.0 * torch.tensor(THICKNESS, dtype=torch.float64)[:, None]
-    out = []
-    for row, column in pixels.tolist():
-        k = torch.stack([axis[column], axis[row]])
-        x, v = torch.linalg.eigh(coupling + torch.diag(-2 * g @ k - (g**2).sum(1)))
-        phase = 2 * math.pi * t * torch.sqrt(wave_number**2 - k @ k + x)
-        out.append((v[0] ** 2 * torch.exp(1j * phase)).sum(1).abs() ** 2)
-    return torch.stack(out, 1)
+    k = torch.from_numpy(Window(SIZE).directions(beams.net, *pixels.T))
+    return torch.cat([all_beams(beams.g, beams.coupling(), one[None], THICKNESS)[0] for one in k], 1)
 
 
 def compare(crystal: Crystal) -> dict[str, float]:
     """Core-seconds of this generator, of dense eigen-solutions and of felix for one crystal, the latter scaled up."""
-    beams = select_beams(crystal, G_MAX)
+    beams = select_beams(Projection(crystal), G_MAX)
     ours, (patterns,) = core_seconds(lambda: compute_patterns([crystal], THICKNESS, SIZE))
     count = DENSE_PIXELS.get(crystal.name, 64)
     spread = torch.linspace(0, SIZE**2 - 1, count).long() * 127 % SIZE**2  # all over the pattern
@@ -88,7 +80,7 @@ def compare(crystal: Crystal) -> dict[str, float]:
 
 def crossover(name: str) -> dict[str, float]:
     """Microseconds a pixel of one product with A in its forms, and of the products and transforms they replace."""
-    beams = select_beams(catalogue()[name], G_MAX)
+    beams = select_beams(Projection(catalogue()[name]), G_MAX)
     pixels = 128
     row: dict[str, float] = {"crystal": name, "beams": len(beams)}
     for kind, key in ((SectorOperator, "blocks_us"), (HalfFourierOperator, "half_fourier_us")):
@@ -97,7 +89,7 @@ def crossover(name: str) -> dict[str, float]:
         row[key] = microseconds(lambda: operator.add_to(out, v), pixels)  # noqa: B023
     matrix, v = torch.randn(len(beams), len(beams)), torch.randn(len(beams), pixels)
     row["dense_us"] = microseconds(lambda: torch.mm(matrix, v), pixels)
-    reach = int(beams.lattice_coordinates().abs().max())
+    reach = int(abs(beams.lattice.coordinates(beams.hk)).max())
     side = next(n for n in range(4 * reach + 1, 9 * reach) if _smooth(n))  # keeps all differences of beams apart
     grid = torch.randn(pixels, side, side)
     kernel = torch.fft.rfft2(grid[0])

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import gemmi
 import numpy as np
+from numpy.typing import NDArray
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.form_factors import HEAVIEST
+from lacbed_gan.crystal.plane_symmetry import plane_operations, point_group, point_symbol
 
 # Images of one site closer than this are one atom on a special position (coordinates in CIFs are rounded).
 MERGE_DISTANCE = 0.1  # Å
@@ -54,7 +56,7 @@ class Crystal:
         occupancy: (n,) in (0, 1].
         b_iso: (n,) Debye–Waller B = 8π²U in Å², 0 where none was given.
         b_given: (n,) whether the source of the structure gives B.
-        two_fold_axis: (x, y) in fractions of the cell where a two-fold (rotation or screw) axis along [001] passes.
+        operations: all symmetry operations as ``x,y,z``, those of centring included.
         source: where the structure comes from.
     """
 
@@ -69,7 +71,7 @@ class Crystal:
     occupancy: np.ndarray = field(repr=False)
     b_iso: np.ndarray = field(repr=False)
     b_given: np.ndarray = field(repr=False)
-    two_fold_axis: tuple[float, float]
+    operations: tuple[str, ...] = field(repr=False)
     source: str = ""
 
     @classmethod
@@ -129,7 +131,7 @@ class Crystal:
             occupancy=occupancy,
             b_iso=np.array([sites[i].b_iso or 0.0 for i in owners]),
             b_given=np.array([sites[i].b_iso is not None for i in owners]),
-            two_fold_axis=_two_fold_axis(rotations, translations),
+            operations=tuple(op.triplet() for op in operations),
             source=source,
         )
 
@@ -147,7 +149,12 @@ class Crystal:
     @property
     def pattern_symmetry(self) -> str:
         """Point symmetry of every pattern along [001]: ``4mm`` (432, −43m, m−3m) or ``2mm`` (23, m−3)."""
-        return "4mm" if self.number >= 207 else "2mm"
+        return point_symbol(point_group(plane_operations(self.operations)))
+
+    @property
+    def reciprocal_metric(self) -> NDArray[np.float64]:
+        """(3, 3) a*ᵢ · a*ⱼ in 1/Å²: |g|² = h G hᵀ."""
+        return np.eye(3) / self.a**2
 
 
 def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, units: int) -> str:
@@ -237,11 +244,3 @@ def _check_overlap(positions: np.ndarray, occupancy: np.ndarray, elements: tuple
         if occupancy[near].sum() > FULL:
             names = " and ".join(sorted({elements[i] for i in near}))
             raise CrystalError(f"atoms overlap: {names} fill one place {occupancy[near].sum():.2f} times")
-
-
-def _two_fold_axis(rotations: np.ndarray, translations: np.ndarray) -> tuple[float, float]:
-    """(x, y) of a two-fold axis along z: the operation (−x + 2x₀, −y + 2y₀, z + w)."""
-    for rotation, translation in zip(rotations, translations, strict=True):
-        if np.array_equal(rotation, np.diag([-1.0, -1.0, 1.0])):
-            return float(translation[0] % 1.0 / 2), float(translation[1] % 1.0 / 2)
-    raise CrystalError("its operations have no two-fold axis along z, so they are not those of a cubic group")

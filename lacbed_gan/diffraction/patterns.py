@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,15 +11,12 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, METHODS, wavelength
+from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
+from lacbed_gan.diffraction.pixels import IndependentPixels
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
-from lacbed_gan.diffraction.window import (
-    complete_dark_field,
-    complete_pattern,
-    independent_pixels,
-    pixel_axis,
-    star_of,
-)
+from lacbed_gan.diffraction.window import Window
 
 # The estimate of the error: some pixels again with the cut-off this many times larger.
 FINER = 1.2
@@ -75,12 +70,12 @@ def bright_field(
         (T, size, size) float32 in [0, 1]; row is k_y and column is k_x, both rising.
 
     Raises:
-        ValueError: an unknown method, a number that is not positive, or a crystal that cannot be computed.
+        CalculationError: an unknown method, a number that is not positive, or a crystal that cannot be computed.
     """
     if method not in METHODS:
-        raise ValueError(f"method '{method}' is not one of {', '.join(METHODS)}")
+        raise CalculationError(f"method '{method}' is not one of {', '.join(METHODS)}")
     if min(size, g_max, energy_kv, half_width, felix_ranks, *thickness, len(thickness)) <= 0:
-        raise ValueError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")
+        raise CalculationError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")
     (patterns,) = compute_patterns(
         [crystal],
         thickness,
@@ -91,7 +86,7 @@ def bright_field(
         half_width=half_width,
         felix_ranks=felix_ranks,
     )
-    if isinstance(patterns, ValueError):
+    if isinstance(patterns, CalculationError):
         raise patterns
     return patterns.intensity
 
@@ -108,7 +103,7 @@ def compute_patterns(
     felix_ranks: int = 1,
     dark_field: Sequence[tuple[int, int]] = (),
     device: str | torch.device = "cpu",
-) -> list[Patterns | ValueError]:
+) -> list[Patterns | CalculationError]:
     """Patterns of many crystals, on a GPU computed together; see :func:`lacbed_gan.diffraction.bright_field`.
 
     Args:
@@ -117,18 +112,25 @@ def compute_patterns(
         device: where to compute; the results are on the CPU.
 
     Returns:
-        One entry a crystal, in order; the ValueError of one that cannot be computed.
+        One entry a crystal, in order; the CalculationError of one that cannot be computed.
     """
-    setting = _Setting(list(thickness), size, g_max, energy_kv, half_width, list(dark_field), torch.device(device))
-    if method == "felix":
-        return [_or_error(_felix_patterns, crystal, setting, felix_ranks) for crystal in crystals]
-    beams = [_or_error(_select, crystal, setting) for crystal in crystals]
-    results = list(beams)  # the errors stay
-    for group in _groups(crystals, beams, setting):
-        together = _together([crystals[i] for i in group], [beams[i] for i in group], setting)
-        for i, one in zip(group, together, strict=True):
-            results[i] = one
-    return results
+    window = Window(size, half_width)
+    setting = _Setting(list(thickness), window, g_max, energy_kv, list(dark_field), torch.device(device))
+    projections = [Projection(crystal) for crystal in crystals]
+    results: list[Patterns | CalculationError | None] = [None] * len(crystals)
+    samples = []
+    for i, projection in enumerate(projections):
+        try:
+            if method == "felix":
+                results[i] = _felix_patterns(projection, setting, felix_ranks)
+            else:
+                samples.append(_Sample(i, projection, _select(projection, setting)))
+        except CalculationError as error:
+            results[i] = error
+    for group in _groups(samples, TOGETHER[setting.device.type]):
+        for sample, patterns in zip(group, _together(group, setting), strict=True):
+            results[sample.place] = patterns
+    return [result for result in results if result is not None]
 
 
 @dataclass(frozen=True)
@@ -136,102 +138,100 @@ class _Setting:
     """Arguments of `compute_patterns` that hold for all crystals."""
 
     thickness: list[float]
-    size: int
+    window: Window
     g_max: float
     energy_kv: float
-    half_width: float
     dark_field: list[tuple[int, int]]
     device: torch.device
 
-    def incoming(self, crystals: Sequence[Crystal], rows: Tensor, columns: Tensor) -> Tensor:
+    def incoming(self, projections: Sequence[Projection], rows: Tensor, columns: Tensor) -> Tensor:
         """(C, P, 2) in-plane components (x, y) of the incoming beams in 1/Å at pixels of crystals."""
-        axis = pixel_axis(self.size, self.half_width)
-        pixels = torch.stack([axis[columns], axis[rows]], 1).to(self.device)
-        return torch.stack([pixels / crystal.a for crystal in crystals])
+        k = [torch.from_numpy(self.window.directions(projection.net, rows, columns)) for projection in projections]
+        return torch.stack(k).to(self.device)
 
 
-def _or_error(function: Callable, *arguments: object) -> Any:
-    try:
-        return function(*arguments)
-    except ValueError as error:
-        return error
+@dataclass(frozen=True)
+class _Sample:
+    """A crystal to compute: its place among those asked for, and its beams."""
+
+    place: int
+    projection: Projection
+    beams: Beams
 
 
-def _select(crystal: Crystal, setting: _Setting) -> Beams:
-    steepest = math.sqrt(2) * setting.half_width / crystal.a * wavelength(setting.energy_kv)
-    if steepest >= 1:
-        raise ValueError(f"half_width {setting.half_width} /a reaches past grazing incidence at {setting.energy_kv} kV")
-    beyond = [f"{h} {k} 0" for h, k in setting.dark_field if math.hypot(h, k) > setting.g_max * crystal.a]
-    if beyond:
-        raise ValueError(f"reflection {beyond[0]} lies beyond g_max {setting.g_max} 1/Å")
-    return select_beams(crystal, setting.g_max, setting.energy_kv)
+def _select(projection: Projection, setting: _Setting) -> Beams:
+    window, net = setting.window, projection.net
+    corners = [[x, y] for x in (-1, 1) for y in (-1, 1)]
+    steepest = window.half_width**2 * net.squared_length(corners).max()
+    if steepest * wavelength(setting.energy_kv) ** 2 >= 1:
+        raise CalculationError(
+            f"half_width {window.half_width} /a reaches past grazing incidence at {setting.energy_kv} kV"
+        )
+    for h, k in setting.dark_field:
+        if not net.inside((h, k), setting.g_max):
+            raise CalculationError(f"reflection {h} {k} 0 lies beyond g_max {setting.g_max} 1/Å")
+    return select_beams(projection, setting.g_max, setting.energy_kv)
 
 
-def _groups(crystals: Sequence[Crystal], beams: Sequence[Beams | ValueError], setting: _Setting) -> Iterator[list[int]]:
-    """Indices of crystals to compute together: of one symmetry and of similar number of beams; on a CPU one."""
-    usable = [i for i, one in enumerate(beams) if isinstance(one, Beams)]
-    usable.sort(key=lambda i: (crystals[i].pattern_symmetry, len(beams[i])))
-    group: list[int] = []
-    for i in usable:
+def _groups(samples: Sequence[_Sample], most: int) -> Iterator[list[_Sample]]:
+    """Crystals to compute together: of one symmetry and of similar number of beams; on a CPU one."""
+    group: list[_Sample] = []
+    for sample in sorted(samples, key=lambda sample: (sample.projection.point_group, len(sample.beams))):
         fits = group and (
-            crystals[i].pattern_symmetry == crystals[group[0]].pattern_symmetry
-            and len(beams[i]) <= SIMILAR * len(beams[group[0]])
-            and len(group) < TOGETHER[setting.device.type]
+            sample.projection.point_group == group[0].projection.point_group
+            and len(sample.beams) <= SIMILAR * len(group[0].beams)
+            and len(group) < most
         )
         if group and not fits:
             yield group
             group = []
-        group.append(i)
+        group.append(sample)
     if group:
         yield group
 
 
-def _together(crystals: Sequence[Crystal], beams: Sequence[Beams], setting: _Setting) -> list[Patterns | ValueError]:
+def _together(group: Sequence[_Sample], setting: _Setting) -> list[Patterns | CalculationError]:
     """Patterns of crystals of one symmetry; where that fails those of each alone, to find whose error it is."""
     try:
-        return _converged_patterns(crystals, beams, setting)
-    except ValueError as error:
-        if len(crystals) == 1:
+        return list(_converged_patterns(group, setting))
+    except CalculationError as error:
+        if len(group) == 1:
             return [error]
-    return [_together([crystal], [own], setting)[0] for crystal, own in zip(crystals, beams, strict=True)]
+    return [_together([sample], setting)[0] for sample in group]
 
 
-def _converged_patterns(crystals: Sequence[Crystal], beams: Sequence[Beams], setting: _Setting) -> list[Patterns]:
+def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Patterns]:
     """Patterns of crystals of one symmetry."""
-    symmetry = crystals[0].pattern_symmetry
-    rows, columns = independent_pixels(setting.size, symmetry)
-    k = setting.incoming(crystals, rows, columns)
-    star = {tuple(g): i for i, g in enumerate(star_of(setting.dark_field, symmetry))}
-    found = [one.find(list(star)) for one in beams] if star else None
-    values, steps = intensities(beams, k, setting.thickness, setting.energy_kv, found)
+    projections = [sample.projection for sample in group]
+    pixels = IndependentPixels.of(setting.window.size, projections[0].point_group, projections[0].net)
+    rows, columns = pixels.rows, pixels.columns
+    k = setting.incoming(projections, rows, columns)
+    star = {g: i for i, g in enumerate(pixels.star(setting.dark_field))}
+    beams = [sample.beams for sample in group]
+    diffracted = [one.find(list(star)) for one in beams] if star else None
+    values, steps = intensities(beams, k, setting.thickness, setting.energy_kv, diffracted)
     sample = torch.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).round().long()
-    errors = _errors(crystals, values[:, 0].cpu()[..., sample], rows[sample], columns[sample], setting, steps)
+    errors = _errors(projections, values[:, 0].cpu()[..., sample], rows[sample], columns[sample], setting, steps)
     results = []
     for value, error in zip(values.cpu(), errors, strict=True):
-        image = complete_pattern(value[0], rows, columns, setting.size, symmetry)
-        dark = image.new_zeros(0, *image.shape)
-        if star:
-            dark = torch.stack(
-                [
-                    complete_dark_field(value[1:], star, g, rows, columns, setting.size, symmetry)
-                    for g in setting.dark_field
-                ]
-            )
-        results.append(Patterns(image, dark, *error))
+        image = pixels.complete(value[0])
+        dark = [pixels.complete_dark_field(value[1:], star, g) for g in setting.dark_field]
+        results.append(Patterns(image, torch.stack(dark) if dark else image.new_zeros(0, *image.shape), *error))
     return results
 
 
-def _felix_patterns(crystal: Crystal, setting: _Setting, ranks: int) -> Patterns:
-    image = felix_bright_field(crystal, setting.thickness, setting.size, ranks, setting.device).float().cpu()
+def _felix_patterns(projection: Projection, setting: _Setting, ranks: int) -> Patterns:
+    size = setting.window.size
+    image = felix_bright_field(projection.crystal, setting.thickness, size, ranks, setting.device).float().cpu()
     # FELIX's patterns have no symmetry to rely on: the sample is of the whole image.
-    sample = torch.linspace(0, setting.size**2 - 1, min(SAMPLED, setting.size**2)).round().long()
-    rows, columns = sample // setting.size, sample % setting.size
-    (error,) = _errors([crystal], image[None, :, rows, columns], rows, columns, setting)
+    sample = torch.linspace(0, size**2 - 1, min(SAMPLED, size**2)).round().long()
+    rows, columns = sample // size, sample % size
+    (error,) = _errors([projection], image[None, :, rows, columns], rows, columns, setting)
     return Patterns(image, image.new_zeros(0, *image.shape), *error)
 
 
 def _errors(
-    crystals: Sequence[Crystal],
+    projections: Sequence[Projection],
     values: Tensor,
     rows: Tensor,
     columns: Tensor,
@@ -239,8 +239,8 @@ def _errors(
     steps: int | None = None,
 ) -> list[tuple[float, float]]:
     """Root mean square and largest difference of intensities (C, T, P) from those of a larger cut-off."""
-    beams = [select_beams(crystal, FINER * setting.g_max, setting.energy_kv) for crystal in crystals]
-    k = setting.incoming(crystals, rows, columns)
+    beams = [select_beams(projection, FINER * setting.g_max, setting.energy_kv) for projection in projections]
+    k = setting.incoming(projections, rows, columns)
     finer, _ = intensities(beams, k, setting.thickness, setting.energy_kv, expected=steps)
-    difference = finer[:, 0].cpu() - values
-    return [(float(one.square().mean().sqrt()), float(one.abs().max())) for one in difference]
+    differences = finer[:, 0].cpu() - values
+    return [(float(difference.square().mean().sqrt()), float(difference.abs().max())) for difference in differences]

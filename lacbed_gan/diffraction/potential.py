@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.diffraction.constants import RHO_G_MAX, lorentz_factor
-from lacbed_gan.diffraction.structure_factors import structure_factors
+from lacbed_gan.diffraction.constants import RHO_G_MAX
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.net import grid
+from lacbed_gan.diffraction.projection import Projection
 
 
 def projected_potential(
@@ -32,13 +34,12 @@ def projected_potential(
         (size, size) float32 in 1/Å²; row is y, column is x, row 0 at y = 0.
     """
     if sampling not in ("periodic", "endpoints"):
-        raise ValueError(f"sampling '{sampling}' is not one of periodic, endpoints")
-    reach = math.floor(g_max * crystal.a)
-    index = torch.arange(-reach, reach + 1)
-    h, k = torch.meshgrid(index, index, indexing="xy")  # row k, column h
-    u = structure_factors(crystal, h, k, gamma=lorentz_factor(energy_kv))
-    u[(h**2 + k**2) > (g_max * crystal.a) ** 2] = 0
+        raise CalculationError(f"sampling '{sampling}' is not one of periodic, endpoints")
+    projection = Projection(crystal)
+    hk = grid(*projection.net.reach(g_max))
+    u = projection.structure_factors(torch.from_numpy(hk), energy_kv)
+    u[torch.from_numpy(~projection.net.inside(hk, g_max))] = 0
     position = torch.arange(size, dtype=torch.float64) / (size if sampling == "periodic" else size - 1)
-    phase = 2 * math.pi * position[:, None] * index
-    wave = torch.polar(torch.ones_like(phase), phase)  # exp(2πi h x), (size, 2·reach + 1)
-    return (wave @ u @ wave.T).real.float()
+    # exp(2πi h x) and exp(2πi k y), (size, indices) each
+    x, y = (torch.exp(2j * math.pi * position[:, None] * torch.arange(-(n // 2), n // 2 + 1)) for n in u.shape)
+    return (y @ u.T @ x.T).real.float()

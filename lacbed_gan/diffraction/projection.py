@@ -2,6 +2,98 @@
 
 from __future__ import annotations
 
-from lacbed_gan.diffraction.net import Net
+import math
+from dataclasses import dataclass
+from functools import cached_property
 
-__all__ = ["Net"]
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.plane_symmetry import (
+    ALONG_C,
+    Basis,
+    Matrix,
+    PlaneOperation,
+    plane_operations,
+    point_group,
+    two_fold_axis,
+)
+from lacbed_gan.diffraction.constants import lorentz_factor
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.net import Net, grid
+from lacbed_gan.diffraction.structure_factors import structure_factors
+
+NEGLIGIBLE = 1e-9  # of the largest |U|: a reflection extinct by symmetry, up to rounding of coordinates
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """What a calculation in the zero-order Laue zone needs of a crystal: its net, symmetry and Fourier coefficients.
+
+    Attributes:
+        crystal: cubic, in this version seen along [001].
+        basis: Miller indices of b₁ and b₂, which generate the zone-order reflections; x of images is along b₁.
+    """
+
+    crystal: Crystal
+    basis: Basis = ALONG_C
+
+    @cached_property
+    def net(self) -> Net:
+        """The zone-order reflections h b₁ + k b₂, b₁ along x."""
+        b = np.asarray(self.basis)
+        (b11, b12), (_, b22) = b @ self.crystal.reciprocal_metric @ b.T
+        length = math.sqrt(b11)
+        return Net(((length, 0.0), (b12 / length, math.sqrt(b22 - b12**2 / b11))))
+
+    @property
+    def operations(self) -> tuple[PlaneOperation, ...]:
+        """Operations of the space group, projected."""
+        return plane_operations(self.crystal.operations, self.basis)
+
+    @property
+    def point_group(self) -> tuple[Matrix, ...]:
+        """Of the patterns, matrices on (κ₁, κ₂) and on (h, k)."""
+        return point_group(self.operations)
+
+    @property
+    def two_fold_axis(self) -> tuple[float, float] | None:
+        """Fractional coordinates of a two-fold axis along the zone, on which all U are real; None without one."""
+        return two_fold_axis(self.operations)
+
+    @property
+    def reflections(self) -> tuple[PlaneOperation, ...]:
+        """Mirror and glide lines, from the origin on the two-fold axis; those normal to b₁ first."""
+        origin = self.two_fold_axis
+        lines = [operation for operation in self.operations if operation.is_reflection]
+        return tuple(sorted(lines if origin is None else [line.about(origin) for line in lines]))
+
+    def structure_factors(self, hk: Tensor, energy_kv: float = 200.0) -> Tensor:
+        """U of zone-order reflections (…, 2), (…) complex128 in 1/Å², with the crystal's own origin."""
+        return structure_factors(self.crystal, hk @ torch.tensor(self.basis), gamma=lorentz_factor(energy_kv))
+
+    def real_coefficients(self, h_max: int, k_max: int, energy_kv: float = 200.0) -> Tensor:
+        """U for |h| ≤ h_max, |k| ≤ k_max with the origin on a two-fold axis, where all of them are real.
+
+        Returns:
+            (2·h_max + 1, 2·k_max + 1) float64 in 1/Å², first index h; U₀ = 0.
+
+        Raises:
+            CalculationError: there is no two-fold axis, the atoms are not symmetric about it, or have numbers that are
+                NaN.
+        """
+        axis = self.two_fold_axis
+        if axis is None:
+            raise CalculationError("its operations have no two-fold axis along the zone axis")
+        hk = torch.from_numpy(grid(h_max, k_max))
+        shift = 2 * math.pi * (hk.double() @ torch.tensor(axis, dtype=torch.float64))
+        u = self.structure_factors(hk, energy_kv) * torch.polar(torch.ones_like(shift), shift)
+        u[h_max, k_max] = 0
+        largest = u.abs().max()
+        if not torch.isfinite(largest):
+            raise CalculationError("the structure factors are not finite")
+        if u.imag.abs().max() > 1e-6 * largest:
+            raise CalculationError("the atoms are not symmetric about the two-fold axis along z")
+        return torch.where(u.real.abs() > NEGLIGIBLE * largest, u.real, 0.0)

@@ -9,32 +9,24 @@ from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.form_factors import electron_form_factor
-from lacbed_gan.diffraction.constants import lorentz_factor
 
 ATOMS_AT_ONCE = 1 << 22  # phases (atoms × reflections) held in memory at a time: 64 MiB
 
 
-def structure_factors(
-    crystal: Crystal,
-    h: Tensor,
-    k: Tensor,
-    l: Tensor | int = 0,  # noqa: E741
-    *,
-    gamma: float | None = None,
-) -> Tensor:
+def structure_factors(crystal: Crystal, hkl: Tensor, *, gamma: float) -> Tensor:
     """Fourier coefficients U_hkl of the crystal potential.
 
     U_g = γ/(πV) Σⱼ occⱼ fⱼ(|g|) exp(−Bⱼ|g|²/4) exp(−2πi g·rⱼ)
 
     Args:
-        h, k, l: Miller indices, integer tensors of one shape (...); l = 0 is the projection along [001].
-        gamma: Lorentz factor; that of 200 kV unless given.
+        hkl: (…, 3) int64 Miller indices.
+        gamma: Lorentz factor.
 
     Returns:
-        (...) complex128 in 1/Å².
+        (…) complex128 in 1/Å².
     """
-    hkl = torch.stack([h, k, torch.as_tensor(l).expand_as(h)], -1).reshape(-1, 3).cpu().double()
-    g2 = (hkl**2).sum(-1) / crystal.a**2
+    shape, hkl = hkl.shape[:-1], hkl.reshape(-1, 3).cpu().double()
+    g2 = (hkl @ torch.from_numpy(crystal.reciprocal_metric) * hkl).sum(-1)
     lengths, which = torch.unique(g2, return_inverse=True)
     q = lengths.sqrt().numpy()
     total = torch.zeros(len(hkl), dtype=torch.complex128)
@@ -50,5 +42,4 @@ def structure_factors(
             geometric += (occupancy[first : first + step, None] * torch.polar(torch.ones_like(phase), phase)).sum(0)
         f = torch.from_numpy(electron_form_factor(element, q)) * torch.exp(-b * lengths / 4)
         total += f[which] * geometric
-    gamma = lorentz_factor(200.0) if gamma is None else gamma
-    return (gamma / (math.pi * crystal.volume) * total).reshape(h.shape)
+    return (gamma / (math.pi * crystal.volume) * total).reshape(shape)

@@ -12,6 +12,8 @@ import torch
 
 from lacbed_gan.diffraction.constants import lorentz_factor, wavelength
 from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
+from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max
 from lacbed_gan.images.symmetry import fold
 from lacbed_gan.store.recipe import Recipe
@@ -94,13 +96,14 @@ def check_potential(
     waves = coefficients(periodic_image(min_max(potential), recipe))
     measured = fold(np.asarray(pattern, dtype=np.float64))
     size = measured.shape[-1]
+    net, window = Net.square(a), Window(size, recipe.half_width)
 
     def difference(trial: float, grid: int, g_max: float) -> tuple[float, float]:
         """1 − R and MSE, means over the thicknesses."""
         pixels = _pixels(size, grid)
-        settings = {"g_max": g_max, "energy_kv": recipe.energy_kv, "half_width": recipe.half_width}
+        settings = {"g_max": g_max, "energy_kv": recipe.energy_kv}
         return _difference(
-            bright_field_at(waves, trial, a, thickness, pixels, size, **settings).numpy(),
+            bright_field_at(waves, trial, net, thickness, pixels, window, **settings).numpy(),
             measured[:, pixels[0], pixels[1]],
         )
 

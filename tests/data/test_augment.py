@@ -4,14 +4,16 @@ import math
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.data.augment import draw, gather
 from lacbed_gan.diffraction import bright_field, projected_potential
-from lacbed_gan.diffraction.constants import wavelength
-from lacbed_gan.diffraction.window import pixel_axis
+from lacbed_gan.diffraction.dense import intensities
+from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.window import Window
 
 OPERATIONS = [(*operation, 0, 0) for operation in product((0, 1), repeat=3)]
 G_MAX = 1.2  # 1/Å, of the beams: a few dozen, and differences of them that 32 pixels can carry
@@ -43,25 +45,14 @@ def pattern_of(potential, a, thickness=300.0, size=8, g_max=G_MAX):
     n = len(potential)
     u = torch.fft.fft2(potential.double()) / n**2
     u[0, 0] = 0
-    reach = math.floor(g_max * a)
-    assert 4 * reach < n  # of the difference of two beams no other reflection takes the place
-    k, h = torch.meshgrid(*[torch.arange(-reach, reach + 1)] * 2, indexing="ij")
-    inside = h**2 + k**2 <= (g_max * a) ** 2
-    h, k = h[inside], k[inside]
-    h, k = (torch.cat([x[x.new_zeros(1) + ((h == 0) & (k == 0)).nonzero()[0]], x]) for x in (h, k))
-    keep = torch.ones(len(h), dtype=torch.bool)
-    keep[1:] = (h[1:] != 0) | (k[1:] != 0)  # the direct beam first, once
-    h, k = h[keep], k[keep]
-    coupling = u[k[:, None] - k, h[:, None] - h]  # negative indices count from the end, as the transform does
-    axis = pixel_axis(size) / a
-    ky, kx = (x.reshape(-1, 1) for x in torch.meshgrid(axis, axis, indexing="ij"))
-    diagonal = -(2 * (kx * h + ky * k) / a + (h**2 + k**2) / a**2)
-    energy, vectors = torch.linalg.eigh(coupling + torch.diag_embed(diagonal).to(coupling.dtype))
-    wave_number = 1 / wavelength(200.0)
-    k0_squared = wave_number**2 - kx**2 - ky**2
-    phase = 2 * math.pi * thickness * ((k0_squared + energy).sqrt() - k0_squared.sqrt())
-    amplitude = (vectors[:, 0].abs() ** 2 * torch.exp(1j * phase)).sum(1)
-    return (amplitude.abs() ** 2).reshape(size, size)
+    net = Net.square(a)
+    assert 4 * net.reach(g_max)[0] < n  # of the difference of two beams no other reflection takes the place
+    hk = torch.from_numpy(net.within(g_max))
+    h, k = (hk[:, None] - hk).unbind(-1)
+    rows, columns = np.indices((size, size)).reshape(2, -1)
+    directions = torch.from_numpy(Window(size).directions(net, rows, columns))
+    # negative indices count from the end, as the transform does
+    return intensities(hk.double() / a, u[k, h], directions, (thickness / 10,))[0, 0].view(size, size)
 
 
 @pytest.mark.parametrize(("space", "periodic"), [("real", True), ("real", False), ("angle", True)])

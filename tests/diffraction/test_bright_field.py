@@ -8,6 +8,7 @@ from lacbed_gan.diffraction import bright_field
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.patterns import compute_patterns
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion import converged
 from lacbed_gan.diffraction.recursion.converged import intensities
 
@@ -41,8 +42,8 @@ def test_what_is_not_said_is_as_the_published_data_set_was_made() -> None:
     expected = bright_field(SILICON, (50,), 4, g_max=2.0, **said)
     assert torch.equal(bright_field(SILICON, (50,), 4, g_max=2.0), expected)
     assert torch.equal(compute_patterns([SILICON], (50,), 4, g_max=2.0)[0].intensity, expected)
-    beams, k = select_beams(SILICON, 2.0), torch.zeros(1, 1, 2, dtype=torch.float64)
-    assert torch.equal(beams.potential, select_beams(SILICON, 2.0, 200.0).potential)
+    beams, k = select_beams(Projection(SILICON), 2.0), torch.zeros(1, 1, 2, dtype=torch.float64)
+    assert torch.equal(beams.potential, select_beams(Projection(SILICON), 2.0, 200.0).potential)
     assert torch.equal(intensities([beams], k, (50,))[0], intensities([beams], k, (50,), 200.0)[0])
 
 

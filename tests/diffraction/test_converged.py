@@ -8,13 +8,17 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.diffraction.beams import real_potential, select_beams
+from lacbed_gan.diffraction import bright_field
+from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import wavelength
-from lacbed_gan.diffraction.patterns import bright_field
+from lacbed_gan.diffraction.dense import intensities as intensities_of_all
+from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.pixels import IndependentPixels
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
-from lacbed_gan.diffraction.structure_factors import structure_factors
-from lacbed_gan.diffraction.window import complete_pattern, independent_pixels, pixel_axis
+from lacbed_gan.diffraction.window import Window
 
+INVERSION = gemmi.Op("-x,-y,-z")
 CUBIC = [s for s in gemmi.spacegroup_table() if s.number >= 195 and s.is_reference_setting()]
 
 
@@ -35,28 +39,24 @@ def general_crystal(group: gemmi.SpaceGroup) -> Crystal:
     return Crystal.from_sites("general", group.xhm(), 9.0, sites)
 
 
-def dense_intensity(coupling: torch.Tensor, g: torch.Tensor, k: torch.Tensor, thickness_nm: float) -> torch.Tensor:
-    """The textbook calculation, pixel by pixel, from all eigenvectors; the direct beam is the one with g = 0."""
-    direct = int(torch.nonzero((g == 0).all(1))[0])
-    out = []
-    for kt in k:
-        x, v = torch.linalg.eigh(coupling + torch.diag(-2 * (g @ kt) - (g**2).sum(1)))
-        k0 = math.sqrt(wavelength(200.0) ** -2 - float(kt @ kt))
-        phase = 2 * math.pi * 10 * thickness_nm * (torch.sqrt(k0**2 + x) - k0)
-        out.append((v[direct].abs() ** 2 * torch.exp(1j * phase)).sum().abs() ** 2)
-    return torch.stack(out)
+def direct_beam(beams: Beams, k: torch.Tensor, thickness: tuple[float, ...]) -> torch.Tensor:
+    """(T, P) from all eigenvectors of the same beams."""
+    return intensities_of_all(beams.g, beams.coupling(), k, thickness)[0]
 
 
 def without_symmetry(sample: Crystal, k: torch.Tensor, thickness_nm: float, g_max: float) -> torch.Tensor:
     """Every beam of the grid and complex Hermitian matrices: no fact about the crystal's symmetry is used."""
-    reach = math.floor(g_max * sample.a)
-    index = torch.arange(-reach, reach + 1)
-    h, q = (x.reshape(-1) for x in torch.meshgrid(index, index, indexing="ij"))
-    hk = torch.stack([h, q], 1)[h**2 + q**2 <= (g_max * sample.a) ** 2]
-    difference = hk[:, None] - hk[None]
-    u = structure_factors(sample, difference[..., 0], difference[..., 1])
-    u.fill_diagonal_(0)
-    return dense_intensity(u, hk.double() / sample.a, k, thickness_nm)
+    projection = Projection(sample)
+    hk = torch.from_numpy(projection.net.within(g_max))
+    u = projection.structure_factors(hk[:, None] - hk).fill_diagonal_(0)
+    return intensities_of_all(hk.double() / sample.a, u, k, (thickness_nm,))[0, 0]
+
+
+def moved(sample: Crystal, shift: float) -> Crystal:
+    """The crystal from another origin, all its coordinates larger by the shift."""
+    there = gemmi.Op(f"x+{shift},y+{shift},z+{shift}")
+    operations = [(there * gemmi.Op(op) * there.inverse()).wrap().triplet() for op in sample.operations]
+    return replace(sample, positions=(sample.positions + shift) % 1, operations=tuple(operations))
 
 
 @pytest.mark.parametrize(
@@ -66,15 +66,13 @@ def without_symmetry(sample: Crystal, k: torch.Tensor, thickness_nm: float, g_ma
 )
 def test_equals_dense_eigen_solution(sample: Crystal, g_max: float) -> None:
     """Same beams, float64 eigenvectors; pixels from the centre, between, and the corner."""
-    axis = pixel_axis(128) / sample.a
-    rows, columns = independent_pixels(128, sample.pattern_symmetry)
-    chosen = torch.tensor([0, len(rows) // 2, len(rows) - 1])
-    k = torch.stack([axis[columns[chosen]], axis[rows[chosen]]], 1)
-    beams = select_beams(sample, g_max)
+    projection = Projection(sample)
+    pixels = IndependentPixels.of(128, projection.point_group, projection.net)
+    chosen = torch.tensor([0, len(pixels.rows) // 2, len(pixels.rows) - 1])
+    k = torch.from_numpy(Window(128).directions(projection.net, pixels.rows[chosen], pixels.columns[chosen]))
+    beams = select_beams(projection, g_max)
     got = intensities([beams], k[None], (50, 200))[0][0, 0]
-    for row, thickness in zip(got, (50, 200), strict=True):
-        expected = dense_intensity(beams.coupling(), beams.hk.double() / sample.a, k, thickness)
-        assert (row - expected).abs().max() < 1e-3
+    assert (got - direct_beam(beams, k, (50, 200))).abs().max() < 1e-3
 
 
 @pytest.mark.parametrize("sample", [GAAS, PYRITE, BETA_MN], ids=["GaAs", "FeS2", "Mn"])
@@ -82,7 +80,7 @@ def test_every_pixel_equals_dense_solution_without_symmetry(sample: Crystal) -> 
     """Pixels that symmetry fills in are right too: all of a small pattern, by the dense calculation."""
     size, g_max = 6, 1.4
     pattern = bright_field(sample, (120,), size, g_max=g_max)[0]
-    axis = pixel_axis(size) / sample.a
+    axis = torch.from_numpy(Window(size).axis) / sample.a
     ky, kx = torch.meshgrid(axis, axis, indexing="ij")
     expected = without_symmetry(sample, torch.stack([kx.flatten(), ky.flatten()], 1), 120, g_max)
     assert (pattern.flatten() - expected).abs().max() < 1e-3
@@ -91,10 +89,10 @@ def test_every_pixel_equals_dense_solution_without_symmetry(sample: Crystal) -> 
 @pytest.mark.parametrize("group", CUBIC, ids=lambda g: g.short_name())
 def test_two_fold_origin_makes_the_potential_real(group: gemmi.SpaceGroup) -> None:
     sample = general_crystal(group)
-    potential = real_potential(sample, 6)  # raises where the imaginary part is above 1e-6
+    projection = Projection(sample)
+    potential = projection.real_coefficients(6, 6)  # raises where the imaginary part is above 1e-6
     index = torch.arange(-6, 7)
-    h, k = torch.meshgrid(index, index, indexing="ij")
-    u = structure_factors(sample, h, k)
+    u = projection.structure_factors(torch.cartesian_prod(index, index)).view(13, 13)
     u[6, 6] = 0
     torch.testing.assert_close(potential.abs(), u.abs(), atol=1e-9 * float(u.abs().max()), rtol=1e-9)
 
@@ -117,13 +115,13 @@ def test_all_36_groups_are_tested() -> None:
 )
 def test_centring_leaves_a_share_of_the_grid(symbol: str, share: int) -> None:
     sample = general_crystal(gemmi.find_spacegroup_by_name(symbol))
-    found = len(select_beams(sample, 2.0))
+    found = len(select_beams(Projection(sample), 2.0))
     assert found * share == pytest.approx(math.pi * (2.0 * sample.a) ** 2, rel=0.06)
 
 
 def test_few_beams_are_all_there() -> None:
     """000 and the four 110 of a body-centred cell, at 1.41 of the 1.43 reciprocal lattice units that are allowed."""
-    beams = select_beams(crystal("I m -3 m", 2.87, ("Fe", 0, 0, 0)), 0.5)
+    beams = select_beams(Projection(crystal("I m -3 m", 2.87, ("Fe", 0, 0, 0))), 0.5)
     assert {tuple(hk) for hk in beams.hk.tolist()} == {(0, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)}
 
 
@@ -142,37 +140,49 @@ def test_pattern_has_its_symmetry_and_range(symbol: str) -> None:
 def test_shift_and_inversion_of_the_crystal_change_nothing() -> None:
     """Dense calculation of ρ(r − r₀) and ρ(−r), r₀ a third of the cell, against the pattern of ρ(r)."""
     base = general_crystal(gemmi.find_spacegroup_by_name("P 21 3"))
-    x, y = base.two_fold_axis
-    shifted = replace(base, positions=(base.positions + 1 / 3) % 1, two_fold_axis=(x + 1 / 3, y + 1 / 3))
-    inverted = replace(base, positions=-base.positions % 1, two_fold_axis=(-x, -y))
-    axis = pixel_axis(12) / base.a
-    k = torch.stack([axis[5:], axis[:7]], 1)
+    shifted = moved(base, 1 / 3)
+    inverted = replace(
+        base,
+        positions=-base.positions % 1,
+        operations=tuple((INVERSION * gemmi.Op(op) * INVERSION).wrap().triplet() for op in base.operations),
+    )
+    k = torch.from_numpy(Window(12).directions(Net.square(base.a), range(7), range(5, 12)))
     expected = without_symmetry(base, k, 100, 1.0)
     for other in (shifted, inverted):
         assert (without_symmetry(other, k, 100, 1.0) - expected).abs().max() < 1e-9
-        assert (intensities([select_beams(other, 1.0)], k[None], (100,))[0][0, 0, 0] - expected).abs().max() < 1e-3
+        beams = select_beams(Projection(other), 1.0)
+        assert (intensities([beams], k[None], (100,))[0][0, 0, 0] - expected).abs().max() < 1e-3
 
 
 def test_wrong_axis_is_refused() -> None:
     with pytest.raises(ValueError, match="not symmetric about the two-fold axis"):
-        select_beams(replace(PYRITE, two_fold_axis=(0.1, 0.0)), 1.0)
+        select_beams(Projection(replace(PYRITE, operations=moved(PYRITE, 1 / 8).operations)), 1.0)
 
 
-@pytest.mark.parametrize("symmetry", ["4mm", "2mm"])
+@pytest.mark.parametrize("group", ["P m -3 m", "P m -3"])
 @pytest.mark.parametrize("size", [8, 7])
-def test_independent_pixels_fill_the_pattern(symmetry: str, size: int) -> None:
-    rows, columns = independent_pixels(size, symmetry)
-    axis = pixel_axis(size)
-    radius = (axis[rows] ** 2 + axis[columns] ** 2)[None]
+def test_independent_pixels_fill_the_pattern(group: str, size: int) -> None:
+    """One eighth and a quarter of them, those of rising |k|."""
+    projection = Projection(general_crystal(gemmi.find_spacegroup_by_name(group)))
+    pixels = IndependentPixels.of(size, projection.point_group, projection.net)
+    half = (size + 1) // 2
+    assert len(pixels.rows) == (half * (half + 1) // 2 if group == "P m -3 m" else half**2)
+    axis = torch.from_numpy(Window(size).axis)
+    radius = (axis[pixels.rows] ** 2 + axis[pixels.columns] ** 2)[None]
     assert (radius.diff() > -1e-9).all()
-    full = complete_pattern(radius, rows, columns, size, symmetry)[0]
-    torch.testing.assert_close(full, axis[:, None] ** 2 + axis**2)
+    torch.testing.assert_close(pixels.complete(radius)[0], axis[:, None] ** 2 + axis**2)
 
 
-def test_pixel_axis_is_that_of_the_published_data() -> None:
-    axis = pixel_axis(128)
-    assert axis[0] == pytest.approx(-63.5 / 64 * 7.266)
-    assert axis[64] == pytest.approx(0.5 / 64 * 7.266)
+def test_pixels_whose_images_lie_outside_of_the_window_are_their_own() -> None:
+    """A hexagonal net: its six-fold axis takes corners of the square out of it."""
+    net = Net(((0.25, 0.0), (0.125, 0.125 * math.sqrt(3))))
+    six = (((1, 1), (-1, 0)), ((0, 1), (-1, -1)), ((-1, 0), (0, -1)), ((-1, -1), (1, 0)), ((0, -1), (1, 1)))
+    pixels = IndependentPixels.of(9, (((1, 0), (0, 1)), *six), net)
+    axis = torch.arange(-4.0, 5.0, dtype=torch.float64)
+    kappa = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    length = torch.from_numpy(net.squared_length(kappa))
+    torch.testing.assert_close(pixels.complete(length[pixels.rows, pixels.columns]), length)
+    assert 81 / 6 < len(pixels.rows) < 81 / 3
 
 
 def test_wavelength_of_200_kv() -> None:

@@ -69,7 +69,7 @@ def test_coupling_of_every_pair_of_the_pool():
     """U_{g−h} up to twice the longest g, where it is too small to show in intensities."""
     cu = crystal("Cu")
     hkl = torch.as_tensor(reflection_pool(cu))
-    expected = structure_factors(cu, *(hkl[:, None] - hkl[None]).unbind(-1), gamma=felix.GAMMA).fill_diagonal_(0)
+    expected = structure_factors(cu, hkl[:, None] - hkl, gamma=felix.GAMMA).fill_diagonal_(0)
     torch.testing.assert_close(felix._Pool.of(cu, "cpu").potential, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_strong_beams_are_at_least_a_quarter_of_the_pool():
     hkl = torch.as_tensor(reflection_pool(gaas))
     kx, ky = felix.incoming_beams(gaas, 8)
     k = torch.stack([kx, ky, (felix.K**2 - kx**2 - ky**2).sqrt()], -1)
-    u = structure_factors(gaas, *hkl.T, gamma=felix.GAMMA).abs()
+    u = structure_factors(gaas, hkl, gamma=felix.GAMMA).abs()
     strong = felix.strong_beams(felix.deviation_parameters(k, hkl.double() / gaas.a), u)
     assert strong[:, 0].all()
     assert strong.sum(1).min() >= len(hkl) // 4

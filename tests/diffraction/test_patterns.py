@@ -1,6 +1,5 @@
 """Dark-field patterns, several crystals together, other energies and angles, and the estimate of the error."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +9,13 @@ import torch
 from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction import bright_field, patterns
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.dense import intensities
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.patterns import compute_patterns
+from lacbed_gan.diffraction.pixels import IndependentPixels
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion import lanczos
-from lacbed_gan.diffraction.window import pixel_axis, star_of
+from lacbed_gan.diffraction.window import Window
 
 
 def crystal(space_group: str, a: float, *sites: tuple) -> Crystal:
@@ -32,18 +33,12 @@ BETA_MN = crystal("P 41 3 2", 6.315, ("Mn", 0.061, 0.061, 0.061), ("Mn", 0.125, 
 
 def dense(sample: Crystal, size: int, g_max: float, t_nm: float, energy_kv: float = 200.0, half_width: float = 7.266):
     """(h, k) → pattern (size, size) of every beam, from all eigenvectors at every pixel."""
-    beams = select_beams(sample, g_max, energy_kv)
-    g = beams.hk.double() / sample.a
-    axis = pixel_axis(size, half_width) / sample.a
-    out = torch.empty(len(beams), size, size, dtype=torch.float64)
-    for row in range(size):
-        for column in range(size):
-            kt = torch.stack([axis[column], axis[row]])
-            x, v = torch.linalg.eigh(beams.coupling() + torch.diag(-2 * (g @ kt) - (g**2).sum(1)))
-            k0 = math.sqrt(wavelength(energy_kv) ** -2 - float(kt @ kt))
-            phase = torch.exp(2j * math.pi * 10 * t_nm * (torch.sqrt(k0**2 + x) - k0))
-            out[:, row, column] = ((v * v[0]).to(phase.dtype) @ phase).abs() ** 2
-    return {tuple(hk): image for hk, image in zip(beams.hk.tolist(), out, strict=True)}
+    projection = Projection(sample)
+    beams = select_beams(projection, g_max, energy_kv)
+    rows, columns = np.indices((size, size)).reshape(2, -1)
+    k = torch.from_numpy(Window(size, half_width).directions(projection.net, rows, columns))
+    found = intensities(beams.g, beams.coupling(), k, (t_nm,), energy_kv).view(-1, size, size)
+    return {tuple(hk): image for hk, image in zip(beams.hk.tolist(), found, strict=True)}
 
 
 @pytest.mark.parametrize("sample", [GAAS, ULLMANNITE, BETA_MN], ids=lambda s: s.name)
@@ -61,7 +56,7 @@ def test_dark_field_equals_dense_eigen_solution(sample: Crystal, size: int) -> N
 
 
 def test_all_beams_together_hold_all_electrons() -> None:
-    beams = select_beams(COPPER, 1.5)
+    beams = select_beams(Projection(COPPER), 1.5)
     others = [tuple(g) for g in beams.hk[1:].tolist()]
     (found,) = compute_patterns([COPPER], (30, 90), 6, g_max=1.5, dark_field=others)
     total = found.intensity + found.dark_field.sum(0)
@@ -140,9 +135,10 @@ def test_one_bad_crystal_does_not_spoil_its_group(monkeypatch) -> None:
 def test_error_is_the_difference_to_a_larger_cut_off() -> None:
     """All pixels of a pattern as small as the sample, and less of it with a Debye–Waller factor."""
     (found,) = compute_patterns([COPPER], (50, 150), 8, g_max=2.0)
-    rows = [patterns.independent_pixels(8, "4mm")]
+    projection = Projection(COPPER)
+    pixels = IndependentPixels.of(8, projection.point_group, projection.net)
     finer = bright_field(COPPER, (50, 150), 8, g_max=2.0 * patterns.FINER)
-    difference = (finer - found.intensity)[:, rows[0][0], rows[0][1]]
+    difference = (finer - found.intensity)[:, pixels.rows, pixels.columns]
     assert found.error_rms == pytest.approx(float(difference.square().mean().sqrt()), abs=1e-4)
     assert found.error_max == pytest.approx(float(difference.abs().max()), abs=1e-3)
     assert found.error_rms > 0.01
@@ -160,5 +156,9 @@ def test_felix_and_its_error() -> None:
 
 
 def test_star() -> None:
-    assert set(star_of([(2, 1)], "2mm")) == {(2, 1), (-2, 1), (2, -1), (-2, -1)}
-    assert len(star_of([(2, 1), (1, 2)], "4mm")) == 8
+    two, four = (
+        IndependentPixels.of(4, projection.point_group, projection.net)
+        for projection in (Projection(ULLMANNITE), Projection(COPPER))
+    )
+    assert set(two.star([(2, 1)])) == {(2, 1), (-2, 1), (2, -1), (-2, -1)}
+    assert len(four.star([(2, 1), (1, 2)])) == 8

@@ -10,6 +10,7 @@ from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.crystal.form_factors import electron_form_factor
 from lacbed_gan.diffraction import projected_potential
 from lacbed_gan.diffraction.constants import lorentz_factor
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.structure_factors import structure_factors
 
 
@@ -27,8 +28,7 @@ def test_structure_factor_of_a_perovskite_by_hand(hkl: tuple, signs: tuple) -> N
     q = np.array(math.sqrt(sum(x * x for x in hkl)) / 3.905)
     f = [float(electron_form_factor(e, q)) for e in ("Sr", "Ti", "O", "O", "O")]
     expected = (1 + 200 / 510.99895) / (math.pi * 3.905**3) * sum(s * x for s, x in zip(signs, f, strict=True))
-    h, k, l = (torch.tensor(x) for x in hkl)  # noqa: E741
-    got = structure_factors(srtio3(), h, k, l)
+    got = structure_factors(srtio3(), torch.tensor(hkl), gamma=lorentz_factor(200.0))
     assert got.real == pytest.approx(expected, rel=1e-9)
     assert abs(got.imag) < 1e-12
 
@@ -38,16 +38,15 @@ def test_lorentz_factor_of_200_kv() -> None:
 
 
 def test_debye_waller_factor() -> None:
-    h, k = torch.tensor(3), torch.tensor(2)
-    damping = structure_factors(srtio3(0.7), h, k).real / structure_factors(srtio3(), h, k).real
+    hk = torch.tensor([3, 2])
+    damping = Projection(srtio3(0.7)).structure_factors(hk).real / Projection(srtio3()).structure_factors(hk).real
     assert damping == pytest.approx(math.exp(-0.7 * (13 / 3.905**2) / 4), rel=1e-9)
 
 
 def test_mixed_site_is_the_mean_of_its_elements() -> None:
-    h, k = torch.tensor(2), torch.tensor(2)
-
     def copper_gold(*sites: Site) -> float:
-        return float(structure_factors(Crystal.from_sites("x", "F m -3 m", 3.8, list(sites)), h, k).real)
+        crystal = Crystal.from_sites("x", "F m -3 m", 3.8, list(sites))
+        return float(Projection(crystal).structure_factors(torch.tensor([2, 2])).real)
 
     cu, au = copper_gold(Site("Cu", (0, 0, 0))), copper_gold(Site("Au", (0, 0, 0)))
     mixed = copper_gold(Site("Cu", (0, 0, 0), 0.75), Site("Au", (0, 0, 0), 0.25))
@@ -55,9 +54,9 @@ def test_mixed_site_is_the_mean_of_its_elements() -> None:
 
 
 def test_friedel_pairs_are_conjugate() -> None:
-    h, k = torch.tensor([1, 2, 3]), torch.tensor([0, -1, 2])
-    u = structure_factors(FESI, h, k)
-    torch.testing.assert_close(structure_factors(FESI, -h, -k), u.conj())
+    hk, projection = torch.tensor([[1, 0], [2, -1], [3, 2]]), Projection(FESI)
+    u = projection.structure_factors(hk)
+    torch.testing.assert_close(projection.structure_factors(-hk), u.conj())
     assert u.imag.abs().max() > 1e-3  # the origin of P2₁3 is not on a two-fold axis
 
 
@@ -69,7 +68,7 @@ def test_potential_is_its_own_fourier_sum() -> None:
     for h in range(-5, 6):
         for k in range(-5, 6):
             if h * h + k * k <= (g_max * FESI.a) ** 2:
-                u = structure_factors(FESI, torch.tensor(h), torch.tensor(k))
+                u = Projection(FESI).structure_factors(torch.tensor([h, k]))
                 total += (u * torch.exp(torch.tensor(2j * math.pi * (h * x + k * y)))).real
     assert rho[7, 4] == pytest.approx(float(total), rel=1e-5)  # row is y, column is x
 

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.constants import HALF_WIDTH
+from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.felix.pool import WAVELENGTH, reflection_pool
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.structure_factors import structure_factors
-from lacbed_gan.diffraction.window import pixel_axis
+from lacbed_gan.diffraction.window import Window
 
 GAMMA = 1.391468597867  # FELIX's Lorentz factor at 200 kV
 K = 1 / WAVELENGTH
@@ -52,10 +54,10 @@ def felix_bright_field(
         (T, size, size) float64 in [0, 1]; row is k_y, column is k_x, both ascending.
 
     Raises:
-        ValueError: size or ranks below 1, no thickness, or a thickness that is not zero or positive.
+        CalculationError: size or ranks below 1, no thickness, or a thickness that is not zero or positive.
     """
     if size < 1 or ranks < 1:
-        raise ValueError(f"size and ranks must be at least 1, not {size} and {ranks}")
+        raise CalculationError(f"size and ranks must be at least 1, not {size} and {ranks}")
     kx, ky = (k.to(device) for k in incoming_beams(crystal, size))
     pixel = torch.arange(size**2, device=device)
     truncated = pixel >= size**2 // ranks
@@ -70,7 +72,7 @@ def felix_bright_field(
 
 def incoming_beams(crystal: Crystal, size: int) -> tuple[Tensor, Tensor]:
     """In-plane components k_x and k_y of the incoming beam in 1/Å, (size²,) float64 each, row by row."""
-    axis = pixel_axis(size, round(HALF_WIDTH / crystal.a, 5))  # rounded as in FELIX's input files
+    axis = torch.from_numpy(Window(size, round(HALF_WIDTH / crystal.a, 5)).axis)  # rounded as in FELIX's input files
     ky, kx = torch.meshgrid(axis, axis, indexing="ij")
     return kx.reshape(-1), ky.reshape(-1)
 
@@ -97,7 +99,7 @@ def intensities(
     """
     t = 10 * torch.as_tensor(thickness, dtype=torch.float64, device=kx.device).reshape(-1)  # Å
     if len(t) == 0 or not bool((t >= 0).all()):
-        raise ValueError(f"thickness must be one or more numbers in nm, none negative, not {thickness}")
+        raise CalculationError(f"thickness must be one or more numbers in nm, none negative, not {thickness}")
     pool = _Pool.of(crystal, kx.device)
     k = torch.stack([kx, ky, (K**2 - kx**2 - ky**2).sqrt()], -1)
     blocks = zip(k.split(block), truncated.split(block), strict=True)
@@ -120,14 +122,14 @@ class _Pool:
         difference, position = torch.unique(code[:, None] - code[None], return_inverse=True)
         half = span // 2
         code = difference + (half * span + half) * span + half
-        h, k, l = code // span**2 - half, code // span % span - half, code % span - half  # noqa: E741
-        u = structure_factors(crystal, h, k, l, gamma=GAMMA)
+        hkl_of = torch.stack([code // span**2, code // span % span, code % span], -1) - half
+        u = structure_factors(crystal, hkl_of, gamma=GAMMA)
         u[difference == 0] = 0
         # With the origin on a centre of symmetry U is real; on a two-fold axis it is where l = 0.
         negligible = 1e-10 * u.abs().max()
         if bool((u.imag.abs() > negligible).any()):
-            x, y = crystal.two_fold_axis
-            phase = 2 * math.pi * (h.double() * x + k.double() * y)
+            axis = Projection(crystal).two_fold_axis or (0.0, 0.0)
+            phase = 2 * math.pi * (hkl_of[:, :2].double() @ torch.tensor(axis, dtype=torch.float64))
             u = u * torch.polar(torch.ones_like(phase), phase)
         u.imag[u.imag.abs() <= negligible] = 0
         a = float(np.float32(crystal.a))  # FELIX reads it in single precision, and beams lie on thresholds

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.net import grid
 
 
 class HalfFourierOperator:
-    """v → A v for vectors (C, J, P, I): C crystals, J × I places for beams i b₁ + j b₂, P pixels.
+    """v → A v for vectors (C, J, P, I): C crystals, J × I places for beams i c₁ + j c₂, P pixels.
 
     U is block Toeplitz: it depends on i − i′ and j − j′ alone. A Fourier transform over j, of a length that keeps
     both ends apart, turns it into one (I, I) matrix per frequency f, T_f[i − i′] = Σ_j U[i − i′, j] exp(−2πi f j/L).
@@ -25,7 +26,7 @@ class HalfFourierOperator:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
-        lattice = [one.lattice_coordinates() for one in beams]
+        lattice = [torch.from_numpy(one.lattice.coordinates(one.hk)) for one in beams]
         reach_i, reach_j = (max(int(ij[:, axis].abs().max()) for ij in lattice) for axis in (0, 1))
         rows, columns = 2 * reach_j + 1, 2 * reach_i + 1
         self._shape = (len(beams), rows, k.shape[1], columns)
@@ -34,7 +35,7 @@ class HalfFourierOperator:
         g = torch.zeros(len(beams), rows * columns, 2, dtype=torch.float64)
         for c, (one, places) in enumerate(zip(beams, self._places, strict=True)):
             present[c, places] = 1
-            g[c, places] = one.hk.double() / one.a
+            g[c, places] = one.g
         self._present = present.view(-1, rows, 1, columns).to(k.device)
         g = g.to(k.device)
         diagonal = torch.baddbmm(-(g**2).sum(-1, keepdim=True), g, k.mT, alpha=-2).float()  # (C, J·I, P)
@@ -43,7 +44,9 @@ class HalfFourierOperator:
         length = 2 * rows - 1
         frequency = torch.arange(rows, dtype=torch.float64)
         difference = torch.arange(1 - rows, rows)
-        potential = torch.stack([one.potential_differences(columns, rows) for one in beams])  # (C, 2I − 1, 2J − 1)
+        steps = torch.from_numpy(grid(columns - 1, rows - 1))
+        # U at i c₁ + j c₂, (C, 2I − 1, 2J − 1)
+        potential = torch.stack([one.at(steps @ torch.tensor(one.lattice.basis)) for one in beams])
         wave = torch.exp(-2j * math.pi / length * frequency * difference[:, None])
         spectrum = (potential.to(wave.dtype) @ wave).permute(0, 2, 1)  # (C, F, 2I − 1)
         index = torch.arange(columns)

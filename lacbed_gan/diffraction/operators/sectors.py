@@ -1,10 +1,10 @@
 """The matrix A of a zone axis in symmetry-adapted beams: four blocks instead of one, a quarter of the products.
 
-Seen along [001] every cubic crystal has two lines of reflection (mirror or glide) through its two-fold axis, normal
-to x and y. With the origin on that axis U(−h, k) = U(h, −k) = χ(h, k) U(h, k), where χ = ±1 is 1 for mirrors and
-depends on the parity of h and k for glides. So U commutes with M_x: e_(h,k) → χ e_(−h,k), with M_y likewise and
-with the inversion M_x M_y, and is diagonal in their signs (s_x, s_y). The tilt −2 k·g is not, but it is simple:
-k_x g_x turns the sign s_x and k_y g_y the sign s_y.
+A line of reflection (mirror or glide) through the two-fold axis makes another one normal to it. With x normal to the
+first and the origin on the axis, U_(hW) = U_(−hW) = χ(h) U_h, where χ = ±1 is 1 for mirrors and depends on the parity
+of h and k for glides. So U commutes with M_x: e_h → χ e_(hW), with M_y: e_h → χ e_(−hW) and with the inversion
+M_x M_y, and is diagonal in their signs (s_x, s_y). The tilt −2 k·g is not, but it is simple: k_x g_x turns the sign
+s_x and k_y g_y the sign s_y. Seen along [001] every cubic crystal has such lines normal to its axes.
 """
 
 from __future__ import annotations
@@ -14,36 +14,39 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from lacbed_gan.crystal.plane_symmetry import PlaneOperation
 from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.net import Net
 
 # (s_x, s_y) of the four sectors; the first of two axes is s_x.
 SIGNS = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-# Parities (of h and of k, in the beams' own lattice) that χ may depend on.
-PARITIES = ((0, 0), (1, 1), (1, 0), (0, 1))
 
 
 class SectorOperator:
-    """v → A v for vectors (C, 4, R, P): C crystals, the sectors of `SIGNS`, R beams with h, k ≥ 0, P pixels.
+    """v → A v for vectors (C, 4, R, P): C crystals, the sectors of `SIGNS`, R beams with g_x, g_y ≥ 0, P pixels.
 
     Args:
         beams: of C crystals; those with fewer beams than the others get empty places.
         k: (C, P, 2) float64 in 1/Å.
 
     Raises:
-        ValueError: a crystal has not these symmetries, as no cubic one seen along [001].
+        CalculationError: a potential has no such line.
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
         self._adapted = [_Adapted(one) for one in beams]
-        rows = max(len(one.g) for one in self._adapted)
+        rows = max(len(one.hk) for one in self._adapted)
         matrix = torch.zeros(len(beams), 4, rows, rows)
         g = torch.zeros(len(beams), rows, 2, dtype=torch.float64)
         for c, one in enumerate(self._adapted):
-            matrix[c, :, : len(one.g), : len(one.g)] = one.matrix()
-            g[c, : len(one.g)] = one.g
+            matrix[c, :, : len(one.hk), : len(one.hk)] = one.matrix()
+            g[c, : len(one.hk)] = one.along
         self._matrix = matrix.to(k.device)
+        axes = torch.stack([one.axes for one in self._adapted]).to(k.device)
+        along = (k[:, :, None] * axes[:, None]).sum(-1)  # (C, P, 2)
         # −2 k_x g_x and −2 k_y g_y, (C, 1, R, P) each
-        self._tilt = [(-2 * g[:, None, :, None, i].to(k.device) * k[:, None, None, :, i]).float() for i in (0, 1)]
+        self._tilt = [(-2 * g[:, None, :, None, i].to(k.device) * along[:, None, None, :, i]).float() for i in (0, 1)]
         self._shape = (len(beams), 4, rows, k.shape[1])
 
     def start(self) -> Tensor:
@@ -90,20 +93,23 @@ class SectorOperator:
 
 
 class _Adapted:
-    """Symmetry-adapted beams of one crystal: P_s e_g / ‖P_s e_g‖ for g with h, k ≥ 0, P_s = ¼ Σ_t s(t) t."""
+    """Symmetry-adapted beams of one crystal: P_s e_g / ‖P_s e_g‖ for one g of each four, P_s = ¼ Σ_t s(t) t."""
 
     def __init__(self, beams: Beams):
         self.beams = beams
-        chi = _character(beams)
-        chosen = (beams.hk >= 0).all(1)  # the direct beam stays the first
-        self.hk = beams.hk[chosen]
-        self.g = self.hk.double() / beams.a
-        chi = chi[chosen].double()
-        one = torch.ones_like(chi)
+        line = beams.reflection
+        if line is None or not _reflects(line, beams):
+            raise CalculationError("the projected potential has no lines of reflection through its two-fold axis")
+        self.axes = _axes(beams.net, line)
+        along = beams.g @ self.axes.T
+        chosen = (along > -1e-9).all(1)  # the direct beam stays the first
+        self.hk, self.along = beams.hk[chosen], along[chosen]
         # t = 1, M_x, M_y, inversion: what they make of a beam, and with which sign
-        flips = torch.tensor([[1, 1], [-1, 1], [1, -1], [-1, -1]])
-        self.images = self.hk * flips[:, None]  # (4, R, 2)
+        mirrored = torch.from_numpy(line.images(self.hk))
+        self.images = torch.stack([self.hk, mirrored, -mirrored, -self.hk])  # (4, R, 2)
+        chi = torch.from_numpy(line.character(self.hk))
         x, y = torch.tensor(SIGNS, dtype=torch.float64).T[..., None]
+        one = torch.ones_like(chi)
         self.sign = torch.stack([one.expand(4, -1), x * chi, y * chi, (x * y).expand(4, len(chi))], 1)  # (s, t, R)
         same = (self.images == self.hk).all(-1)
         norm = ((self.sign * same).sum(1) / 4).clamp_min(0).sqrt()  # (s, R), 0 for combinations that vanish
@@ -111,33 +117,34 @@ class _Adapted:
 
     def matrix(self) -> Tensor:
         """(4, R, R) float32, A without its tilt in each sector."""
-        potential, middle = self.beams.potential, len(self.beams.potential) // 2
         total = torch.zeros(4, len(self.hk), len(self.hk), dtype=torch.float64)
         for t, images in enumerate(self.images):
-            h, k = (self.hk[:, None] - images + middle).unbind(-1)
-            total += self.sign[:, t, None] * (potential[h, k] / 4)
+            total += self.sign[:, t, None] * (self.beams.at(self.hk[:, None] - images) / 4)
         total *= self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
-        total -= torch.diag((self.g**2).sum(1))
+        total -= torch.diag((self.along**2).sum(1))
         return total.float()
 
     def weights(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (G,) and weights (G, 4) with ⟨g|v⟩ = Σ_s weight_s v_s,row; 0 where the index is −1."""
-        wanted = self.beams.hk[reflections]
-        row = (self.hk[None] == wanted[:, None].abs()).all(-1).int().argmax(1)
-        reached = (self.images[:, row] == wanted).all(-1)  # (t, G)
+        hk = self.beams.hk[reflections]
+        row = (self.images[:, :, None] == hk).all(-1).any(0).int().argmax(0)
+        reached = (self.images[:, row] == hk).all(-1)  # (t, G)
         weight = (self.sign[..., row] * reached).sum(1) / 4 * self.inverse_norm[:, row]
         return row, (weight * (reflections >= 0)).T.float()
 
 
-def _character(beams: Beams) -> Tensor:
-    """χ(h, k) of the beams, (N,) ±1."""
-    middle = len(beams.potential) // 2
-    index = torch.nonzero(beams.potential) - middle
-    value = beams.potential[tuple((index + middle).T)]
-    mirrored = beams.potential[middle - index[:, 0], middle + index[:, 1]]
-    on_lattice, own = beams.lattice_coordinates(index), beams.lattice_coordinates()
-    for parity in PARITIES:
-        chi = 1 - 2 * ((on_lattice * torch.tensor(parity)).sum(1) % 2)
-        if bool(((mirrored - chi * value).abs() <= 1e-6 * beams.potential.abs().max()).all()):
-            return 1 - 2 * ((own * torch.tensor(parity)).sum(1) % 2)
-    raise ValueError("the projected potential has no lines of reflection through its two-fold axis")
+def _reflects(line: PlaneOperation, beams: Beams) -> bool:
+    """Whether U_(hW) = χ(h) U_h."""
+    hk = torch.nonzero(beams.potential) - beams.middle
+    expected = torch.from_numpy(line.character(hk)) * beams.at(hk)
+    difference = beams.at(torch.from_numpy(line.images(hk))) - expected
+    return bool((difference.abs() <= 1e-6 * beams.potential.abs().max()).all())
+
+
+def _axes(net: Net, line: PlaneOperation) -> Tensor:
+    """(2, 2) float64 unit vectors normal to a line of reflection and along it."""
+    vectors = torch.tensor(net.vectors, dtype=torch.float64)
+    flipped = vectors.inverse() @ torch.tensor(line.matrix, dtype=torch.float64) @ vectors
+    away = torch.eye(2, dtype=torch.float64) - flipped  # both rows are along the normal
+    x, y = torch.nn.functional.normalize(away[away.norm(dim=1).argmax()], dim=0)
+    return torch.stack([torch.stack([x, y]), torch.stack([-y, x])])

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 from lacbed_gan.diffraction.recursion.tridiagonal import diffracted_intensity, direct_beam_intensity
 
@@ -54,7 +55,7 @@ def intensities(
         steps: about the number that all of the last pixels needed.
 
     Raises:
-        ValueError: the recursion does not settle, or the potential is not finite.
+        CalculationError: the recursion does not settle, or the potential is not finite.
     """
     angstroms = [10.0 * t for t in thickness]
     wave_number = 1 / wavelength(energy_kv)
@@ -119,7 +120,7 @@ def _batch(
             running, todo, probed = running[~done], todo[~done], probed[~done]
             recursion.keep((~done).nonzero().squeeze(1))
         if recursion.steps > MOST_STEPS:
-            raise ValueError(f"the recursion of {len(beams[0])} beams has not settled after {MOST_STEPS} steps")
+            raise CalculationError(f"the recursion of {len(beams[0])} beams has not settled after {MOST_STEPS} steps")
         test = math.ceil(recursion.steps * (_growth(leak.max()) + MARGIN))
     return found, math.ceil(needed or recursion.steps)
 

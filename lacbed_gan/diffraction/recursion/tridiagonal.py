@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lacbed_gan.diffraction.errors import CalculationError
+
 CACHED = 50_000  # numbers of one array of a batch of matrices on a CPU: five of them stay in a core's cache
 TEST_POINTS = 8  # of each of two refinements of the spectral range
 END = 8  # last rows of a matrix, in which arriving amplitude tells that the matrix is too short
@@ -37,7 +39,7 @@ def direct_beam_intensity(
             amplitude at t is a product of two at t/2, so that a longer T would change it by the order of the leak.
 
     Raises:
-        ValueError: α or β is NaN or infinite.
+        CalculationError: α or β is NaN or infinite.
     """
     diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
     series = _chebyshev_series(centre, half, wave_number, thickness)
@@ -86,7 +88,7 @@ def _scaled(alpha: Tensor, beta: Tensor, offset: Tensor) -> tuple[Tensor, Tensor
     beta = beta[:-1].double()
     low, high = _spectral_range(alpha.float(), beta.float())
     if not math.isfinite(high - low):
-        raise ValueError("the tridiagonal matrices hold numbers that are not finite")
+        raise CalculationError("the tridiagonal matrices hold numbers that are not finite")
     centre, half = (high + low) / 2, max((high - low) / 2, 1e-6)
     return ((alpha - centre) * (2 / half)).float(), (beta * (2 / half)).float(), centre, half
 

@@ -1,0 +1,80 @@
+"""Pixels and reflections that the symmetry of a pattern makes equal: one of each set is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.crystal.plane_symmetry import Matrix
+from lacbed_gan.diffraction.net import Net
+
+
+@dataclass(frozen=True)
+class IndependentPixels:
+    """One pixel of each set that the point group makes equal, by rising |k|.
+
+    Attributes:
+        size: pixels along an edge of the pattern.
+        group: its point group, matrices on (κ₁, κ₂).
+        rows, columns: (P,) int64 each.
+        origin: (size²,) int64, of every pixel, row by row, the one of the P that is equal to it.
+        operation: (size²,) int64, which matrix takes it there.
+    """
+
+    size: int
+    group: tuple[Matrix, ...]
+    rows: Tensor
+    columns: Tensor
+    origin: Tensor
+    operation: Tensor
+
+    @classmethod
+    def of(cls, size: int, group: tuple[Matrix, ...], net: Net) -> IndependentPixels:
+        """Those of a window, which may be no image of itself: images outside of it do not count."""
+        pixel = torch.arange(size**2)
+        last = size - 1
+        # Twice κ in pixels, so that odd and even sizes are whole numbers.
+        position = torch.stack([2 * (pixel % size) - last, 2 * (pixel // size) - last], -1)
+        images = position @ torch.tensor(group).mT  # (G, size², 2)
+        inside = ((images.abs() <= last) & ((images + last) % 2 == 0)).all(-1)
+        # The one at largest κ₁, and then κ₂.
+        _, operation = torch.where(inside, images[..., 0] * 4 * size + images[..., 1], -(10 * size**2)).max(0)
+        column, row = ((images[operation, pixel] + last) // 2).unbind(-1)
+        independent, origin = torch.unique(row * size + column, return_inverse=True)
+        order = torch.from_numpy(net.order(position[independent]))
+        place = torch.empty_like(order)
+        place[order] = torch.arange(len(order))
+        independent = independent[order]
+        return cls(size, group, independent // size, independent % size, place[origin], operation)
+
+    def complete(self, values: Tensor) -> Tensor:
+        """Fill a pattern: (…, P) → (…, size, size)."""
+        return values[..., self.origin].unflatten(-1, (self.size, self.size))
+
+    def star(self, reflections: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """All reflections that symmetry makes of some, each once."""
+        return list(dict.fromkeys(_image(matrix, g) for g in reflections for matrix in self.group))
+
+    def complete_dark_field(
+        self, values: Tensor, star: Mapping[tuple[int, int], int], reflection: tuple[int, int]
+    ) -> Tensor:
+        """Fill a dark-field pattern: I_g(κ) = I_(N g)(N κ) for each matrix N of the point group.
+
+        Args:
+            values: (S, T, P) intensities of the reflections of `star` at the independent pixels.
+            star: (h, k) → index into values; all that :meth:`star` gives.
+
+        Returns:
+            (T, size, size).
+        """
+        source = torch.tensor([star[_image(matrix, reflection)] for matrix in self.group])[self.operation]
+        return values[source, :, self.origin].T.unflatten(-1, (self.size, self.size))
+
+
+def _image(matrix: Matrix, reflection: tuple[int, int]) -> tuple[int, int]:
+    (p, q), (r, s) = matrix
+    h, k = reflection
+    return p * h + q * k, r * h + s * k
