@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine a second thread makes small networks far slower
 
 import struct
+import tempfile
 import time
 from contextlib import suppress
 
@@ -15,8 +16,11 @@ from wandb.proto.wandb_internal_pb2 import Record
 from lacbed_gan.store.store import Store
 from lacbed_gan.store.writer import StoreWriter
 
+CACHE = tempfile.TemporaryDirectory(prefix="lacbed-gan-")  # of this process and those it starts
+os.environ["XDG_CACHE_HOME"] = CACHE.name
+
 THICKNESS = (50, 100)
-SETTINGS = {"method": "converged", "g_max": 4.25}
+SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
 
 
 def symmetric(images, group):

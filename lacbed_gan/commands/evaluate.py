@@ -11,13 +11,13 @@ from omegaconf import DictConfig
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing, write_atomically
+from lacbed_gan.base.version import program_version
 from lacbed_gan.commands.config import require, run_command, shown
 from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page
 from lacbed_gan.report.section import Section, build_section
 from lacbed_gan.report.tables import to_csv
-from lacbed_gan.store.writer import program_version
 
 REPORT = "report"  # the report's folder, beside the runs'
 FIGURES = "figures"  # in it, a folder for each group

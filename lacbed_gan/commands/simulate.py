@@ -17,6 +17,7 @@ from lacbed_gan.crystal.structures import NAMED, find_files, structures
 from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store.convergence import convergence
 from lacbed_gan.store.making import Pair, compute_pairs
+from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.shards import Shard
 from lacbed_gan.store.store import Store, read_meta
 from lacbed_gan.store.writer import FinishedStore, StoreWriter, require_place
@@ -105,10 +106,8 @@ def simulate(config: DictConfig) -> Path:
         print(f"{folder} is finished")
         return folder
     with writer:
-        computing = {key: value for key, value in settings.items() if key != "b_iso_default"}
-        pairs = compute_pairs(
-            crystals, set(writer.done), device, config.workers, thickness=thickness, size=config.size, **computing
-        )
+        recipe = Recipe.from_json(settings | {"size": config.size, "thickness": thickness})
+        pairs = compute_pairs(crystals, set(writer.done), device, config.workers, recipe)
         for crystal, pair in progress(pairs, len(crystals), len(writer.done)):
             if isinstance(pair, CrystalError):
                 left_out.append(pair)

@@ -27,7 +27,7 @@ from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.config import require, require_choice, run_command, shown, submitted
 from lacbed_gan.data.datamodule import CONDITIONS, ORIGINS, PairDataModule
 from lacbed_gan.data.folds import FOLDS
-from lacbed_gan.data.sources import open_pairs
+from lacbed_gan.data.sources import Pairs, describe_pairs, open_pairs
 from lacbed_gan.data.structure_type import GROUPS
 from lacbed_gan.images.grey import COLORMAPS, POLARITIES
 from lacbed_gan.measures.familiarity import familiar
@@ -86,7 +86,8 @@ def check(config: DictConfig) -> None:
         not several or config.model.channels == 1,
         f"thickness={shown(config.thickness)} needs networks of one channel; take model.channels=1",
     )
-    settings, data = prepare(config)
+    plain = plain_settings(config)
+    settings, data = prepare(config, describe_pairs(plain["store"], plain["data"]))
     try:
         with torch.device("meta"):
             module = build_cgan(settings)
@@ -115,11 +116,10 @@ def check_data(config: DictConfig) -> None:
     require(config.condition != "scale", "condition=scale needs the range of ρ, which data=kaggle does not tell")
 
 
-def prepare(config: DictConfig) -> tuple[dict[str, Any], PairDataModule]:
+def prepare(config: DictConfig, pairs: Pairs) -> tuple[dict[str, Any], PairDataModule]:
     """Settings with every choice made, and the pairs."""
     settings = plain_settings(config)
-    pairs = open_pairs(settings["store"], settings["data"], lambda codes: progress(codes, len(codes)))
-    for line in pairs.said:
+    for line in pairs.lines:
         say(line)
     settings["data"]["group"] = pairs.grouped_by
     if settings["condition"] is None:
@@ -130,7 +130,7 @@ def prepare(config: DictConfig) -> tuple[dict[str, Any], PairDataModule]:
             settings["condition"] = "none"
             say(f"condition=none: the model's file says {wanted}, but the range of ρ is not known of published images")
     if settings["origin"] is None:
-        settings["origin"] = "canonical" if pairs.store.settings.get("rho_sampling") == "periodic" else "given"
+        settings["origin"] = "canonical" if pairs.store.recipe.periodic else "given"
     if config.data.name == "kaggle":
         settings["model"]["weights"]["scale"] = 0.0  # not known
     if config.direction == "inverse" and settings["augment"]["shift"]:
@@ -161,10 +161,12 @@ def train(config: DictConfig) -> None:
     """One run; its folder is complete once it holds summary.json, and the same line goes on with one that is not."""
     folder = Path(config.runs) / run_name(config)
     if not finished(folder):
+        plain = plain_settings(config)  # read and verified before there is a folder
+        pairs = open_pairs(plain["store"], plain["data"], lambda codes: progress(codes, len(codes)))
         with claimed(folder) if rank_zero_only.rank == 0 else nullcontext():
             if not finished(folder):  # by another process, just before
                 with own_gpu(config) as own:
-                    train_in(folder, own)
+                    train_in(folder, own, pairs)
 
 
 def finished(folder: Path) -> bool:
@@ -175,10 +177,10 @@ def finished(folder: Path) -> bool:
     return True
 
 
-def train_in(folder: Path, config: DictConfig) -> None:
+def train_in(folder: Path, config: DictConfig, pairs: Pairs) -> None:
     """The run in its folder, which belongs to this process: goes on where it stands, to the end."""
     quiet()
-    settings, data = prepare(config)
+    settings, data = prepare(config, pairs)
     L.seed_everything(config.seed, verbose=False)
     module = build_cgan(settings)
     module.config = {"settings": settings, "data": describe(data)}

@@ -100,7 +100,7 @@ class PairDataModule(L.LightningDataModule):
         self.store = store if isinstance(store, Store) else open_store(store)
         self.thicknesses = _thicknesses(thickness, self.store)
         _choose("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
-        self.periodic = self.store.settings.get("rho_sampling") == "periodic"
+        self.periodic = self.store.recipe.periodic
         if not self.periodic and (shift or origin == "canonical"):
             raise ValueError(
                 f"{self.store.source} does not sample ρ at r = i/n: take augment.shift=false and origin=given, or "

@@ -28,7 +28,7 @@ def convergence(store: Store, tolerance: float) -> str:
     past = sorted((entry for entry in known if entry["error_rms"] > tolerance), key=lambda e: -e["error_rms"])
     if past:
         number = "1 crystal is" if len(past) == 1 else f"{len(past)} crystals are"
-        lines.append(f"{number} past tolerance={tolerance:g}; {REMEDY[store.settings['method']]}:")
+        lines.append(f"{number} past tolerance={tolerance:g}; {REMEDY[store.recipe.method]}:")
         width = max(len(entry["id"]) for entry in past[:SHOWN])
         lines += [f"  {entry['id']:<{width}}  {entry['formula']}  {entry['error_rms']:.2g}" for entry in past[:SHOWN]]
         if len(past) > SHOWN:

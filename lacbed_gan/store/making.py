@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from lacbed_gan.crystal import Crystal, CrystalError
+from lacbed_gan.store.recipe import Recipe
 
 Result = TypeVar("Result")
 AHEAD = 4  # jobs given out for each worker process; what is finished waits for its turn in memory
@@ -41,7 +42,7 @@ class Pair:
 
 
 def compute_pairs(
-    crystals: Sequence[Crystal], done: Collection[str], device: str, workers: int | None, **settings: object
+    crystals: Sequence[Crystal], done: Collection[str], device: str, workers: int | None, recipe: Recipe
 ) -> Iterator[tuple[Crystal, Pair | CrystalError]]:
     """Every crystal that is not done, in order, with its images or why there are none.
 
@@ -52,9 +53,9 @@ def compute_pairs(
         done: names of crystals; those that are not done and stand before one that is had no images before.
         device: ``cpu`` or ``cuda``.
         workers: processes side by side on the CPU; None for one a core.
-        settings: of `compute`.
+        recipe: of the pairs.
     """
-    job = partial(compute, device=device, **settings)
+    job = partial(compute, recipe=recipe, device=device)
     if device == "cpu":
         todo = [crystal for crystal in crystals if crystal.name not in done]
         workers = min(workers or usable_cores(), len(todo))
@@ -77,34 +78,32 @@ def compute_pairs(
                 yield crystal, pair
 
 
-def compute(
-    crystals: Sequence[Crystal],
-    *,
-    thickness: Sequence[float],
-    size: int,
-    rho_g_max: float,
-    rho_sampling: str,
-    energy_kv: float,
-    **settings: object,
-) -> list[Pair | CrystalError]:
-    """Images of crystals, computed together.
-
-    Args:
-        rho_g_max, rho_sampling: of the projected potential.
-        settings: further ones of :func:`lacbed_gan.diffraction.patterns.compute_patterns`.
-    """
+def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") -> list[Pair | CrystalError]:
+    """Images of crystals, computed together."""
     from lacbed_gan.diffraction import projected_potential  # torch, once the configuration is checked
     from lacbed_gan.diffraction.patterns import compute_patterns
 
-    found = compute_patterns(crystals, thickness, size, energy_kv=energy_kv, **settings)
-    pairs = []
-    for crystal, patterns in zip(crystals, found, strict=True):
+    answers = compute_patterns(
+        crystals,
+        recipe.thickness,
+        recipe.size,
+        method=recipe.method,
+        g_max=recipe.g_max,
+        energy_kv=recipe.energy_kv,
+        half_width=recipe.half_width,
+        felix_ranks=recipe.felix_ranks,
+        dark_field=recipe.dark_field,
+        device=device,
+    )
+    rule = {"g_max": recipe.rho_g_max, "sampling": recipe.rho_sampling, "energy_kv": recipe.energy_kv}
+    pairs: list[Pair | CrystalError] = []
+    for crystal, patterns in zip(crystals, answers, strict=True):
         try:
             if isinstance(patterns, ValueError):
                 raise patterns
-            potential = projected_potential(crystal, size, g_max=rho_g_max, sampling=rho_sampling, energy_kv=energy_kv)
-            images = (image.numpy() for image in (potential, patterns.intensity, patterns.dark_field))
-            pairs.append(Pair(*images, patterns.error_rms, patterns.error_max))
+            potential = projected_potential(crystal, recipe.size, **rule).numpy()
+            images = (image.numpy() for image in (patterns.intensity, patterns.dark_field))
+            pairs.append(Pair(potential, *images, patterns.error_rms, patterns.error_max))
         except ValueError as error:
             pairs.append(CrystalError(f"{crystal.name}: {error}"))
     return pairs

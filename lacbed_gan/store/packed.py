@@ -11,13 +11,16 @@ from __future__ import annotations
 import io
 import json
 import lzma
-import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lacbed_gan.base.files import replacing
 from lacbed_gan.base.messages import printable
 from lacbed_gan.images.symmetry import quadrant, unfold
 from lacbed_gan.store.store import Store, StoreError, check_meta
@@ -75,41 +78,52 @@ def pack(store: Store, file: str | Path) -> None:
         reduce, _ = SYMMETRIES[name]
         rows = [i for i, of in enumerate(symmetry) if of == name]
         members[f"pattern_{name}.npy"] = _npy(reduce(store.pattern[rows]))
-    temporary = Path(f"{file}.tmp")
-    with zipfile.ZipFile(temporary, "w") as archive:
+    with replacing(Path(file)) as whole, zipfile.ZipFile(whole, "w") as archive:
         for name, data in members.items():
             archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_LZMA)  # ZipInfo's date is 1980, always
-    os.replace(temporary, file)
 
 
 def open_packed(file: str | Path) -> Store:
-    """Open a packed store; its arrays are expanded in memory.
+    """Open a packed store; its arrays are expanded in memory when the first of them is asked for.
 
     Raises:
-        StoreError: not a packed store, or damaged.
+        StoreError: not a packed store, or damaged; what is wrong with the arrays is known once they are expanded.
     """
+    with _archive(file) as archive:
+        _require_size(sum(member.file_size for member in archive.infolist()))
+        meta = check_meta(json.loads(archive.read("meta.json")), str(file))
+        _require_size(meta["count"] * (1 + len(meta["thickness"])) * meta["size"] ** 2)
+        index_text = archive.read("index.jsonl")
+    return Store(str(file), index_text, meta, partial(_expanded, Path(file), meta), (Path(file),)).checked()
+
+
+def _expanded(file: Path, meta: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays by their names."""
+    count, size, thicknesses = meta["count"], meta["size"], len(meta["thickness"])
+    with _archive(file) as archive:
+        symmetry = np.array(json.loads(archive.read("symmetry.json")))
+        potential = _read_npy(archive, "potential.npy")
+        pattern = np.empty((count, thicknesses, size, size), dtype=np.uint8)
+        for name in set(symmetry.tolist()):
+            _, expand = SYMMETRIES[name]
+            pattern[symmetry == name] = expand(_read_npy(archive, f"pattern_{name}.npy"), size)
+    if potential.shape != (count, size, size) or potential.dtype != np.uint8 or len(symmetry) != count:
+        raise StoreError(f"{file}: the packed arrays do not fit meta.json; pack the store again")
+    return {"potential": potential, "pattern": pattern}
+
+
+@contextmanager
+def _archive(file: str | Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, in which whatever damage raises is a StoreError."""
     try:
         with zipfile.ZipFile(file) as archive:
-            _require_size(sum(member.file_size for member in archive.infolist()))
-            meta = check_meta(json.loads(archive.read("meta.json")), str(file))
-            symmetry = np.array(json.loads(archive.read("symmetry.json")))
-            count, size, thicknesses = meta["count"], meta["size"], len(meta["thickness"])
-            _require_size(count * (1 + thicknesses) * size**2)
-            potential = _read_npy(archive, "potential.npy")
-            pattern = np.empty((count, thicknesses, size, size), dtype=np.uint8)
-            for name in set(symmetry.tolist()):
-                _, expand = SYMMETRIES[name]
-                pattern[symmetry == name] = expand(_read_npy(archive, f"pattern_{name}.npy"), size)
-            index_text = archive.read("index.jsonl")
+            yield archive
     except StoreError:
         raise
     except FileNotFoundError:
         raise StoreError(f"{file}: no such store") from None
     except DAMAGE as error:
         raise StoreError(f"{file}: not a packed store, or damaged ({printable(error)})") from None
-    if potential.shape != (count, size, size) or potential.dtype != np.uint8 or len(symmetry) != count:
-        raise StoreError(f"{file}: the packed arrays do not fit meta.json; pack the store again")
-    return Store.from_arrays(str(file), potential=potential, pattern=pattern, index_text=index_text, meta=meta)
 
 
 def _require_size(expanded: int) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, RHO_G_MAX
+
+if TYPE_CHECKING:
+    from lacbed_gan.diffraction.window import Window
 
 METHODS = ("converged", "felix", "published")
 SAMPLINGS = ("periodic", "endpoints")
@@ -22,9 +25,9 @@ class Recipe:
         size: pixels along an edge of both images.
         thickness: in nm, ascending or as given.
         method: ``converged`` or ``felix``; ``published`` for the published images, which FELIX made.
-        energy_kv: of the beam, in kV.
-        half_width: half an edge of the pattern, in lengths of the projection's shorter reciprocal vectors.
         g_max: cut-off of the beams in 1/Å, for ``converged``.
+        energy_kv: of the beam, in kV.
+        half_width: half an edge of the pattern, in units of the reciprocal vectors b₁ and b₂ (1/a for cubic [001]).
         felix_ranks: number of MPI processes of the FELIX run, for ``felix``.
         dark_field: reflections hk0 whose patterns are kept too.
         b_iso_default: B in Å² of atoms whose source gives none.
@@ -35,9 +38,9 @@ class Recipe:
     size: int
     thickness: tuple[float, ...]
     method: str = "converged"
+    g_max: float = G_MAX
     energy_kv: float = 200.0
     half_width: float = HALF_WIDTH
-    g_max: float = G_MAX
     felix_ranks: int = 1
     dark_field: tuple[tuple[int, int], ...] = ()
     b_iso_default: float = 0.0
@@ -51,17 +54,42 @@ class Recipe:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Recipe:
-        """From plain values, as `to_json` gives them; others than a recipe's are passed over."""
+        """From plain values, as `to_json` gives them; others than a recipe's are passed over.
+
+        Raises:
+            ValueError: a value is of the wrong type; the message is its name.
+        """
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         if known.get("method") == "published" and "rho_sampling" not in known:
             known["rho_sampling"] = "endpoints"
-        known["thickness"] = tuple(float(one) for one in known["thickness"])
-        known["dark_field"] = tuple((h, k) for h, k, *_ in known.get("dark_field", ()))
+        for name, allowed in (("method", METHODS), ("rho_sampling", SAMPLINGS)):
+            if known.get(name, allowed[0]) not in allowed:
+                raise ValueError(name)
+        for name in known.keys() - {"method", "rho_sampling", "thickness", "dark_field"}:
+            if isinstance(known[name], bool) or not isinstance(known[name], int | float):
+                raise ValueError(name)
+        for name, kind in (("thickness", float), ("dark_field", _reflection)):
+            try:
+                known[name] = tuple(map(kind, known.get(name, ())))
+            except (TypeError, ValueError):
+                raise ValueError(name) from None
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self) | {"thickness": list(self.thickness), "dark_field": [list(g) for g in self.dark_field]}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What meta.json has in ``settings``; size and thickness stand beside them."""
+        return {name: value for name, value in self.to_json().items() if name not in ("size", "thickness")}
+
+    @property
+    def window(self) -> Window:
+        """The directions of a pattern's pixels."""
+        from lacbed_gan.diffraction.window import Window  # torch, where directions are wanted
+
+        return Window(self.size, self.half_width)
 
     @property
     def periodic(self) -> bool:
@@ -75,3 +103,8 @@ class Recipe:
     def potential_step(self, size: int) -> float:
         """Distance of two pixels of ρ in cell edges, where every n-th is left and `size` of them are."""
         return self.size / size / (self.size if self.periodic else self.size - 1)
+
+
+def _reflection(value: Any) -> tuple[int, int]:
+    h, k, *_ = value
+    return h, k

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lacbed_gan.base.version import program_version
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.store.store import Store, StoreError, read_meta
-from lacbed_gan.store.writer import StoreWriter, differences, program_version
+from lacbed_gan.store.writer import StoreWriter, differences
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
+from lacbed_gan.store.recipe import Recipe
 
 FORMAT = "lacbed_gan store"
 VERSION = 1
@@ -60,26 +61,21 @@ def sha256(array: np.ndarray) -> str:
 
 @dataclass(frozen=True)
 class Store:
-    """Pairs and what is known about them. Open a folder with `Store.open`.
+    """Pairs and what is known about them. Open a folder with `Store.open`; no image is read before it is asked for.
 
     Attributes:
         source: where it came from, for messages.
-        potential: (N, H, W) uint8; ρ on 0…255, row is y, column is x.
-        pattern: (N, T, H, W) uint8; bright-field patterns on 0…255.
-        intensity: (N, T, H, W) float32 in [0, 1], or None where raw intensities were not kept.
-        dark_field: (N, G, T, H, W) float32 in [0, 1], the reflections hk0 of ``settings["dark_field"]`` in their
-            order, or None where there are none.
         index_text: the N lines of index.jsonl as bytes.
         meta: the content of meta.json.
+        load: gives the arrays by their names, once, when the first of them is asked for.
+        files: that hold the arrays; when none has changed, they are as they were.
     """
 
     source: str
-    potential: np.ndarray
-    pattern: np.ndarray
-    intensity: np.ndarray | None
     index_text: bytes
     meta: Mapping[str, Any]
-    dark_field: np.ndarray | None = None
+    load: Callable[[], Mapping[str, np.ndarray]]
+    files: tuple[Path, ...] = ()
 
     @classmethod
     def open(cls, folder: str | Path) -> Store:
@@ -100,37 +96,52 @@ class Store:
             index_text = (folder / "index.jsonl").read_bytes()
         except OSError as error:
             raise StoreError(f"{folder / 'index.jsonl'}: {error.strerror}; make the store again") from None
-        return cls.from_arrays(str(folder), index_text=index_text, meta=meta, **arrays)
+        files = tuple(folder / f"{name}.npy" for name in arrays)
+        return cls(str(folder), index_text, meta, lambda: arrays, files).checked()
 
-    @classmethod
-    def from_arrays(
-        cls,
-        source: str,
-        *,
-        potential: np.ndarray,
-        pattern: np.ndarray,
-        index_text: bytes,
-        meta: Mapping[str, Any],
-        intensity: np.ndarray | None = None,
-        dark_field: np.ndarray | None = None,
-    ) -> Store:
-        """A store of arrays that fit `meta`; checks the index against them.
+    def checked(self) -> Store:
+        """Itself, once its index is known to be that of meta.json.
 
         Raises:
             StoreError: the index is shorter or longer than the arrays, or damaged.
         """
-        lines = index_text.count(b"\n")
-        if lines != len(potential):
+        lines = self.index_text.count(b"\n")
+        if lines != self.meta["count"]:
             raise StoreError(
-                f"{source}: index.jsonl has {lines} lines for {len(potential)} crystals in the arrays; "
+                f"{self.source}: index.jsonl has {lines} lines for {self.meta['count']} crystals in the arrays; "
                 "make the store again"
             )
-        if hashlib.sha256(index_text).hexdigest() != meta["sha256"]["index"]:
-            raise StoreError(f"{source}: index.jsonl differs from its checksum; make the store again")
-        return cls(source, potential, pattern, intensity, index_text, meta, dark_field)
+        if hashlib.sha256(self.index_text).hexdigest() != self.meta["sha256"]["index"]:
+            raise StoreError(f"{self.source}: index.jsonl differs from its checksum; make the store again")
+        return self
 
     def __len__(self) -> int:
-        return len(self.potential)
+        return int(self.meta["count"])
+
+    @cached_property
+    def arrays(self) -> Mapping[str, np.ndarray]:
+        """All arrays by their names."""
+        return self.load()
+
+    @property
+    def potential(self) -> np.ndarray:
+        """(N, H, W) uint8: ρ on 0…255, row is y, column is x."""
+        return self.arrays["potential"]
+
+    @property
+    def pattern(self) -> np.ndarray:
+        """(N, T, H, W) uint8: bright-field patterns on 0…255."""
+        return self.arrays["pattern"]
+
+    @property
+    def intensity(self) -> np.ndarray | None:
+        """(N, T, H, W) float32 in [0, 1], or None where raw intensities were not kept."""
+        return self.arrays.get("intensity")
+
+    @property
+    def dark_field(self) -> np.ndarray | None:
+        """(N, G, T, H, W) float32 in [0, 1], in the order of `recipe.dark_field`, or None where there are none."""
+        return self.arrays.get("dark_field")
 
     @cached_property
     def index(self) -> list[dict[str, Any]]:
@@ -151,20 +162,25 @@ class Store:
             entries.append(entry)
         return entries
 
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What its pairs look like."""
+        return Recipe.of_meta(self.meta)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Those of meta.json: the recipe's, and of published images what is known of their files."""
+        return dict(self.meta["settings"])
+
     @property
     def thickness(self) -> tuple[float, ...]:
         """The T thicknesses in nm."""
-        return tuple(self.meta["thickness"])
+        return self.recipe.thickness
 
     @property
     def size(self) -> int:
         """Pixels along an edge, H = W."""
-        return self.meta["size"]
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """Every setting of the calculation that made the images."""
-        return dict(self.meta["settings"])
+        return self.recipe.size
 
     @cached_property
     def checksum(self) -> str:
@@ -179,9 +195,8 @@ class Store:
         Raises:
             StoreError: an array differs.
         """
-        for name in ("potential", "pattern", "intensity", "dark_field"):
-            array = getattr(self, name)
-            if array is not None and sha256(array) != self.meta["sha256"][name]:
+        for name, array in self.arrays.items():
+            if sha256(array) != self.meta["sha256"][name]:
                 raise StoreError(f"{self.source}: {name} differs from its checksum; make the store again")
 
 
@@ -225,8 +240,11 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     if not wrong and not all(isinstance(one, int | float) and one > 0 for one in thickness):
         wrong.append("thickness")
     wrong += [key for key in ("size", "count") if key in kinds and key not in wrong and meta[key] < 0]
-    if not wrong and not isinstance(meta["settings"].get("dark_field", []), list):
-        wrong.append("settings.dark_field")
+    if not wrong:
+        try:
+            Recipe.of_meta(meta)
+        except ValueError as error:
+            wrong.append(f"settings.{error}")
     if meta.get("finished") and not wrong:
         names = {"index", *_layout(meta)}
         wrong = [f"sha256.{name}" for name in sorted(names - set(meta["sha256"]))]

@@ -9,20 +9,22 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lacbed_gan.base.files import lock
+from lacbed_gan.base.files import write_atomically
+from lacbed_gan.base.locks import Occupied, acquire
+from lacbed_gan.base.version import program_version
 from lacbed_gan.store.store import FORMAT, INDEX_KEYS, VERSION, StoreError, array_layout, read_meta
 
 # The header of an .npy file, of one fixed length, so that it can be rewritten in place when N is known.
 HEADER_BYTES = 128
-# What may lie beside a store: meta.json.tmp of a kill while meta.json was replaced, shards, and the files of a
-# launcher that runs them.
-BESIDE = re.compile(r"meta\.json\.tmp|shard-\d+-of-\d+|multirun\.yaml|\.submitit")
+LOCK = "writing.lock"  # held by the process that writes
+# What may lie beside a store: what a kill leaves before there is a meta.json, shards, and the files of a launcher that
+# runs them.
+BESIDE = re.compile(rf"meta\.json\.part|{LOCK}|shard-\d+-of-\d+|multirun\.yaml|\.submitit")
 
 
 class FinishedStore(StoreError):
@@ -80,13 +82,21 @@ class StoreWriter:
                 }
             )
         )
-        self._start_or_continue()
+        require_place(self.folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock = acquire(self.folder / LOCK)
+        except Occupied:
+            raise StoreError(f"{self.folder}: another process is writing this store; wait for it, or stop it") from None
+        self._files: dict[str, Any] = {}
+        try:
+            self._start_or_continue()
+        except BaseException:
+            self.close()
+            raise
         names = [f"{name}.npy" for name in self._layout] + ["index.jsonl"]
         # Unbuffered: what append has written is in the operating system's hands and survives the process.
         self._files = {name: open(_touch(self.folder / name), "r+b", buffering=0) for name in names}
-        if lock(self._files["index.jsonl"]) is False:
-            self.close()
-            raise StoreError(f"{self.folder}: another process is writing this store; wait for it, or stop it")
         self._ends = dict.fromkeys(names, HEADER_BYTES) | {"index.jsonl": 0}
         self._find_complete_crystals()
         self._cut()
@@ -157,8 +167,8 @@ class StoreWriter:
             digests[name] = _sha256_of_rest(file)
         self._files["index.jsonl"].seek(0)
         digests["index"] = _sha256_of_rest(self._files["index.jsonl"])
-        self.close()
         self._write_meta(self._meta | {"finished": True, "count": len(self.done), "sha256": digests})
+        self.close()
 
     def discard(self) -> None:
         """Take the files of an unfinished store away again, and the folder where nothing else is in it."""
@@ -172,6 +182,10 @@ class StoreWriter:
         """Close the files and leave the store unfinished, to be continued later."""
         for file in self._files.values():
             file.close()
+        if self._lock.is_locked:
+            with suppress(OSError):  # Windows removes no open file
+                (self.folder / LOCK).unlink()
+            self._lock.release()
 
     def __enter__(self) -> StoreWriter:
         return self
@@ -180,21 +194,19 @@ class StoreWriter:
         self.close()
 
     def _start_or_continue(self) -> None:
-        require_place(self.folder)
         if not (self.folder / "meta.json").exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
             self._write_meta(self._meta)
             return
-        found = read_meta(self.folder)
-        changed = differences(found, self._meta)
+        present = read_meta(self.folder)
+        changed = differences(present, self._meta)
         if changed:
             raise StoreError(
-                f"{self.folder}: holds {'a finished' if found['finished'] else 'an unfinished'} store made with "
+                f"{self.folder}: holds {'a finished' if present['finished'] else 'an unfinished'} store made with "
                 f"other settings ({changed}); delete it or choose another output"
             )
-        if found["finished"]:
+        if present["finished"]:
             raise FinishedStore(f"{self.folder}: holds a finished store; delete it or choose another output")
-        (self.folder / "meta.json.tmp").unlink(missing_ok=True)
+        (self.folder / "meta.json.part").unlink(missing_ok=True)
 
     def _find_complete_crystals(self) -> None:
         """Set `done` and the file positions after the last crystal that is wholly on disk."""
@@ -221,10 +233,7 @@ class StoreWriter:
             file.seek(self._ends[name])
 
     def _write_meta(self, meta: Mapping[str, Any]) -> None:
-        temporary = self.folder / "meta.json.tmp"
-        with open(temporary, "wb", buffering=0) as file:
-            _write(file, _json(meta, indent=1).encode() + b"\n")
-        os.replace(temporary, self.folder / "meta.json")
+        write_atomically(self.folder / "meta.json", _json(meta, indent=1) + "\n")
 
 
 def require_place(folder: Path) -> None:
@@ -235,13 +244,6 @@ def require_place(folder: Path) -> None:
         return
     if not all(BESIDE.fullmatch(path.name) for path in folder.iterdir()):
         raise StoreError(f"{folder}: the folder is not empty and not a store; choose another output")
-
-
-def program_version() -> str:
-    try:
-        return version("lacbed_gan")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "uninstalled"
 
 
 def _json(value: Any, indent: int | None = None) -> str:
@@ -285,9 +287,9 @@ def _sha256_of_rest(file: Any) -> str:
     return digest.hexdigest()
 
 
-def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+def differences(present: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
     """The first few differing settings of two meta.json, as "name: there, asked for"; empty if there are none."""
-    flat = [meta | meta["settings"] for meta in (found, wanted)]
+    flat = [meta | meta["settings"] for meta in (present, asked)]
     names = sorted((set(flat[0]) | set(flat[1])) - {"settings", "finished", "count", "sha256"})
     changed = [n for n in names if flat[0].get(n) != flat[1].get(n)]
     return ", ".join(f"{n}: {flat[0].get(n)} there, {flat[1].get(n)} asked for" for n in changed[:4])

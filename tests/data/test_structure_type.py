@@ -65,7 +65,7 @@ def test_no_structure_type_in_two_folds():
         folds[structure_type(entry)].add(fold)
     assert all(len(of_one) == 1 for of_one in folds.values())
     assert set(pairs.fold_of) == set(range(10))
-    (line,) = pairs.said
+    (line,) = pairs.lines
     largest, count = Counter(map(structure_type, pairs.store.index)).most_common(1)[0]
     size = f"{count} of {len(pairs.store)} crystals"
     assert line.startswith(f"the largest group, {largest}, has {size}, more than a fold's share: folds hold ")
@@ -74,7 +74,7 @@ def test_no_structure_type_in_two_folds():
 def test_folds_by_formula_say_nothing_and_stay_as_they_were():
     pairs = open_pairs("bundled", {"name": "store", "group": "formula"})
     np.testing.assert_array_equal(pairs.fold_of, assign_folds([entry["formula"] for entry in pairs.store.index]))
-    assert pairs.said == [] and pairs.store.source == "bundled"
+    assert pairs.lines == [] and pairs.store.source == "bundled"
 
 
 def test_uneven():

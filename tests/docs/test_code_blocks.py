@@ -211,7 +211,7 @@ def a_tenth(file=packed.BUNDLED, open_packed=packed.open_packed):
     images = {"potential": store.potential[::10], "pattern": store.pattern[::10]}
     sums = {name: sha256(array) for name, array in images.items()} | {"index": hashlib.sha256(index).hexdigest()}
     meta = dict(store.meta) | {"count": len(images["potential"]), "sha256": sums}
-    return Store.from_arrays(store.source, index_text=index, meta=meta, **images)
+    return Store(store.source, index, meta, lambda: images)
 
 
 @pytest.fixture(scope="module")

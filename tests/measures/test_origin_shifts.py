@@ -5,6 +5,7 @@ import torch
 
 from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import prepare, train
+from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.measures.metrics import mse
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.running.folder import run_name
@@ -18,7 +19,7 @@ def error_ratio(tmp_path, shift):
     config = composed("train", [*words, f"augment.shift={str(shift).lower()}"])
     train(config)
     module = load_cgan(tmp_path / run_name(config) / "last.ckpt")
-    _, data = prepare(config)
+    _, data = prepare(config, open_pairs(str(config.store), {"name": "store", "group": "formula"}))
     data.setup()
     batch = data.batch(data.test_rows)
     generator = torch.Generator().manual_seed(0)

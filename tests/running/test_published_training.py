@@ -54,7 +54,7 @@ def test_folds_are_those_of_the_lists(tmp_path, pairs, root):
         open_pairs("bundled", settings(root, tmp_path, folds=str(folds)))
     found = open_pairs("bundled", settings(root, tmp_path, folds=str(folds), skip_bad=True))
     assert found.fold_of.tolist() == list(range(10)) and found.grouped_by == "lists"
-    assert found.said[1:] == [f"left out: 1 code (12) of the folds {folds} without images"]
+    assert found.lines[1:] == [f"left out: 1 code (12) of the folds {folds} without images"]
     shutil.copytree(root / codes[0], root / "12")
     shutil.copytree(root / codes[0], root / "13")
     with pytest.raises(StoreError, match=r"^1 crystal \(13\) in none of the folds"):
@@ -99,7 +99,7 @@ def test_training_on_images_gives_the_numbers_of_the_store(tmp_path, pairs, monk
     """Bit for bit, and so do inverted and RGB or RGBA versions of them."""
     monkeypatch.chdir(tmp_path)
     train.say.cache_clear()
-    with StoreWriter("reference", 32, THICKNESS, {}) as writer:
+    with StoreWriter("reference", 32, THICKNESS, {"rho_sampling": "endpoints"}) as writer:
         for pair in pairs:
             writer.append(*pair)
         writer.finish()
@@ -152,6 +152,8 @@ def test_settings_of_kaggle_need_data_kaggle():
 def test_the_condition_becomes_none_and_is_said(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     train.say.cache_clear()
-    resolved, _ = train.prepare(composed("train", ["data=kaggle", f"data.root={root}"]))
+    resolved, _ = train.prepare(
+        composed("train", ["data=kaggle", f"data.root={root}"]), open_pairs("bundled", settings(root, tmp_path))
+    )
     assert resolved["condition"] == "none"
     assert "condition=none: the model's file says scale" in capsys.readouterr().out

@@ -7,7 +7,7 @@ from lacbed_gan.store.convergence import convergence
 
 def store(errors, method="converged"):
     index = [{"id": f"c{i}", "formula": f"A{i}", "error_rms": error} for i, error in enumerate(errors)]
-    return SimpleNamespace(index=index, settings={"method": method})
+    return SimpleNamespace(index=index, recipe=SimpleNamespace(method=method))
 
 
 def test_distribution():

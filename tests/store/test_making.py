@@ -16,17 +16,15 @@ from lacbed_gan.crystal import CrystalError
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.diffraction import patterns
 from lacbed_gan.store import making as pairs
+from lacbed_gan.store.recipe import Recipe
 
-SETTINGS = {"thickness": [50.0], "size": 8, "g_max": 1.2, "rho_g_max": 2.0, "rho_sampling": "periodic"}
+RECIPE = Recipe(8, (50.0,), g_max=1.2, rho_g_max=2.0)
 LIST = [SimpleNamespace(name=name) for name in "abcdefgh"]
 
 
 def test_processes_give_what_one_gives_in_the_same_order():
     crystals = list(structures("prototypes", 5))
-    one, two = (
-        list(pairs.compute_pairs(crystals, {crystals[1].name}, "cpu", workers, energy_kv=200, **SETTINGS))
-        for workers in (1, 2)
-    )
+    one, two = (list(pairs.compute_pairs(crystals, {crystals[1].name}, "cpu", workers, RECIPE)) for workers in (1, 2))
     assert [crystal.name for crystal, _ in two] == [crystals[i].name for i in (0, 2, 3, 4)]
     for (_, expected), (_, found) in zip(one, two, strict=True):
         assert found.intensity.tobytes() == expected.intensity.tobytes()
@@ -39,7 +37,7 @@ def test_one_thread_for_a_crystal_without_processes_too(monkeypatch):
     monkeypatch.setattr(pairs, "compute", lambda crystals, **settings: [torch.get_num_threads()])
     try:
         torch.set_num_threads(2)
-        assert [threads for _, threads in pairs.compute_pairs(LIST, (), "cpu", 1)] == [1] * len(LIST)
+        assert [threads for _, threads in pairs.compute_pairs(LIST, (), "cpu", 1, RECIPE)] == [1] * len(LIST)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -108,7 +106,7 @@ def test_a_gpu_gets_the_same_crystals_together_whatever_is_done(monkeypatch, don
 
     monkeypatch.setattr(pairs, "compute", compute)
     monkeypatch.setitem(patterns.TOGETHER, "cuda", 3)
-    found = list(pairs.compute_pairs(LIST, set(done), "cuda", None))
+    found = list(pairs.compute_pairs(LIST, set(done), "cuda", None, RECIPE))
     assert calls == together
     assert [(crystal.name, pair) for crystal, pair in found] == [(name, name) for name in given]
 
@@ -122,7 +120,7 @@ def test_a_crystal_that_fails_gives_its_reason_and_the_others_their_images(monke
 
     monkeypatch.setattr(patterns, "compute_patterns", second_fails)
     crystals = list(structures("prototypes", 3))
-    first, second, third = pairs.compute(crystals, energy_kv=200, device="cpu", **SETTINGS)
+    first, second, third = pairs.compute(crystals, RECIPE)
     assert isinstance(second, CrystalError) and str(second) == f"{crystals[1].name}: too many beams"
     assert first.potential.shape == third.potential.shape == (8, 8)
 

@@ -84,6 +84,7 @@ def test_any_damaged_byte_is_one_line(make_store, tmp_path):
         (tmp_path / "damaged.zip").write_bytes(changed)
         try:
             store = open_packed(tmp_path / "damaged.zip")
+            assert store.index is not store.pattern  # expanded
         except StoreError as error:
             refused += 1
             assert "\n" not in str(error) and "damaged.zip" in str(error)

@@ -19,7 +19,7 @@ from kaggle_layout import (
 )
 from PIL import Image
 
-from lacbed_gan.store.published.reader import open_published
+from lacbed_gan.store.published.reader import Published
 from lacbed_gan.store.store import StoreError
 
 
@@ -31,6 +31,10 @@ def pairs():
 @pytest.fixture
 def root(tmp_path, pairs):
     return write_images(tmp_path / "images", pairs[::4])
+
+
+def open_published(root, cache, metadata=None, track=iter, **options):
+    return Published(root, cache, metadata, **options).open(track)
 
 
 def must_equal(store, pairs):
@@ -175,3 +179,22 @@ def test_a_root_without_usable_images(tmp_path, root, spoil, message):
     spoil(root)
     assert message in refused(root, tmp_path / "stores")
     assert not list((tmp_path / "stores").glob("*/meta.json"))
+
+
+def test_described_without_reading_the_images(tmp_path, pairs, root, monkeypatch):
+    metadata = write_metadata(tmp_path / "m.csv", [entry for entry, _, _ in pairs[::4]])
+    published = Published(root, tmp_path / "stores", metadata)
+    with monkeypatch.context() as patch:
+        patch.setattr("lacbed_gan.store.published.reader.read_grey", lambda path: pytest.fail("read"))
+        described = published.describe()
+    store, _ = published.open()
+    assert (described.index, described.recipe, len(described)) == (store.index, store.recipe, len(store))
+    assert published.describe().checksum == store.checksum  # once it has been read
+
+
+def test_missing_images_are_named_before_any_is_read(tmp_path, pairs, root):
+    (root / pairs[4][0]["id"] / "pattern_0500.png").unlink()
+    with pytest.raises(StoreError, match=r"1 of 10 crystals cannot be used, 1 missing: \d+/pattern_0500.png is miss"):
+        Published(root, tmp_path / "stores").describe()
+    described = Published(root, tmp_path / "stores", skip_bad=True).describe()
+    assert len(described) == 9 and not (tmp_path / "stores").exists()

@@ -11,7 +11,7 @@ from lacbed_gan.store.store import Store, StoreError
 from lacbed_gan.store.writer import StoreWriter
 
 THICKNESS = (50, 100)
-SETTINGS = {"method": "converged", "g_max": 4.25}
+SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
 
 
 def test_round_trip(tmp_path, some_crystals, write):

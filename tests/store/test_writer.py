@@ -12,7 +12,7 @@ from lacbed_gan.store.store import Store, StoreError
 from lacbed_gan.store.writer import FinishedStore, StoreWriter
 
 THICKNESS = (50, 100)
-SETTINGS = {"method": "converged", "g_max": 4.25}
+SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
 
 
 def one_line(error):
@@ -41,7 +41,7 @@ def test_cut_at_any_byte_and_continued_gives_the_same_bytes(tmp_path, some_cryst
         if trial % 5 == 0:
             (folder / "pattern.npy").unlink()
         if trial % 3 == 0:
-            (folder / "meta.json.tmp").write_text("{")
+            (folder / "meta.json.part").write_text("{")
         write(folder, crystals)
         assert contents(folder) == expected
 
@@ -65,7 +65,7 @@ def test_killed_between_headers_and_meta(tmp_path, some_crystals, monkeypatch, w
 
 def test_killed_before_meta_was_written(tmp_path, some_crystals, write):
     (tmp_path / "s").mkdir()
-    (tmp_path / "s" / "meta.json.tmp").write_text("{")
+    (tmp_path / "s" / "meta.json.part").write_text("{")
     write(tmp_path / "s", some_crystals)
     assert len(Store.open(tmp_path / "s")) == 30
 
@@ -119,7 +119,7 @@ def test_killed_in_the_middle_of_every_write(tmp_path, some_crystals, monkeypatc
                 monkeypatch.undo()
         write(folder, crystals)
         assert contents(folder) == contents(tmp_path / "whole")
-    assert number == 1 + 1 + 2 * 4 + 3 + 1  # meta.json, four files a crystal, three headers, meta.json; then none
+    assert number == 1 + 2 * 4 + 3  # four files a crystal, three headers; then none
 
 
 def test_what_may_lie_beside_a_store(tmp_path, some_crystals, write, contents):

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-HALF_WIDTH = 7.266  # half an edge of the published patterns, in 1/a
+from lacbed_gan.diffraction.window import Window
+
 PIXELS = 32  # to which patterns are thinned out for this
 REFLECTIONS = 14  # largest |h|, |k|; lines further out do not cross the pattern
 COUPLING = 3.0  # width of the line of the strongest reflection, in 1/a²
@@ -53,7 +54,7 @@ def bragg_map(potential: np.ndarray, size: int, step: int = 1) -> np.ndarray:
     inside = (0 < h**2 + k**2) & (h**2 + k**2 <= largest**2)
     h, k = h[inside, None, None], k[inside, None, None]
     width = COUPLING * amplitude[k, h] / max(amplitude[k, h].max(), 1e-12) + 1e-12
-    edge = (np.arange(size)[step // 2 :: step] - (size - 1) / 2) / (size / 2) * HALF_WIDTH
+    edge = Window(size).axis[step // 2 :: step]
     deviation = 2 * (edge * h + edge[:, None] * k) + h**2 + k**2
     return np.log1p((width**2 / (width**2 + deviation**2)).sum(0))
 

@@ -1,0 +1,41 @@
+"""What a store says of how its pairs were made, and what an older one leaves unsaid."""
+
+import pytest
+
+from lacbed_gan.store.recipe import Recipe
+
+META = {"size": 32, "thickness": [50, 100.0], "settings": {"method": "converged", "g_max": 3.0}}
+
+
+def test_what_a_store_does_not_say_is_the_default():
+    recipe = Recipe.of_meta(META)
+    assert recipe == Recipe(32, (50.0, 100.0), g_max=3.0) and recipe.periodic
+    assert recipe.window.size == 32 and recipe.window.half_width == 7.266
+
+
+def test_published_images_have_both_edges_of_the_cell():
+    assert not Recipe.of_meta(META | {"settings": {"method": "published", "root": "images"}}).periodic
+
+
+def test_there_and_back():
+    recipe = Recipe(16, (75.0,), g_max=2.5, half_width=3.0, dark_field=((2, 0), (2, -2)), rho_sampling="endpoints")
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert Recipe.of_meta({"size": 16, "thickness": [75], "settings": recipe.settings}) == recipe
+    assert recipe.at(8) == Recipe.from_json(recipe.to_json() | {"size": 8})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("method", "guessed"),
+        ("rho_sampling", None),
+        ("energy_kv", "200"),
+        ("half_width", True),
+        ("dark_field", 5),
+        ("dark_field", [2]),
+        ("thickness", ["a"]),
+    ],
+)
+def test_values_of_another_type_are_named(name, value):
+    with pytest.raises(ValueError, match=f"^{name}$"):
+        Recipe.from_json(Recipe(8, (50.0,)).to_json() | {name: value})
