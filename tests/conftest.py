@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from programs import FORKS, Program
 from wandb.proto.wandb_internal_pb2 import Record
 
 from lacbed_gan.store.store import Store
@@ -128,6 +129,23 @@ def wandb_records():
         pytest.fail(f"{file} has no end")
 
     return wait
+
+
+@pytest.fixture
+def program(tmp_path_factory):
+    """program(command, words, folder, largest_file=…) → a `Program`; what is left of it ends with the test."""
+    if FORKS is None:
+        pytest.skip("needs processes that fork")
+    folder, begun = tmp_path_factory.mktemp("programs"), []
+
+    def begin(*arguments, **more):
+        begun.append(Program(folder / str(len(begun)), *arguments, **more))
+        return begun[-1]
+
+    yield begin
+    for one in begun:
+        if not one.ended:
+            one.kill()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from contextlib import nullcontext
 
 import pytest
@@ -194,19 +193,14 @@ def test_as_a_program(shared_store, tmp_path):
     assert "Epoch 1: 100%" in done.stdout
 
 
-def test_a_killed_run_is_taken_over(configured, shared_store, tmp_path):
+def test_a_killed_run_is_taken_over(configured, program, shared_store, tmp_path):
     config, folder = configured("epochs=5")
     words = [f"store={shared_store}", "experiment=smoke", "trainer=cpu", "epochs=5"]
-    line = [sys.executable, "-m", "lacbed_gan.train", *words]
-    process = subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 120
-    while not (folder / "last.ckpt").exists():
-        assert process.poll() is None and time.monotonic() < give_up
-        time.sleep(0.01)
-    with pytest.raises(SettingsError, match=f"process {process.pid} is at work on this run"):
+    other = program("train", words, tmp_path)
+    other.until((folder / "last.ckpt").exists)
+    with pytest.raises(SettingsError, match=f"process {other.pid} is at work on this run"):
         train.train(config)
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    assert other.kill() == -signal.SIGKILL
     assert (folder / "running.lock").exists() and not (folder / "summary.json").exists()
     train.train(config)
     assert [row["epoch"] for row in read_metrics(folder / "metrics.csv")] == [0, 1, 2, 3, 4]

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -14,45 +12,32 @@ from lacbed_gan.base.messages import told
 from lacbed_gan.commands import train
 from lacbed_gan.store.store import Store
 
-resource = pytest.importorskip("resource")  # not on Windows
 SIMULATE = ["structures=prototypes", "count=4", "size=32", "g_max=1.5", "thickness=[50]", "workers=1", "device=cpu"]
 REFUSING = "/sys/kernel"  # takes no new folder, not even from root
 
 
-def run(command, words, folder, largest_file=None):
-    """Run a command; no file that it writes may grow larger, as on a disk that is full."""
-
-    def limit():
-        if largest_file:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-
-    line = [sys.executable, "-m", f"lacbed_gan.{command}", *words]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # it would write files too
-    return subprocess.run(line, cwd=folder, env=env, preexec_fn=limit, capture_output=True, text=True, timeout=120)
-
-
 def refused(done, *parts):
-    lines = done.stderr.strip().splitlines()
-    assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert lines[-1].startswith("error: ") and all(part in lines[-1] for part in parts), done.stderr
+    status, lines = done.end(), done.err.strip().splitlines()
+    assert status == 2 and "Traceback" not in done.err
+    assert lines[-1].startswith("error: ") and all(part in lines[-1] for part in parts), done.err
     return True
 
 
-def test_training_on_a_full_disk_keeps_the_last_good_checkpoint(configured, shared_store, tmp_path):
+def test_training_on_a_full_disk_keeps_the_last_good_checkpoint(configured, program, shared_store, tmp_path):
     config, folder = configured("epochs=2")
     words = [f"store={shared_store}", "experiment=smoke", "trainer=cpu", "epochs=2"]
-    assert refused(run("train", words, tmp_path, 20_000), f"{folder.name}/last.ckpt: File too large")
+    assert refused(program("train", words, tmp_path, 20_000), f"{folder.name}/last.ckpt: File too large")
     assert not list(folder.glob("*.ckpt*")) and not (folder / "summary.json").exists()
     train.train(config)
     assert (folder / "summary.json").exists()
 
 
-def test_simulating_on_a_full_disk_goes_on_when_there_is_room(tmp_path):
-    done = run("simulate", [*SIMULATE, "output=full"], tmp_path, 3000)
+def test_simulating_on_a_full_disk_goes_on_when_there_is_room(program, tmp_path):
+    done = program("simulate", [*SIMULATE, "output=full"], tmp_path, 3000)
     assert refused(done, "full/", ".npy: File too large")
     for output in ("full", "undisturbed"):
-        done = run("simulate", [*SIMULATE, f"output={output}"], tmp_path)
-        assert done.returncode == 0, done.stderr
+        done = program("simulate", [*SIMULATE, f"output={output}"], tmp_path)
+        assert done.end() == 0, done.err
     full, undisturbed = (
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("full", "undisturbed")
     )
@@ -67,9 +52,9 @@ def test_simulating_on_a_full_disk_goes_on_when_there_is_room(tmp_path):
         ("simulate", [*SIMULATE, f"output={REFUSING}/store"]),
     ],
 )
-def test_a_folder_that_refuses(tmp_path, shared_store, command, words):
+def test_a_folder_that_refuses(program, tmp_path, shared_store, command, words):
     store = [f"store={shared_store}"] if command == "train" else []
-    assert refused(run(command, [*store, *words], tmp_path), REFUSING)
+    assert refused(program(command, [*store, *words], tmp_path), REFUSING)
     assert not list(tmp_path.iterdir())
 
 

@@ -5,8 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -25,7 +23,6 @@ KINDS = {
 }
 EPOCHS, BATCHES = 3, 7
 WORDS = [f"epochs={EPOCHS}", "batch_size=4"]
-LIMIT = 120  # seconds for one command
 
 
 def plain(value):
@@ -67,17 +64,13 @@ def undisturbed(configured):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_killed_at_a_random_step(undisturbed, shared_store, tmp_path, kind):
+def test_killed_at_a_random_step(undisturbed, program, shared_store, tmp_path, kind):
     config, folder, expected = undisturbed(KINDS[kind])
     words = [f"store={shared_store}", "experiment=smoke", "trainer=cpu", *WORDS, *KINDS[kind]]
-    process = subprocess.Popen([sys.executable, "-m", "lacbed_gan.train", *words], cwd=tmp_path)
-    give_up = time.monotonic() + LIMIT
-    while not (folder / "last.ckpt").exists():
-        assert process.poll() is None and time.monotonic() < give_up
-        time.sleep(0.001)
+    killed = program("train", words, tmp_path)
+    killed.until((folder / "last.ckpt").exists, pause=0.001)
     time.sleep(random.Random(kind).uniform(0, 0.3))
-    process.kill()
-    assert process.wait() == -signal.SIGKILL
+    assert killed.kill() == -signal.SIGKILL
     assert not (folder / "summary.json").exists()
     train.train(config)
     assert results(folder) == expected
@@ -133,21 +126,16 @@ def test_sigterm_keeps_every_step(undisturbed, monkeypatch, capsys, kind, moment
     assert not (folder / "stopped.ckpt").exists()
 
 
-def test_a_program_ends_soon_after_sigterm(configured, shared_store, tmp_path):
+def test_a_program_ends_soon_after_sigterm(configured, program, shared_store, tmp_path):
     _, folder = configured("epochs=1000", "batch_size=4")
     words = [f"store={shared_store}", "experiment=smoke", "trainer=cpu", "epochs=1000", "batch_size=4"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lacbed_gan.train", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    give_up = time.monotonic() + LIMIT
-    while not (folder / "last.ckpt").exists():
-        assert process.poll() is None and time.monotonic() < give_up
-        time.sleep(0.01)
+    process = program("train", words, tmp_path)
+    process.until((folder / "last.ckpt").exists)
     told = time.monotonic()
-    process.terminate()
-    said = process.communicate(timeout=LIMIT)[1]
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.end() == 143
     assert time.monotonic() - told < 10
-    assert process.returncode == 143 and "stopped by SIGTERM" in said and "Traceback" not in said
+    assert "stopped by SIGTERM" in process.err and "Traceback" not in process.err
     assert {path.name for path in folder.glob("*.ckpt")} >= {"last.ckpt"}
     assert not list(folder.glob("*.part")) and not (folder / "running.lock").exists()
 
