@@ -69,7 +69,7 @@ class Program:
     def err(self):
         return (self.said / "err").read_text()
 
-    def until(self, reached, pause=0.005):
+    def until(self, reached, pause=0.001):
         """Waits for a moment of the work; it must not end before."""
         give_up = time.monotonic() + LIMIT
         while not reached():

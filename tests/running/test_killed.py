@@ -38,7 +38,7 @@ def test_killed_at_five_moments_and_started_again_gives_the_same_bytes(program, 
     left = []
     for count, delay, in_the_middle in sorted(after + writing):
         process = program("simulate", [*LINE, "output=killed"], tmp_path)
-        process.until(lambda: complete(store) >= count and not (in_the_middle and begun(store) == complete(store)), 0.001)  # noqa: B023
+        process.until(lambda: complete(store) >= count and not (in_the_middle and begun(store) == complete(store)))  # noqa: B023
         time.sleep(delay)
         assert process.kill() == -signal.SIGKILL
         left.append(complete(store))
