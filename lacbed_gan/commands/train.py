@@ -25,12 +25,12 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.config import require, require_choice, run_command, shown, submitted
-from lacbed_gan.data.datamodule import CONDITIONS, ORIGINS, PairDataModule
+from lacbed_gan.data.conditions import SHORTHAND
+from lacbed_gan.data.datamodule import ORIGINS, PairDataModule
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.data.sources import Pairs, describe_pairs, open_pairs
 from lacbed_gan.data.structure_type import GROUPS
 from lacbed_gan.images.grey import COLORMAPS, POLARITIES
-from lacbed_gan.measures.familiarity import familiar
 from lacbed_gan.models.assemble import DIRECTIONS, build_cgan
 from lacbed_gan.models.build import network_inputs
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO
@@ -56,7 +56,7 @@ SAMPLES = 4  # test crystals shown in samples.png
 def check(config: DictConfig) -> None:
     """Refuse what cannot be trained, before any folder is made."""
     require_choice("direction", config.direction, list(DIRECTIONS))
-    require_choice("condition", config.condition, [None, *CONDITIONS])
+    require_choice("condition", config.condition, [None, *SHORTHAND])
     require_choice("origin", config.origin, [None, *ORIGINS])
     require_choice("schedule", config.schedule, list(SCHEDULES))
     require(0 <= config.ema < 1, f"ema={config.ema} is not a number from 0 up to, but not including, 1")
@@ -141,7 +141,7 @@ def prepare(config: DictConfig, pairs: Pairs) -> tuple[dict[str, Any], PairDataM
         pairs.store,
         **{name: settings[name] for name in names},
         **settings["augment"],
-        predict_scale=settings["model"]["weights"]["scale"] > 0,
+        predict_span=settings["model"]["weights"]["scale"] > 0,
         fold_of=pairs.fold_of,
     )
     settings["size"] = data.size
@@ -189,7 +189,7 @@ def train_in(folder: Path, config: DictConfig, pairs: Pairs) -> None:
         print(where, flush=True)
     write_atomically(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(settings)))
     data.setup()
-    module.familiar = familiar(data)
+    module.familiar = data.familiarity()
     samples = data.batch(data.test_rows[:: max(1, len(data.test_rows) // SAMPLES)][:SAMPLES])
 
     callbacks = [
@@ -273,13 +273,14 @@ def quiet() -> None:
 
 def describe(data: PairDataModule) -> dict[str, Any]:
     """What a checkpoint must know of the data it was trained on."""
+    predicted = "log_span" in data.standardisation and data.direction == "inverse"
     return {
         "checksum": data.store.checksum,
         "folds": hashlib.sha256(data.fold_of.astype("<i8").tobytes()).hexdigest(),
-        "condition_mean": data.condition_mean,
-        "condition_std": data.condition_std,
-        "scale_mean": data.scale_mean,
-        "scale_std": data.scale_std,
+        "condition_mean": [data.standardisation[name][0] for name in data.condition] or None,
+        "condition_std": [data.standardisation[name][1] for name in data.condition] or None,
+        "scale_mean": [data.standardisation["log_span"][0]] if predicted else None,
+        "scale_std": [data.standardisation["log_span"][1]] if predicted else None,
     }
 
 

@@ -15,11 +15,6 @@ from lacbed_gan.images.scaling import to_unit
 Moves = Callable[[Tensor], Tensor]
 
 
-def told_thickness(thickness: Sequence[float]) -> Tensor:
-    """The numbers, of order one, that tell a network of several thicknesses which one is meant: (T,) of T in nm."""
-    return torch.tensor(thickness, dtype=torch.float32) / 100 - 1
-
-
 @dataclass(frozen=True)
 class PairImages:
     """What batches are made of, all of it on one device.
@@ -29,7 +24,7 @@ class PairImages:
         pattern: (N, T, H, W) uint8, a channel a thickness.
         condition: (N, C) float32, numbers the network is given of each crystal; None for none.
         thickness: (T,) float32, what stands for each thickness where the network is told it; else None.
-        scale: (N, 1) float32, the number it is to predict of each crystal; None for none.
+        span: (N, 1) float32, the number it is to predict of each crystal; None for none.
         periodic: ρ is sampled at r = i/n; else at i/(n − 1), both edges of the cell included.
     """
 
@@ -37,7 +32,7 @@ class PairImages:
     pattern: Tensor
     condition: Tensor | None = None
     thickness: Tensor | None = None
-    scale: Tensor | None = None
+    span: Tensor | None = None
     periodic: bool = True
 
     def to(self, device: torch.device | str) -> PairImages:
@@ -70,7 +65,7 @@ class PairDataset(Dataset):
 
         Returns:
             "input" and "target": (B, 1 or T, H, W) float32 in [0, 1]; "index": (B,) int64, the store rows;
-            "condition": (B, C) float32 and "scale": (B, 1) float32, where the images have them; where the network
+            "condition": (B, C) float32 and "span": (B, 1) float32, where the images have them; where the network
             is told the thickness, "time": (B,) int64, which one, and "thickness": (B, 1) float32, what stands for it,
             which is also the last column of the condition.
         """
@@ -91,8 +86,8 @@ class PairDataset(Dataset):
                 condition.append(batch["thickness"])
         else:
             batch |= {"input": self._gathered(images.pattern, rows, moves, "angle"), "target": potential}
-            if images.scale is not None:
-                batch["scale"] = images.scale[rows]
+            if images.span is not None:
+                batch["span"] = images.span[rows]
         if condition:
             batch["condition"] = torch.cat(condition, 1)
         return batch

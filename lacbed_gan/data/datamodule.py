@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,16 +12,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.data.augment import draw
-from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator, told_thickness
+from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
+from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
 from lacbed_gan.data.folds import FOLDS, assign_folds
+from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.measures.baselines import mean_image_mse, nearest_mse
+from lacbed_gan.measures.familiarity import CHUNK, LEAST_SIZE, Familiar, features, usual_distance
+from lacbed_gan.store.cache import kept
 from lacbed_gan.store.packed import open_store
 from lacbed_gan.store.store import Store
 
 DIRECTIONS = ("forward", "inverse")
-CONDITIONS = ("none", "cell", "scale")
 ORIGINS = ("given", "canonical")
 AUGMENTATION = 1  # number of its random stream
 
@@ -43,8 +46,9 @@ class PairDataModule(L.LightningDataModule):
         batch_size: pairs a batch and process.
         size: image edge, a divisor of the store's; None keeps the store's. ρ, which is periodic, is sampled
             at every n-th point, patterns are averaged over blocks of n × n and rounded to 8 bit.
-        condition: numbers that networks are given, as logarithms standardised over the training folds: "cell" (a) or
-            "scale" (a and ρ_max − ρ_min, which the 8-bit ρ has lost; forward only).
+        condition: numbers that networks are given, standardised over the training folds: names of
+            `conditions.QUANTITIES`, or "cell" (log a) or "scale" (log a and log(ρ_max − ρ_min), which the 8-bit ρ has
+            lost; forward only).
         seed: of the batch order and the augmentation; the folds do not depend on it.
         fold_of: (N,) int64, the fold that tests on each crystal of the store, −1 for one that takes no part; None
             makes folds with no formula in two of them.
@@ -54,10 +58,11 @@ class PairDataModule(L.LightningDataModule):
             its own mirror image and would have several answers.
         shift: the origin of the training ρ is shifted at random; forward only.
         origin: "canonical" moves every ρ to the origin of `canonical_origin`; "given" leaves it.
-        predict_scale: batches of the inverse direction hold "scale", the standardised log(ρ_max − ρ_min).
+        predict_span: batches of the inverse direction hold "span", the standardised log(ρ_max − ρ_min).
 
     Attributes:
-        condition_mean, condition_std, scale_mean, scale_std: of the standardisation, as plain floats; None without.
+        standardisation: mean and deviation over the training rows of each quantity that is given or predicted.
+        condition: names of the quantities that are given.
         thicknesses: those chosen, in nm.
         train_rows, validation_rows, test_rows: (n,) int64 store rows, ascending.
         fold_of: as given, or made.
@@ -75,34 +80,38 @@ class PairDataModule(L.LightningDataModule):
         fold: int,
         batch_size: int,
         size: int | None = None,
-        condition: str = "none",
+        condition: str | Sequence[str] = (),
         seed: int = 0,
         fold_of: np.ndarray | None = None,
         validation: bool = False,
         point_group: bool = False,
         shift: bool = False,
         origin: str = "given",
-        predict_scale: bool = False,
+        predict_span: bool = False,
     ):
         super().__init__()
         _choose("direction", direction, DIRECTIONS)
-        _choose("condition", condition, CONDITIONS)
         _choose("origin", origin, ORIGINS)
         _choose("fold", fold, range(FOLDS))
-        if condition == "scale" and direction == "inverse":
-            raise ValueError("condition=scale needs direction=forward; direction=inverse takes condition=cell or none")
+        self.condition = condition_names(condition)
+        if "log_span" in self.condition and direction == "inverse":
+            raise SettingsError(
+                "condition=scale needs direction=forward; direction=inverse takes condition=cell or none"
+            )
         if shift and direction == "inverse":
-            raise ValueError("augment.shift needs direction=forward: a pattern does not tell the origin of ρ")
+            raise SettingsError("augment.shift needs direction=forward: a pattern does not tell the origin of ρ")
         if point_group and direction == "inverse" and origin != "canonical":
-            raise ValueError("augment.point_group with direction=inverse needs origin=canonical: one answer a pattern")
+            raise SettingsError(
+                "augment.point_group with direction=inverse needs origin=canonical: one answer a pattern"
+            )
         if batch_size < 1:
-            raise ValueError(f"batch_size={batch_size}: must be 1 or more")
+            raise SettingsError(f"batch_size={batch_size}: must be 1 or more")
         self.store = store if isinstance(store, Store) else open_store(store)
         self.thicknesses = _thicknesses(thickness, self.store)
         _choose("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
         self.periodic = self.store.recipe.periodic
         if not self.periodic and (shift or origin == "canonical"):
-            raise ValueError(
+            raise SettingsError(
                 f"{self.store.source} does not sample ρ at r = i/n: take augment.shift=false and origin=given, or "
                 "pairs that simulate made with rho_sampling=periodic"
             )
@@ -118,23 +127,32 @@ class PairDataModule(L.LightningDataModule):
         self.train_rows = np.flatnonzero(~np.isin(fold_of, [*kept_out, -1]))
         self.validation_rows = np.flatnonzero(fold_of == kept_out[1]) if validation else np.empty(0, np.int64)
         self.test_rows = np.flatnonzero(fold_of == fold)
-        names = {"none": (), "cell": ("a",), "scale": ("a", "range")}[condition]
-        condition_of, self.condition_mean, self.condition_std = self._standardised(f"condition={condition}", *names)
-        names = ("range",) if predict_scale and direction == "inverse" else ()
-        scale_of, self.scale_mean, self.scale_std = self._standardised("the range of ρ as an answer", *names)
-        self._numbers = {"condition": condition_of, "scale": scale_of}
+        span = ("log_span",) if predict_span and direction == "inverse" else ()
+        conditions, moments = standardised(self.condition, self.store.index, self.train_rows)
+        spans, span_moments = standardised(span, self.store.index, self.train_rows)
+        self.standardisation = moments | span_moments
+        self._numbers = {
+            "condition": torch.from_numpy(conditions) if self.condition else None,
+            "span": torch.from_numpy(spans) if span else None,
+        }
         self._images: PairImages | None = None
 
     def setup(self, stage: str | None = None) -> None:
         """Read the images of these thicknesses into memory, 8 bit; a loader moves them to the trainer's device."""
         if self._images is None:
-            potential = reduced_potential(np.asarray(self.store.potential), self.size, self.origin)
+            potential = self.store.potential
+            if self.origin == "canonical":
+                potential = kept(self.store, "canonical", [], lambda: canonical(self.store.potential))
+            potential = reduced_potential(potential, self.size, "given")
             times = [self.store.thickness.index(one) for one in self.thicknesses]
             pattern = np.stack([reduced_pattern(self.store.pattern[:, time], self.size) for time in times], 1)
-            told = told_thickness(self.thicknesses) if self.tells_thickness else None
-            potential = torch.from_numpy(np.array(potential[:, None]))
+            numbers = torch.tensor([thickness_number(one) for one in self.thicknesses])
             self._images = PairImages(
-                potential, torch.from_numpy(pattern), **self._numbers, thickness=told, periodic=self.periodic
+                torch.from_numpy(np.array(potential[:, None])),
+                torch.from_numpy(pattern),
+                **self._numbers,
+                thickness=numbers if self.tells_thickness else None,
+                periodic=self.periodic,
             )
 
     @property
@@ -198,42 +216,46 @@ class PairDataModule(L.LightningDataModule):
             "nearest": (n,) float32, the target of the training input nearest in L2. Both at each thickness by itself
             where there are several in the forward direction.
         """
-        images = self._images
-        train, test = torch.from_numpy(self.train_rows), torch.from_numpy(self.test_rows)
-        inputs, targets = images.potential, images.pattern
-        if self.direction == "inverse":
-            inputs, targets = targets, inputs
-        answers = targets.split(1, 1)  # one thickness each
-        mean = [mean_image_mse(target[train], target[test]) for target in answers]
-        nearest = [nearest_mse(inputs[train], target[train], inputs[test], target[test]) for target in answers]
-        return {"mean_image": torch.stack(mean, 1).flatten(), "nearest": torch.stack(nearest, 1).flatten()}
+
+        def compute() -> np.ndarray:
+            images = self._images
+            train, test = torch.from_numpy(self.train_rows), torch.from_numpy(self.test_rows)
+            inputs, targets = images.potential, images.pattern
+            if self.direction == "inverse":
+                inputs, targets = targets, inputs
+            answers = targets.split(1, 1)  # one thickness each
+            mean = [mean_image_mse(target[train], target[test]) for target in answers]
+            nearest = [nearest_mse(inputs[train], target[train], inputs[test], target[test]) for target in answers]
+            return torch.stack([torch.stack(part, 1).flatten() for part in (mean, nearest)]).cpu().numpy()
+
+        decides = [self._views, self.train_rows.tolist(), self.test_rows.tolist()]
+        mean, nearest = torch.from_numpy(np.array(kept(self.store, "baselines", decides, compute)))
+        return {"mean_image": mean, "nearest": nearest}
+
+    def familiarity(self) -> Familiar | None:
+        """What is kept of the training inputs; None of too few or too small ones to tell what is usual."""
+        if len(self.train_rows) < 2 or self.size < LEAST_SIZE:
+            return None
+
+        def compute() -> np.ndarray:
+            rows = np.arange(len(self.store))
+            parts = [self.batch(rows[i : i + CHUNK])["input"] for i in range(0, len(rows), CHUNK)]
+            return torch.cat([features(self.direction, part) for part in parts]).half().cpu().numpy()
+
+        training = torch.from_numpy(kept(self.store, "features", self._views, compute)[self.train_rows])
+        decides = [self._views, self.train_rows.tolist()]
+        usual = float(kept(self.store, "usual", decides, lambda: np.array([usual_distance(training)]))[0])
+        return Familiar(training, usual) if usual > 0 else None
+
+    @property
+    def _views(self) -> list[object]:
+        """What decides, beside the store, how its images are seen."""
+        return [self.direction, list(self.thicknesses), self.size, self.origin]
 
     def _items(self, rows: np.ndarray) -> np.ndarray:
         """Numbers of the items of these rows, as `PairDataset` counts them."""
         count = len(self.thicknesses) if self.direction == "forward" else 1
         return (rows[:, None] * count + np.arange(count)).ravel()
-
-    def _standardised(self, asked: str, *names: str) -> tuple[Tensor | None, list[float] | None, list[float] | None]:
-        """Logarithms of numbers of the index, standardised over the training rows: (N, C), means, deviations."""
-        if not names:
-            return None, None, None
-        known = {
-            "a": lambda entry: entry["a"],
-            "range": lambda entry: entry["rho_max"] - entry["rho_min"],
-        }
-        values = np.full((len(self.store.index), len(names)), np.nan)
-        for row, entry in enumerate(self.store.index):
-            with suppress(TypeError):  # null where the data set does not say
-                values[row] = [known[name](entry) for name in names]
-        if not (values > 0).all():
-            bad = self.store.index[int(np.flatnonzero(~(values > 0).all(1))[0])]["id"]
-            what = " and ".join({"a": "a", "range": "the range of ρ"}[name] for name in names)
-            raise ValueError(f"{asked} needs {what}, which the store lacks for {bad}")
-        values = np.log(values)
-        train = values[self.train_rows]
-        mean, std = train.mean(0), train.std(0)
-        std[std == 0] = 1.0  # one value for all of them tells nothing
-        return torch.from_numpy((values - mean) / std).float(), mean.tolist(), std.tolist()
 
     def _loader(self, rows: np.ndarray, training: bool = False) -> DataLoader:
         rank, world_size = 0, 1
@@ -251,20 +273,20 @@ class PairDataModule(L.LightningDataModule):
         )
 
 
-def _thicknesses(thickness: float | Sequence[float] | str, store: Store) -> list[float]:
+def _thicknesses(thickness: float | Sequence[float] | str, store: Store) -> tuple[float, ...]:
     """Those asked for, in the store's order."""
     if thickness == "all":
-        return [float(one) for one in store.thickness]
+        return store.thickness
     asked = [thickness] if isinstance(thickness, int | float | str) else thickness
     for one in asked:
         _choose("thickness", one, store.thickness, f" nm in the store {store.source}, or all of them")
-    return [float(one) for one in store.thickness if one in asked]
+    return tuple(one for one in store.thickness if one in asked)
 
 
 def _choose(name: str, value: object, allowed: object, where: str = "") -> None:
     if value not in allowed:
         shown = f"{allowed[0]}…{allowed[-1]}" if isinstance(allowed, range) else ", ".join(_plain(a) for a in allowed)
-        raise ValueError(f"{name}={_plain(value)}: choose from {shown}{where}")
+        raise SettingsError(f"{name}={_plain(value)}: choose from {shown}{where}")
 
 
 def _plain(value: object) -> str:

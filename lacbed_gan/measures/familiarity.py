@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from lacbed_gan.images.symmetry import fold, quadrant
 
-if TYPE_CHECKING:
-    from lacbed_gan.data.datamodule import PairDataModule
-
 DETAIL = 8  # Fourier coefficients of ρ, or blocks of a quadrant of a pattern, along an axis
 USUAL = 0.95  # share of training images whose nearest other one is within the usual distance
+LEAST_SIZE = 2 * DETAIL  # pixels along an edge that these take
 CHUNK = 256  # images at once
 
 
@@ -42,37 +39,31 @@ def features(direction: str, images: Tensor) -> Tensor:
     means over blocks of a quadrant, which their symmetry repeats.
 
     Args:
-        images: (B, C, H, W) float32, H and W of 16 or more.
+        images: (B, C, H, W) float32, H and W of `LEAST_SIZE` or more.
 
     Returns:
         (B, F) float32.
     """
     if direction == "forward":
         coefficients = torch.fft.fft2(images - images.mean((-2, -1), keepdim=True))
-        found = coefficients.abs()[..., : DETAIL + 1, : DETAIL + 1].flatten(1)
+        values = coefficients.abs()[..., : DETAIL + 1, : DETAIL + 1].flatten(1)
     else:
-        found = torch.nn.functional.adaptive_avg_pool2d(quadrant(fold(images)), DETAIL).flatten(1)
-        found = found - found.mean(1, keepdim=True)
-    return torch.nn.functional.normalize(found)
+        values = torch.nn.functional.adaptive_avg_pool2d(quadrant(fold(images)), DETAIL).flatten(1)
+        values = values - values.mean(1, keepdim=True)
+    return torch.nn.functional.normalize(values)
 
 
-def familiar(data: PairDataModule) -> Familiar | None:
-    """The features of the training inputs; None of too few or too small ones to tell what is usual."""
-    rows = data.train_rows
-    if len(rows) < 2 or data.size < 2 * DETAIL:
-        return None
-    parts = [data.batch(rows[i : i + CHUNK])["input"] for i in range(0, len(rows), CHUNK)]
-    found = torch.cat([features(data.direction, part) for part in parts]).half()
-    usual = float(torch.quantile(_nearest(found.float(), found.float(), others=True), USUAL))
-    return Familiar(found, usual) if usual > 0 else None
+def usual_distance(points: Tensor) -> float:
+    """The distance that 95 % of the features (N, F), N ≥ 2, keep from the nearest other ones."""
+    return float(torch.quantile(_nearest(points.float(), points.float(), others=True), USUAL))
 
 
 def _nearest(points: Tensor, among: Tensor, others: bool = False) -> Tensor:
     """(N,) distance of each point from the nearest one, of the others if the two are the same points."""
-    found = []
+    nearest = []
     for start in range(0, len(points), CHUNK):
         distance = torch.cdist(points[start : start + CHUNK], among, compute_mode="donot_use_mm_for_euclid_dist")
         if others:
             distance.diagonal(start).fill_(torch.inf)
-        found.append(distance.amin(1))
-    return torch.cat(found)
+        nearest.append(distance.amin(1))
+    return torch.cat(nearest)

@@ -55,7 +55,7 @@ class ConditionalGAN(LightningModule):
         schedule: of the learning rate, one of schedules.SCHEDULES.
         ema: decay of the exponential moving average of the generator's weights, which then makes the predictions;
             0 for none.
-        scale_head: called as scale_head(input, condition), predicts batch["scale"]; None for none.
+        scale_head: called as scale_head(input, condition), predicts batch["span"]; None for none.
 
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
@@ -163,7 +163,7 @@ class ConditionalGAN(LightningModule):
         own = sum(loss_g.values())
         if self.scale_head is not None:
             number = self.scale_head(batch["input"], batch.get("condition"))
-            loss_g["loss_g_scale"] = self.weights.scale * nn.functional.smooth_l1_loss(number.float(), batch["scale"])
+            loss_g["loss_g_scale"] = self.weights.scale * nn.functional.smooth_l1_loss(number.float(), batch["span"])
             own = own + loss_g["loss_g_scale"]
         loss_d: dict[str, Tensor] = {}
         if self.discriminator is not None:
@@ -214,7 +214,7 @@ class ConditionalGAN(LightningModule):
         if self.scale_head is not None:
             number = self.scale_head(batch["input"], batch.get("condition"))
             (std,) = self.config.get("data", {}).get("scale_std") or (1.0,)
-            self.measures[f"{part}/scale_error"].update(std * number[:, 0], std * batch["scale"][:, 0])
+            self.measures[f"{part}/scale_error"].update(std * number[:, 0], std * batch["span"][:, 0])
         for name in ("index", "time"):
             if name in batch:
                 self.rows[f"{part}/{name}"].update(batch[name])

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.data.batches import told_thickness
+from lacbed_gan.data.conditions import thickness_number
 from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import Calibration
@@ -173,7 +173,7 @@ class Predictor:
         values = [crystal.a, float(rho.max()) - float(rho.min())]
         condition, said = self._conditions(values)
         if len(self.thicknesses) > 1:  # the network is told which
-            told = told_thickness(chosen)[:, None]
+            told = torch.tensor([[thickness_number(one)] for one in chosen])
             condition = told if condition is None else torch.cat([condition.expand(len(chosen), -1), told], 1)
         with torch.inference_mode():
             pattern = self._trained.predict(image.expand(len(chosen), 1, -1, -1), condition)

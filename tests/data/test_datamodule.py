@@ -80,17 +80,19 @@ def test_condition_is_standardised_over_the_training_folds(module):
     data = module(condition="scale")
     index = data.store.index
     scale = np.log([[e["a"], e["rho_max"] - e["rho_min"]] for e in index])
-    np.testing.assert_allclose(data.condition_mean, scale[data.train_rows].mean(0))
-    np.testing.assert_allclose(data.condition_std, scale[data.train_rows].std(0))
-    assert all(type(x) is float for x in data.condition_mean + data.condition_std)
+    assert data.condition == ("log_a", "log_span") == tuple(data.standardisation)
+    mean, std = zip(*data.standardisation.values(), strict=True)
+    np.testing.assert_allclose(mean, scale[data.train_rows].mean(0))
+    np.testing.assert_allclose(std, scale[data.train_rows].std(0))
+    assert all(type(x) is float for x in mean + std)
     batch = next(iter(data.test_dataloader()))
-    expected = (scale[batch["index"]] - data.condition_mean) / data.condition_std
+    expected = (scale[batch["index"]] - mean) / std
     np.testing.assert_allclose(batch["condition"], expected, rtol=1e-5)
     assert batch["condition"].dtype == torch.float32
 
 
 def test_condition_of_a_store_that_does_not_know_it(tmp_path, some_crystals):
-    with StoreWriter(tmp_path / "k", 16, (50, 100), {}) as writer:
+    with StoreWriter(tmp_path / "k", 16, (50, 100), {"rho_sampling": "endpoints"}) as writer:
         for entry, potential, pattern, _ in some_crystals:
             unknown = {"a": None, "rho_min": None} if entry["id"] == "crystal-4" else {}
             writer.append(entry | unknown, potential, pattern)
@@ -108,7 +110,7 @@ def test_condition_of_a_store_that_does_not_know_it(tmp_path, some_crystals):
         ({"fold": -1}, "fold=-1: choose from 0…9"),
         ({"size": 12}, "size=12: choose from null, 1, 2, 4, 8, 16"),
         ({"size": 0}, "size=0"),
-        ({"condition": "a"}, "condition=a: choose from none, cell, scale"),
+        ({"condition": "a"}, "condition=a: choose from none, cell, scale, or of log_a, log_span"),
         ({"condition": "scale", "direction": "inverse"}, "condition=scale needs direction=forward"),
         ({"batch_size": 0}, "batch_size=0"),
     ],
@@ -221,6 +223,33 @@ def test_baselines_against_brute_force(module, monkeypatch, chunk):
     result = data.baselines()
     np.testing.assert_allclose(result["mean_image"], mean, rtol=1e-5)
     np.testing.assert_allclose(result["nearest"], nearest, rtol=1e-5)
+
+
+def test_what_follows_from_the_store_is_computed_once(module, make_store, monkeypatch):
+    """Of one fold and one direction; and of a store that is another one, again."""
+    first = module()
+    errors, kept = first.baselines(), module(size=16).familiarity()
+    with monkeypatch.context() as patch:
+        for name in ("mean_image_mse", "nearest_mse", "features", "usual_distance"):
+            patch.setattr(f"lacbed_gan.data.datamodule.{name}", lambda *_: pytest.fail("computed again"))
+        again = module()
+        for name, values in again.baselines().items():
+            assert torch.equal(values, errors[name])
+        assert torch.equal(again.familiarity().features, kept.features) and again.familiarity().usual == kept.usual
+        for others in ({"fold": 4}, {"direction": "inverse"}, {"thickness": 50}):
+            with pytest.raises(pytest.fail.Exception, match="computed again"):
+                module(**others).baselines()
+    other = PairDataModule(make_store("other", count=29), "forward", 100, 3, 4)
+    other.setup()
+    assert len(other.baselines()["nearest"]) == len(other.test_rows) and not torch.equal(
+        other.baselines()["mean_image"], errors["mean_image"]
+    )
+
+
+def test_the_canonical_origin_is_found_once(periodic, monkeypatch):
+    found = periodic(origin="canonical").batch(np.arange(30))["input"]
+    monkeypatch.setattr("lacbed_gan.data.datamodule.canonical", lambda *_: pytest.fail("computed again"))
+    assert torch.equal(periodic(origin="canonical", fold=4).batch(np.arange(30))["input"], found)
 
 
 def test_nearest_of_a_training_image_is_itself():
@@ -337,11 +366,11 @@ def test_forward_pairs_of_all_thicknesses(periodic):
 
 
 def test_inverse_pairs_of_all_thicknesses_have_a_channel_each(periodic):
-    data = periodic(thickness=[100, 50], direction="inverse", predict_scale=True, condition="cell")
+    data = periodic(thickness=[100, 50], direction="inverse", predict_span=True, condition="cell")
     batch = data.batch(data.test_rows)
     np.testing.assert_array_equal(batch["input"] * 255, data.store.pattern[data.test_rows])
     index = data.store.index
     spans = np.log([entry["rho_max"] - entry["rho_min"] for entry in index])
     expected = (spans - spans[data.train_rows].mean()) / spans[data.train_rows].std()
-    np.testing.assert_allclose(batch["scale"][:, 0], expected[data.test_rows], rtol=1e-5)
+    np.testing.assert_allclose(batch["span"][:, 0], expected[data.test_rows], rtol=1e-5)
     assert batch["condition"].shape == (len(data.test_rows), 1)

@@ -8,7 +8,7 @@ import lacbed_gan as lg
 from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import train
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.measures.familiarity import familiar, features
+from lacbed_gan.measures.familiarity import features
 from lacbed_gan.models.checkpoints import load_cgan
 from lacbed_gan.predict.predictor import load
 from lacbed_gan.running.folder import run_name
@@ -28,7 +28,7 @@ def test_features_do_not_depend_on_brightness_contrast_and_origin():
 def test_training_inputs_are_at_no_distance_and_noise_at_that_of_brute_force(shared_store, direction):
     data = PairDataModule(shared_store, direction, 50, 0, 4)
     data.setup()
-    kept = familiar(data)
+    kept = data.familiarity()
     inputs = data.batch(data.train_rows)["input"]
     assert all(kept.distance(direction, image[None]) < 0.05 for image in inputs[:5])
     others = torch.cdist(features(direction, inputs), features(direction, inputs)) + 9 * torch.eye(len(inputs))
@@ -72,7 +72,7 @@ def test_unfamiliar_test_crystals_fare_worse(direction, factor):
         32,
         condition=settings["condition"],
         origin=settings["origin"],
-        predict_scale=trained.scale_head is not None,
+        predict_span=trained.scale_head is not None,
     )
     data.setup()
     batch = data.batch(data.test_rows)
