@@ -77,9 +77,13 @@ class InverseTab:
         if self._a.value is None:
             self._refuse(NEEDS_A)
             return
+        self._latest.start(self._answer(self._measured, self._calibration(self._measured)))
+
+    def _calibration(self, measured: Measured) -> Calibration:
+        """What the fields and the file say."""
         recipe = self._predictor.recipe
-        known = calibration(
-            self._measured,
+        return calibration(
+            measured,
             recipe.energy_kv,
             recipe.half_width,
             a=self._a.value,
@@ -88,7 +92,6 @@ class InverseTab:
             rotation=self._rotation.value,
             polarity=None if self._polarity.value == POLARITY else self._polarity.value,
         )
-        self._latest.start(self._answer(self._measured, known))
 
     async def _answer(self, measured: Measured, known: Calibration) -> None:
         """ρ at once, then the check."""

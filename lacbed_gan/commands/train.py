@@ -276,6 +276,7 @@ def describe(data: PairDataModule) -> dict[str, Any]:
     predicted = "log_span" in data.standardisation and data.direction == "inverse"
     return {
         "checksum": data.store.checksum,
+        "recipe": data.store.recipe.to_json(),
         "folds": hashlib.sha256(data.fold_of.astype("<i8").tobytes()).hexdigest(),
         "condition_mean": [data.standardisation[name][0] for name in data.condition] or None,
         "condition_std": [data.standardisation[name][1] for name in data.condition] or None,

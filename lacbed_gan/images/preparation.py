@@ -57,7 +57,7 @@ def prepare_pattern(image: np.ndarray, window: Window, calibration: Calibration)
         PreparationError: calibration is missing, contradictory or not positive, the image is flat, or covers less than
             half of the window.
     """
-    image = np.asarray(image, dtype=np.float64)
+    image = np.array(image, dtype=np.float64)  # a copy: PyTorch complains of a file's map, which cannot be written
     if image.ndim != 2 or not np.isfinite(image).all():
         raise PreparationError(f"the pattern is {image.shape}, not an image (H, W) of finite numbers")
     if image.max() == image.min():

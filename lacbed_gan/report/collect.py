@@ -19,6 +19,7 @@ from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.weights import WeightsError
 from lacbed_gan.running.folder import WITHOUT_EFFECT
 from lacbed_gan.running.tracking import read_metrics
+from lacbed_gan.store.recipe import Recipe
 
 VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in
 MOST_BYTES, DEEPEST = 1_000_000, 20  # of config.yaml, whose settings are nested
@@ -83,12 +84,22 @@ class Run:
         return read_metrics(self.folder / "metrics.csv")
 
     @cached_property
+    def data(self) -> dict[str, Any]:
+        """What its checkpoint knows of the pairs; nothing where that is gone."""
+        try:
+            return read_checkpoint(self.checkpoint, mmap=True)["config"]["data"]
+        except (OSError, WeightsError):
+            return {}
+
+    @cached_property
     def checksum(self) -> str | None:
         """Of the store it was trained on; None where the checkpoint cannot tell."""
-        try:
-            return str(read_checkpoint(self.checkpoint, mmap=True)["config"]["data"]["checksum"])
-        except (OSError, WeightsError, KeyError):
-            return None
+        return str(self.data["checksum"]) if "checksum" in self.data else None
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """Of the pairs it was trained on; None where the checkpoint cannot tell."""
+        return Recipe.from_json(self.data["recipe"]) if "recipe" in self.data else None
 
 
 @dataclass(frozen=True)

@@ -95,12 +95,14 @@ def facts(group: Group) -> list[tuple[str, str]]:
     data: dict[str, Any] = settings.get("data") or {}
     rule = FOLD_RULES[data.get("group", "formula")].format(folds=data.get("folds"))
     folds = group.folds()
+    recipe = next((run.recipe for run in group.runs if run.recipe), None)
     generator = settings["model"]["generator"]["name"]
     return [
         ("Runs", str(len(group.runs))),
         ("Crystals", f"{len(group.crystals())} in the test folds"),
         ("Folds", f"{len(folds)} of {FOLDS} ({', '.join(map(str, folds))}); {rule}"),
         ("Data", f"{data.get('root') or settings['store']}, checksum {group.checksum or 'not known'}"),
+        ("Pairs", "not known" if recipe is None else str(recipe)),
         ("Network", f"{generator}, {settings['size']} × {settings['size']} pixels, {settings['epochs']} epochs"),
     ]
 

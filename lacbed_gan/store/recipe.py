@@ -91,6 +91,14 @@ class Recipe:
 
         return Window(self.size, self.half_width)
 
+    def __str__(self) -> str:
+        beams = f", beams to {self.g_max:g} 1/Å" if self.method == "converged" else ""
+        places = f"to {self.rho_g_max:g} 1/Å at r = i/{self.size if self.periodic else self.size - 1}"
+        return (
+            f"{self.method}, {self.energy_kv:g} kV, angles to ±{self.half_width:g} /a{beams}; ρ {places}; "
+            f"B = {self.b_iso_default:g} Å² where none is given"
+        )
+
     @property
     def periodic(self) -> bool:
         """Whether ρ is sampled at r = i/size, so that it goes on beyond its edges."""
