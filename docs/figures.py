@@ -13,14 +13,17 @@ from PIL import Image
 from lacbed_gan import bright_field, projected_potential
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH
+from lacbed_gan.diffraction.constants import G_MAX
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.measures.metrics import correlation_r
+from lacbed_gan.predict.frame import Frame, pattern_frame, potential_frame
+from lacbed_gan.store.recipe import Recipe
 
 HERE = Path(__file__).parent
 THICKNESS = (50, 100, 150, 200)
+RECIPE = Recipe(128, THICKNESS)
 CRYSTAL = "SrTiO3"
 ROOT = 0.5  # of ρ: grey is its square root, or the lighter atoms are black
 
@@ -33,9 +36,9 @@ def save(figure: Figure, name: str) -> None:
     Image.open(buffer).convert("RGB").quantize(128).save(HERE / "figures" / f"{name}.png", optimize=True)
 
 
-def show(axis, image, title: str, extent: float | None = None, **arguments) -> None:
-    """An image, row 0 at the bottom, that reaches an extent to either side of 0, or, if that is negative, from 0."""
-    box = None if extent is None else (0, -extent, 0, -extent) if extent < 0 else (-extent, extent) * 2
+def show(axis, image, title: str, frame: Frame | None = None, **arguments) -> None:
+    """An image, row 0 at the bottom, with the axes of its frame."""
+    box = None if frame is None else frame.extent * 2
     axis.imshow(image, origin="lower", cmap=arguments.pop("cmap", "gray"), extent=box, **arguments)
     axis.set_title(title, fontsize="medium")
 
@@ -45,10 +48,16 @@ def pair(patterns: torch.Tensor) -> None:
     crystal = catalogue()[CRYSTAL]
     figure = Figure(figsize=(10.5, 2.5), layout="constrained")
     axes = figure.subplots(1, 5)
-    show(axes[0], projected_potential(crystal), "ρ", -crystal.a, norm=PowerNorm(ROOT))
+    show(
+        axes[0],
+        projected_potential(crystal),
+        "ρ",
+        potential_frame(RECIPE, RECIPE.size, crystal.a),
+        norm=PowerNorm(ROOT),
+    )
     axes[0].set(xlabel="x (Å)", ylabel="y (Å)")
     for axis, thickness, pattern in zip(axes[1:], THICKNESS, patterns, strict=True):
-        show(axis, pattern, f"{thickness} nm", HALF_WIDTH / crystal.a)
+        show(axis, pattern, f"{thickness} nm", pattern_frame(RECIPE, RECIPE.size, crystal.a))
         axis.set_xlabel("$k_x$ (1/Å)")
     axes[1].set_ylabel("$k_y$ (1/Å)")
     save(figure, "pair")
@@ -56,11 +65,11 @@ def pair(patterns: torch.Tensor) -> None:
 
 def thickness() -> None:
     """The direct beam against thickness, on the zone axis and off it."""
-    crystal = catalogue()[CRYSTAL]
+    projection = Projection(catalogue()[CRYSTAL])
     t = np.linspace(1, 200, 400)
     points = {"on the zone axis": (0.0, 0.0), "Bragg condition of 110": (-0.5, -0.5), "far from the axis": (4.3, 1.7)}
-    k = torch.tensor(list(points.values()), dtype=torch.float64) / crystal.a
-    found, _ = intensities([select_beams(Projection(crystal), G_MAX)], k[None], t)
+    k = torch.from_numpy(projection.net.cartesian(np.array(list(points.values()))))
+    found, _ = intensities([select_beams(projection, G_MAX)], k[None], t)
     figure = Figure(figsize=(7.5, 2.6), layout="constrained")
     axis = figure.subplots()
     for label, curve in zip(points, found[0, 0].T, strict=True):
@@ -116,10 +125,10 @@ def felix(converged: torch.Tensor) -> None:
     truncated = bright_field(crystal, THICKNESS[-1:], method="felix")[0]
     figure = Figure(figsize=(9, 2.9), layout="constrained")
     axes = figure.subplots(1, 3)
-    reach = HALF_WIDTH / crystal.a
-    show(axes[0], converged, f"converged, {THICKNESS[-1]} nm", reach, vmin=0, vmax=1)
-    show(axes[1], truncated, "felix", reach, vmin=0, vmax=1)
-    show(axes[2], truncated - converged, "difference", reach, vmin=-0.8, vmax=0.8, cmap="PuOr")
+    frame = pattern_frame(RECIPE, RECIPE.size, crystal.a)
+    show(axes[0], converged, f"converged, {THICKNESS[-1]} nm", frame, vmin=0, vmax=1)
+    show(axes[1], truncated, "felix", frame, vmin=0, vmax=1)
+    show(axes[2], truncated - converged, "difference", frame, vmin=-0.8, vmax=0.8, cmap="PuOr")
     for axis in axes:
         axis.set_xlabel("$k_x$ (1/Å)")
         figure.colorbar(axis.images[0], shrink=0.8)
