@@ -61,7 +61,7 @@ def plane_operations(triplets: tuple[str, ...], basis: Basis = ALONG_C) -> tuple
     """
     b = np.asarray(basis)
     coordinates = b.T @ np.linalg.inv(b @ b.T)  # of an hkl on the plane of the net
-    operations = {}
+    operations: dict[PlaneOperation, None] = {}
     for op in map(gemmi.Op, triplets):
         images = b @ np.asarray(op.rot) // gemmi.Op.DEN
         matrix = np.rint(images @ coordinates).astype(int)

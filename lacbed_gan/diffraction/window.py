@@ -28,7 +28,7 @@ class Window:
     @property
     def axis(self) -> NDArray[np.float64]:
         """(size,) κ of the pixels."""
-        return (np.arange(self.size) - (self.size - 1) / 2) / (self.size / 2) * self.half_width
+        return (np.arange(self.size, dtype=np.float64) - (self.size - 1) / 2) / (self.size / 2) * self.half_width
 
     @property
     def step(self) -> float:

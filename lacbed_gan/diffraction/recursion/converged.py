@@ -93,7 +93,7 @@ def _batch(
     probe[torch.linspace(0, pixels - 1, min(PROBES, pixels)).round().long()] = True
     # The amplitude of the direct beam at t comes from vectors at t/2, those of the other beams from vectors at t.
     followed = angstroms if reflections is None else [*angstroms, 2 * max(angstroms)]
-    needed, test = 0, expected or math.ceil(0.1 * max(followed)) + 24
+    needed, test = 0.0, expected or math.ceil(0.1 * max(followed)) + 24
     while len(running):
         while recursion.steps < test:
             recursion.step()
