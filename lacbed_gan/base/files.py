@@ -11,7 +11,7 @@ from typing import IO, BinaryIO
 try:
     import fcntl
 except ImportError:  # Windows: nothing there keeps two processes from one file
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def write_atomically(path: Path, text: str) -> None:
         file.write(text.encode())
 
 
-def lock(file: IO, wait: bool = False) -> bool | None:
+def lock(file: IO[bytes], wait: bool = False) -> bool | None:
     """Lock an open file until it is closed; False where another process has it, None where files have no locks.
 
     Args:

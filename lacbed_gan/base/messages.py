@@ -21,7 +21,7 @@ def told(error: Exception) -> str:
     """An error's message in one line; of the operating system's errors file, reason and remedy."""
     if not isinstance(error, OSError) or not error.strerror or not error.filename:
         return one_line(str(error))
-    remedy = REMEDIES.get(error.errno)
+    remedy = REMEDIES.get(error.errno or 0)
     return f"{error.filename}: {error.strerror}{f'; {remedy}' if remedy else ''}"
 
 

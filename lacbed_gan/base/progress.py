@@ -24,7 +24,7 @@ def progress(items: Iterable[Item], total: int, done: int = 0) -> Iterator[Item]
     return _logged(items, total, done)
 
 
-class Bar(tqdm):
+class Bar(tqdm):  # type: ignore[misc]  # tqdm says nothing of its types
     """A bar that says crystals per second however few they are."""
 
     FORMAT = "{percentage:3.0f}% {bar} {n_fmt} of {total_fmt} crystals, {speed} crystals/s, {remaining} left"

@@ -175,7 +175,8 @@ def _sites(block: gemmi.cif.Block) -> list[Site]:
         if not b and site.aniso.nonzero():
             b = 8 * math.pi**2 * max((site.aniso.u11 + site.aniso.u22 + site.aniso.u33) / 3, 0.0)
         symbol = "H" if site.element.name == "D" else site.element.name
-        sites.append(Site(symbol, tuple(site.fract.tolist()), 1.0 if occupancy is None else occupancy, b))
+        position = (site.fract.x, site.fract.y, site.fract.z)
+        sites.append(Site(symbol, position, 1.0 if occupancy is None else occupancy, b))
     return sites
 
 

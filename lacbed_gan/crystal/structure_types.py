@@ -111,8 +111,8 @@ def _holds(clause: str, fillings: Mapping[str, Filling]) -> bool:
         big, small = fillings[words[0]], fillings[words[2]]
         return (big.radius, big.element) > (small.radius, small.element)
     r = {role: filling.radius for role, filling in fillings.items()}
-    small = (r["B"] + r.get("C", r["B"])) / 2
-    return float(words[1]) <= (r["A"] + r["X"]) / (2**0.5 * (small + r["X"])) <= float(words[2])
+    inner = (r["B"] + r.get("C", r["B"])) / 2
+    return float(words[1]) <= (r["A"] + r["X"]) / (2**0.5 * (inner + r["X"])) <= float(words[2])
 
 
 def _linear(text: str, radii: Mapping[str, float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lacbed_gan.crystal.catalogue import catalogue
@@ -34,16 +34,18 @@ def structures(
         FileNotFoundError: neither a name nor a path, or a folder without such a file.
         CrystalError: there are fewer prototypes than ``count``.
     """
-    if name == "catalogue":
-        found = iter(catalogue().values())
-    elif name == "prototypes":
-        found = prototypes(count, seed)
-    elif name == "bundled":
-        found = itertools.islice(_bundled(seed), count)
-    else:
-        found = _from_files(Path(name))
-    for crystal in found:
+    for crystal in _named(name, count, seed):
         yield crystal.with_default_b_iso(b_iso_default) if isinstance(crystal, Crystal) else crystal
+
+
+def _named(name: str, count: int | None, seed: int) -> Iterable[Crystal | CrystalError]:
+    if name == "catalogue":
+        return catalogue().values()
+    if name == "prototypes":
+        return prototypes(count, seed)
+    if name == "bundled":
+        return itertools.islice(_bundled(seed), count)
+    return _from_files(Path(name))
 
 
 def find_files(path: Path) -> list[Path]:

@@ -81,9 +81,10 @@ def _site(site: object) -> Site:
     if not (isinstance(site, list) and len(site) == 6 and isinstance(site[0], str)):
         raise CrystalError(f"the site {json.dumps(site)[:80]} is not [element, x, y, z, occupancy, U_iso or null]")
     element, x, y, z, occupancy, u_iso = site
+    coordinate = f"a coordinate of {element}"
     return Site(
         "H" if element == "D" else element,
-        tuple(_number(value, f"a coordinate of {element}") for value in (x, y, z)),
+        (_number(x, coordinate), _number(y, coordinate), _number(z, coordinate)),
         _number(occupancy, f"the occupancy of {element}"),
         None if u_iso is None else 8 * math.pi**2 * max(_number(u_iso, f"the displacement of {element}"), 0.0),
     )

@@ -80,9 +80,9 @@ def coefficients(potential: ArrayLike) -> Coefficients:
     about = np.fft.ifft2(transform**2).real
     y, x = (place / 2 / n for place in np.unravel_index(about.argmax(), about.shape))
     hk = grid((n - 1) // 2, (n - 1) // 2)
-    values = transform[hk[..., 1], hk[..., 0]]  # negative indices count from the end, as the transform does
-    total = float((np.abs(values) ** 2).sum())
-    values = (values * np.exp(2j * np.pi * (hk @ (x, y)))).real
+    waves = transform[hk[..., 1], hk[..., 0]]  # negative indices count from the end, as the transform does
+    total = float((np.abs(waves) ** 2).sum())
+    values = (waves * np.exp(2j * np.pi * (hk @ (x, y)))).real
     lattice = _lattice(values, hk)
     values, reflection = _reflected(np.where(lattice.contains(hk), values, 0.0), hk, lattice)
     return Coefficients(torch.from_numpy(values), lattice, reflection, 1 - float((values**2).sum()) / total)

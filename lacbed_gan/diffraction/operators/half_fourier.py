@@ -92,12 +92,12 @@ class HalfFourierOperator:
         """Vectors → (C, P)."""
         return x.sum(1).sum(-1)
 
-    def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor]:
+    def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """(C, G) places of the beams asked for; −1 is one that is not there."""
         chosen = [torch.where(r >= 0, p[r], -1) for p, r in zip(self._places, reflections, strict=True)]
         return (torch.stack(chosen).to(self._present.device),)
 
-    def components(self, v: Tensor, functionals: tuple[Tensor]) -> Tensor:
+    def components(self, v: Tensor, functionals: tuple[Tensor, ...]) -> Tensor:
         """⟨g|v⟩ of the beams asked for: (C, G, P)."""
         (place,), columns = functionals, v.shape[3]
         crystal = torch.arange(len(v), device=v.device)[:, None]

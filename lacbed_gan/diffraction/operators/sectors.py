@@ -72,13 +72,13 @@ class SectorOperator:
         """Vectors → (C, P)."""
         return x.flatten(1, 2).sum(1)
 
-    def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Where in the vectors the beams asked for are: rows (C, G), and weights (C, G, 4, 1) of the sectors there."""
         pairs = [one.weights(chosen) for one, chosen in zip(self._adapted, reflections, strict=True)]
         row, weight = (torch.stack(x).to(self._matrix.device) for x in zip(*pairs, strict=True))
         return row, weight[..., None]
 
-    def components(self, v: Tensor, functionals: tuple[Tensor, Tensor]) -> Tensor:
+    def components(self, v: Tensor, functionals: tuple[Tensor, ...]) -> Tensor:
         """⟨g|v⟩ of the beams asked for: (C, G, P)."""
         row, weight = functionals
         crystal = torch.arange(len(v), device=v.device)[:, None]

@@ -45,12 +45,12 @@ def direct_beam_intensity(
     series = _chebyshev_series(centre, half, wave_number, thickness)
     times = [max(thickness) / 2 * (i + 1) / INSTANTS for i in range(INSTANTS)]
     halfway = _chebyshev_series(centre, half, wave_number, times)[:, : series.shape[1] // 2]
-    coefficients, halfway = (torch.from_numpy(x).to(diagonal.device, torch.complex64) for x in (series, halfway))
+    coefficients, early = (torch.from_numpy(x).to(diagonal.device, torch.complex64) for x in (series, halfway))
     intensity, leak = [], []
     for part in _columns(diagonal):
         moments, end = _moments(diagonal[:, part].contiguous(), coupling[:, part].contiguous(), series.shape[1])
         intensity.append((coefficients @ moments.to(torch.complex64)).abs() ** 2)
-        arrived = halfway @ end.flatten(1)[: halfway.shape[1]].to(torch.complex64)
+        arrived = early @ end.flatten(1)[: early.shape[1]].to(torch.complex64)
         leak.append((arrived.view(INSTANTS, *end.shape[1:]).abs() ** 2).sum(1).amax(0))
     return torch.cat(intensity, 1), torch.cat(leak)
 
