@@ -19,6 +19,7 @@ demo: $(READY)
 
 test: $(READY)
 	$(RUN) -m ruff check .
+	$(VENV)/bin/lint-imports --no-cache
 	$(RUN) -m pytest -n 2 --dist loadfile
 
 # The documentation as HTML; a warning is an error.

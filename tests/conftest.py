@@ -156,12 +156,14 @@ def make_weights(tmp_path):
         import torch
 
         from lacbed_gan.commands.config import composed
+        from lacbed_gan.commands.train import as_before
         from lacbed_gan.models.build import build_networks
         from lacbed_gan.models.weights import save_weights
-        from lacbed_gan.running.folder import plain_settings
 
         forward = direction == "forward"
-        settings = plain_settings(composed("train", [f"direction={direction}", "trainer=cpu", "model.weights.scale=1"]))
+        settings = as_before(
+            composed("train", [f"direction={direction}", "trainer=cpu", "model.loss_weights.span=1"]).plain()
+        )
         settings |= {"size": 32, "origin": "canonical", "condition": "scale" if forward else "cell"}
         settings |= {"thickness": [50, 200] if forward else 50}
         torch.manual_seed(0)
@@ -192,6 +194,6 @@ def configured(shared_store, tmp_path, monkeypatch):
     def configure(*words):
         config = composed("train", [f"store={shared_store}", "experiment=smoke", "trainer=cpu", *words])
         train.check(config)
-        return config, tmp_path / "runs" / run_name(config)
+        return config, tmp_path / "runs" / run_name(config.plain())
 
     return configure

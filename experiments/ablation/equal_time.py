@@ -44,7 +44,7 @@ def run(words: list[str]) -> dict[str, float]:
     """Train unless it is done; the summary and the seconds of the processor, which a restart does not forget."""
     config = composed("train", words)
     check(config)
-    folder = Path(config.runs) / run_name(config)
+    folder = Path(config.runs) / run_name(config.plain())
     clock = folder.parent / f"{folder.name}.seconds"
     started = time.process_time()
     train(config)

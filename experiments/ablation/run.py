@@ -23,7 +23,8 @@ SEEDS = (0, 1, 2)
 # The paper's setting with small networks: none of the switches. The error alone is the loss: every run is cheap.
 BASE = ["size=64", "epochs=12", "batch_size=32", "trainer=cpu", "logger=csv", "runs=runs/ablation"]
 BASE += ["condition=none", "origin=given", "schedule=constant", "ema=0", "model.symmetry=none"]
-SQUARES = "model.weights={adversarial:0,feature_matching:0,l1:0,l2:100,scale:0}"
+ADVERSARIAL = ["model.loss_weights.adversarial=1", "model.loss_weights.feature_matching=10"]
+SQUARES = "model.loss_weights={adversarial:0,feature_matching:0,l1:0,l2:100,span:0}"
 UNET = ["model=small", "model.generator.filters=16", SQUARES, "epochs=5"]
 SWITCHES: dict[str, dict[str, list[str]]] = {
     "forward": {
@@ -33,8 +34,11 @@ SWITCHES: dict[str, dict[str, list[str]]] = {
         "augment.point_group": ["augment.point_group=true"],
         "augment.shift": ["augment.shift=true"],
         "origin=canonical": ["origin=canonical"],
-        "L1 for L2": ["model.weights.l2=0", "model.weights.l1=100"],
-        "adversarial and feature matching added": ["model.weights.adversarial=1", "model.weights.feature_matching=10"],
+        "L1 for L2": ["model.loss_weights.l2=0", "model.loss_weights.l1=100"],
+        "adversarial and feature matching added": [
+            "model.loss_weights.adversarial=1",
+            "model.loss_weights.feature_matching=10",
+        ],
         "schedule=cosine": ["schedule=cosine"],
         "ema=0.998": ["ema=0.998"],
         "validation": ["validation=true"],
@@ -54,9 +58,12 @@ SWITCHES: dict[str, dict[str, list[str]]] = {
         "origin=canonical": ["origin=canonical"],
         "canonical, point_group": ["origin=canonical", "augment.point_group=true"],
         "canonical, symmetry=2": ["origin=canonical", "model.symmetry='2'"],
-        "range of ρ predicted": ["model.weights.scale=1"],
-        "L1 for L2": ["model.weights.l2=0", "model.weights.l1=100"],
-        "adversarial and feature matching added": ["model.weights.adversarial=1", "model.weights.feature_matching=10"],
+        "range of ρ predicted": ["model.loss_weights.span=1"],
+        "L1 for L2": ["model.loss_weights.l2=0", "model.loss_weights.l1=100"],
+        "adversarial and feature matching added": [
+            "model.loss_weights.adversarial=1",
+            "model.loss_weights.feature_matching=10",
+        ],
         "schedule=cosine": ["schedule=cosine"],
         "ema=0.998": ["ema=0.998"],
         "validation": ["validation=true"],
@@ -76,7 +83,7 @@ def measured(direction: str, words: list[str], seed: int) -> dict[str, float]:
     config = composed("train", [*BASE, f"direction={direction}", f"seed={seed}", *words])
     check(config)
     train(config)
-    summary = json.loads((Path(config.runs) / run_name(config) / "summary.json").read_text(encoding="utf-8"))
+    summary = json.loads((Path(config.runs) / run_name(config.plain()) / "summary.json").read_text(encoding="utf-8"))
     at = "@50nm" if "test/mse@50nm" in summary else ""
     names = ("test/mse", "test/r", "train/mse", *(["test/origin_mse"] if direction == "inverse" else []))
     names += ("baseline/mean_image_mse", "baseline/nearest_mse")

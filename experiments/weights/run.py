@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 WEIGHTS = HERE.parents[1] / "lacbed_gan" / "models" / "shipped"
 RUNS = {
     "forward": ["direction=forward", "thickness=all", "epochs=60"],
-    "inverse": ["direction=inverse", "thickness=50", "model.weights.scale=1", "epochs=200"],
+    "inverse": ["direction=inverse", "thickness=50", "model.loss_weights.span=1", "epochs=200"],
 }
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         config = composed("train", ["experiment=best", "trainer=cpu", "logger=csv", "runs=runs/weights", *words])
         check(config)
         train(config)
-        folder = Path(config.runs) / run_name(config)
+        folder = Path(config.runs) / run_name(config.plain())
         module = load_cgan(folder / "last.ckpt")
         save_weights(WEIGHTS / f"{name}.safetensors", module.network, module.scale_head, module.config, module.familiar)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))

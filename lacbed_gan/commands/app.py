@@ -7,10 +7,9 @@ import socket
 from functools import cache
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
-
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.commands.config import require, run_command, shown
+from lacbed_gan.commands.command import require, run_command
+from lacbed_gan.commands.settings.others import AppSettings
 
 if TYPE_CHECKING:
     from lacbed_gan.app.compute import Networks
@@ -19,30 +18,28 @@ HOST = "127.0.0.1"  # never another: whoever reaches the page can make this comp
 NEEDED = ("nicegui", "pebble")
 
 
-def check(config: DictConfig) -> None:
+def check(settings: AppSettings) -> None:
     """Refuse a port that is taken and networks that cannot be loaded, before anything is served."""
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     require(not missing, f"the page needs {' and '.join(missing)}; pip install 'lacbed_gan[app]'")
-    port = config.port
-    right = isinstance(port, int) and not isinstance(port, bool) and 1 <= port <= 65535
-    require(right, f"port={shown(port)} is not a whole number from 1 to 65535")
-    require(isinstance(config.open_browser, bool), f"open_browser={shown(config.open_browser)} is not true or false")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
         try:
-            probe.bind((HOST, port))
+            probe.bind((HOST, settings.port))
         except OSError as error:
-            raise SettingsError(f"port={port} cannot be had ({error.strerror}); give another one with port=…") from None
-    _networks(config.forward, config.inverse)
+            raise SettingsError(
+                f"port={settings.port} cannot be had ({error.strerror}); give another one with port=…"
+            ) from None
+    _networks(settings.forward, settings.inverse)
 
 
-def serve(config: DictConfig) -> None:
+def serve(settings: AppSettings) -> None:
     """Serve the page until the command is stopped."""
     from lacbed_gan.app.server import serve_page
 
-    networks = _networks(config.forward, config.inverse)
-    print(f"http://{HOST}:{config.port} (Ctrl-C ends it)", flush=True)
-    serve_page(networks, HOST, config.port, config.open_browser)
+    networks = _networks(settings.forward, settings.inverse)
+    print(f"http://{HOST}:{settings.port} (Ctrl-C ends it)", flush=True)
+    serve_page(networks, HOST, settings.port, settings.open_browser)
 
 
 @cache  # the check loads them, the page uses them

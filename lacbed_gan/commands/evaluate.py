@@ -7,12 +7,11 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from omegaconf import DictConfig
-
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing, write_atomically
 from lacbed_gan.base.version import program_version
-from lacbed_gan.commands.config import require, run_command, shown
+from lacbed_gan.commands.command import require, run_command
+from lacbed_gan.commands.settings.others import EvaluateSettings
 from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page
@@ -23,21 +22,18 @@ REPORT = "report"  # the report's folder, beside the runs'
 FIGURES = "figures"  # in it, a folder for each group
 
 
-def check(config: DictConfig) -> None:
+def check(settings: EvaluateSettings) -> None:
     """Refuse a folder without finished runs and a group or crystal that none of them has."""
-    for key in ("runs", "group"):
-        given = config[key]
-        require(isinstance(given, str) or (key == "group" and given is None), f"{key}={shown(given)} is not a name")
-    select(config)
+    select(settings)
 
 
-def select(config: DictConfig) -> tuple[list[Group], dict[str, str]]:
+def select(settings: EvaluateSettings) -> tuple[list[Group], dict[str, str]]:
     """The groups to report on, and the runs that are left out, with why.
 
     Raises:
         SettingsError: there are none, or the group or crystal asked for is not among them.
     """
-    folder = Path(config.runs)
+    folder = settings.runs
     require(folder.is_dir(), f"runs={folder}: no such folder; name the one that holds the runs' folders")
     runs, left_out = collect_runs(folder)
     if not runs:
@@ -45,33 +41,32 @@ def select(config: DictConfig) -> tuple[list[Group], dict[str, str]]:
         raise SettingsError(f"runs={folder}: no finished run ({names or 'it holds no run at all'}); train one first")
     groups, alike = grouped(runs)
     left_out |= alike
-    if config.group is not None:
+    if settings.group is not None:
         names = [group.name for group in groups]
-        require(config.group in names, f"group={config.group} is not one of {', '.join(names)}")
-        groups = [group for group in groups if group.name == config.group]
-    if config.crystal is not None:
-        tested = any(str(config.crystal) in group.crystals() for group in groups)
+        require(settings.group in names, f"group={settings.group} is not one of {', '.join(names)}")
+        groups = [group for group in groups if group.name == settings.group]
+    if settings.crystal is not None:
+        tested = any(settings.crystal in group.crystals() for group in groups)
         require(
-            tested, f"crystal={config.crystal} is in no test fold of these runs; crystals.csv of a run names its own"
+            tested, f"crystal={settings.crystal} is in no test fold of these runs; crystals.csv of a run names its own"
         )
     return groups, left_out
 
 
-def evaluate(config: DictConfig) -> None:
+def evaluate(settings: EvaluateSettings) -> None:
     """Write the report; an older one is replaced file by file, the page last."""
-    groups, left_out = select(config)
-    crystal = None if config.crystal is None else str(config.crystal)
+    groups, left_out = select(settings)
     sections = []
     for group in groups:
         print(f"{group.name}: {len(group.runs)} runs", flush=True)
-        sections.append(build_section(group, crystal, config.timing))
-    folder = Path(config.runs) / REPORT
+        sections.append(build_section(group, settings.crystal, settings.timing))
+    folder = settings.runs / REPORT
     command = shlex.join(["python", "-m", "lacbed_gan.evaluate", *sys.argv[1:]])
     made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     write(folder, sections, page(sections, left_out, command, program_version(), made))
-    if config.logger.name == "wandb":
+    if settings.logger.name == "wandb":
         for section in sections:
-            attach(section, folder / FIGURES / section.group.name, config.logger.project, config.logger.group)
+            attach(section, folder / FIGURES / section.group.name, settings.logger.project, settings.logger.group)
     for name, reason in left_out.items():
         print(f"left out: {name}: {reason}")
     for section in sections:

@@ -14,20 +14,23 @@ SHORTHAND = {"none": (), "cell": ("log_a",), "scale": ("log_a", "log_span")}  # 
 def condition_names(value: Any) -> Any:
     """The names that a word stands for, or a list as a tuple; anything else as it is, for the schema to refuse."""
     if isinstance(value, str):
-        if value not in SHORTHAND:
-            raise ValueError(f"is {', '.join(SHORTHAND)}, or a list of {', '.join(CONDITIONS)}")
-        return SHORTHAND[value]
+        return SHORTHAND.get(value, value)
     return tuple(value) if isinstance(value, list) else value
 
 
 Direction = Literal["forward", "inverse"]
 Origin = Literal["given", "canonical"]
-Condition = Annotated[tuple[Literal[CONDITIONS], ...], BeforeValidator(condition_names)]  # a tuple of names
+Condition = Annotated[
+    tuple[Literal[CONDITIONS], ...],
+    BeforeValidator(condition_names),
+    Field(description="none, cell, scale, or a list of log_a, log_span"),
+]
 Symmetry = Annotated[Literal["none", "2", "2mm"], BeforeValidator(lambda x: str(x) if x == 2 else x)]  # YAML's 2
 Schedule = Literal["constant", "linear", "cosine"]
 GanLoss = Literal["lsgan", "log"]
 Weight = Annotated[float, Field(ge=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+Betas = Annotated[tuple[Decay, Decay], Field(strict=False, description="a list of two numbers in [0, 1)")]
 Width = Annotated[int, Field(ge=1, le=65536)]
 Depth = Annotated[int, Field(ge=1, le=64)]
 
@@ -164,7 +167,7 @@ class LearningSettings(Settings):
     """
 
     learning_rate: PositiveFloat = 2e-4
-    betas: Annotated[tuple[Decay, Decay], Field(strict=False)] = (0.5, 0.999)
+    betas: Betas = (0.5, 0.999)
     schedule: Schedule = "constant"
     ema: Decay = 0.0
     gan_loss: GanLoss = "lsgan"

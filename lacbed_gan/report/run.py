@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning import LightningModule
 
+from lacbed_gan.base.files import write_atomically
 from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.metrics import correlation_r, mse, summary
 from lacbed_gan.measures.origin import misjudged
 from lacbed_gan.report.figures import save_loss_curves, save_samples
-from lacbed_gan.running.tracking import predictions, read_metrics
+from lacbed_gan.running.tracking import finite, log_crystals, predictions, read_metrics
+
+if TYPE_CHECKING:
+    from lightning import LightningModule
+
+
+def write_results(
+    folder: Path,
+    module: LightningModule,
+    data: PairDataModule,
+    samples: dict[str, torch.Tensor],
+    seconds: float,
+    epochs: int,
+    logger: Any = None,
+) -> None:
+    """What the last validation came to: crystals.csv, pictures, and last of all summary.json; printed and logged too.
+
+    Args:
+        samples: a batch, shown in samples.png.
+        seconds: that training took.
+        logger: of Lightning for W&B.
+    """
+    result = results(module, data) | {"seconds": seconds, "epochs": epochs}
+    write_atomically(folder / "crystals.csv", crystal_table(module, data))
+    show(folder, module, data, samples)
+    if logger:
+        logger.experiment.summary.update(result)
+        log_crystals(logger, folder / "crystals.csv")
+    write_atomically(folder / "summary.json", json.dumps(finite(result), indent=1) + "\n")
+    print(report(folder, result))
 
 
 def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:

@@ -4,42 +4,41 @@ from __future__ import annotations
 
 import getpass
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import BaseFileLock, FileLock, Timeout
-from omegaconf import DictConfig, OmegaConf
 
-from lacbed_gan.commands.config import launcher, require, shown
-
-
-def side_by_side() -> bool:
-    """Whether this run is a job of a sweep whose jobs are made side by side on this machine."""
-    return launcher() == "joblib"
+from lacbed_gan.base.errors import SettingsError
 
 
 @contextmanager
-def own_gpu(config: DictConfig) -> Iterator[DictConfig]:
-    """The configuration of a run, with a GPU of its own where runs are made side by side on several.
+def own_gpu(machine: Mapping[str, Any], side_by_side: bool) -> Iterator[Mapping[str, Any]]:
+    """What computes a run, with a GPU of its own where runs are made side by side on several.
+
+    Args:
+        machine: accelerator, devices and the rest of the group ``trainer``.
+        side_by_side: whether this run is a job of a sweep whose jobs are made side by side on this machine.
 
     Raises:
         SettingsError: the run wants several devices at once.
     """
-    gpus = torch.cuda.device_count() if side_by_side() and config.trainer.accelerator != "cpu" else 0
+    gpus = torch.cuda.device_count() if side_by_side and machine["accelerator"] != "cpu" else 0
     if not gpus:
-        yield config
+        yield machine
         return
-    devices = config.trainer.devices
-    one = (
-        f"trainer.devices={shown(devices)}, but with hydra/launcher=joblib each run has one GPU; leave one of them out"
-    )
-    require(devices == 1, one)
+    if machine["devices"] != 1:
+        raise SettingsError(
+            f"trainer.devices={machine['devices']}, but with hydra/launcher=joblib each run has one GPU; leave one of "
+            "them out"
+        )
     names = [str(torch.cuda.get_device_properties(number).uuid) for number in range(gpus)]
     with claimed_gpu(names, Path(tempfile.gettempdir()) / f"lacbed_gan-{getpass.getuser()}") as number:
-        yield OmegaConf.merge(config, {"trainer": {"devices": [number]}})
+        yield {**machine, "devices": [number]}
 
 
 @contextmanager

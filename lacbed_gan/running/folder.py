@@ -6,50 +6,45 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
-
-from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import lock
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
-WITHOUT_EFFECT = ("hydra", "runs", "logger", "trainer", "profile", "allow_data_change")
+WITHOUT_EFFECT = ("runs", "logger", "trainer", "profile", "allow_data_change")
 
 
-def run_name(config: DictConfig) -> str:
-    """Direction, thickness, fold and eight letters of a hash of all that changes results."""
-    return f"{config.direction}-{thickness_name(config.thickness)}-fold{config.fold}-{_hash(config)}"
+def run_name(settings: Mapping[str, Any]) -> str:
+    """Direction, thickness, fold and eight letters of a hash of all that changes results.
+
+    Args:
+        settings: plain values, as the schema of train gives them: a list of thicknesses, empty for all.
+    """
+    thickness = thickness_name(settings["thickness"])
+    return f"{settings['direction']}-{thickness}-fold{settings['fold']}-{_hash(settings)}"
 
 
-def thickness_name(thickness: float | Sequence[float] | str) -> str:
+def thickness_name(thickness: Sequence[float]) -> str:
     """50nm, 50+100nm or all."""
-    if isinstance(thickness, str):
-        return thickness
-    return "+".join(f"{one:g}" for one in ([thickness] if isinstance(thickness, int | float) else thickness)) + "nm"
+    return f"{'+'.join(f'{one:g}' for one in thickness)}nm" if thickness else "all"
 
 
-def run_group(config: DictConfig) -> str:
+def run_group(settings: Mapping[str, Any]) -> str:
     """One name for all runs that differ in direction, thickness and fold alone."""
-    pairs = config.data.get("root") or config.store  # published images have a folder of their own
-    return f"{Path(pairs).stem}-{_hash(config, ('direction', 'thickness', 'fold'))}"
+    pairs = settings["data"].get("root") or settings["store"]  # published images have a folder of their own
+    return f"{Path(pairs).stem}-{_hash(settings, 'direction', 'thickness', 'fold')}"
 
 
-def _hash(config: DictConfig, without: tuple[str, ...] = ()) -> str:
-    plain = {k: v for k, v in plain_settings(config).items() if k not in (*WITHOUT_EFFECT, *without)}
-    plain["data"].pop("cache", None)  # where published images are kept once they are read
-    plain["precision"] = config.trainer.precision
-    # 50 and 50.0 are one thickness
-    plain = json.loads(json.dumps(plain), parse_float=lambda x: int(float(x)) if float(x).is_integer() else float(x))
+def _hash(settings: Mapping[str, Any], *without: str) -> str:
+    plain = {key: value for key, value in settings.items() if key not in (*WITHOUT_EFFECT, *without)}
+    # where published images are kept once they are read
+    plain["data"] = {key: value for key, value in settings["data"].items() if key != "cache"}
+    plain["precision"] = settings["trainer"]["precision"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
-
-
-def plain_settings(config: DictConfig) -> dict[str, Any]:
-    """The resolved configuration as plain Python values, without Hydra's own."""
-    return {k: v for k, v in OmegaConf.to_container(config, resolve=True).items() if k != "hydra"}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,25 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO, read_checkpoint
 from lacbed_gan.models.weights import WeightsError
 
 LAST, STOPPED = "last.ckpt", "stopped.ckpt"
+
+
+def provenance(data: PairDataModule) -> dict[str, Any]:
+    """What a checkpoint must know of the data it was trained on."""
+    predicted = "log_span" in data.standardisation and data.direction == "inverse"
+    return {
+        "checksum": data.store.checksum,
+        "recipe": data.store.recipe.to_json(),
+        "folds": hashlib.sha256(data.fold_of.astype("<i8").tobytes()).hexdigest(),
+        "condition_mean": [data.standardisation[name][0] for name in data.condition] or None,
+        "condition_std": [data.standardisation[name][1] for name in data.condition] or None,
+        "scale_mean": [data.standardisation["log_span"][0]] if predicted else None,
+        "scale_std": [data.standardisation["log_span"][1]] if predicted else None,
+    }
 
 
 def checkpoint_to_resume(folder: Path, data: dict[str, Any], allow_data_change: bool) -> tuple[Path | None, str]:

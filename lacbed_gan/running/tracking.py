@@ -6,6 +6,8 @@ import csv
 import math
 import netrc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -121,6 +123,23 @@ def wandb_logger(folder: Path, name: str, group: str | None, project: str, setti
     # With two optimizers Lightning counts every batch twice: curves go by epoch.
     logger.experiment.define_metric("*", step_metric="epoch")
     return logger
+
+
+@contextmanager
+def wandb_run(folder: Path, group: str, project: str, settings: dict[str, Any]) -> Iterator[Any]:
+    """The logger of the run in a folder, which W&B counts as failed unless it comes to its end.
+
+    It is finished in any case, so that the next run of a sweep is not merged into it.
+    """
+    logger = wandb_logger(folder, folder.name, group, project, settings)
+    import wandb
+
+    failed = True
+    try:
+        yield logger
+        failed = False
+    finally:
+        wandb.finish(int(failed))
 
 
 def log_crystals(logger: Any, table: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lacbed_gan.commands.config import run_command
+from lacbed_gan.commands.command import run_command
 
 SILENT = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
 

@@ -11,16 +11,16 @@ from bad_input.structures import GOOD
 from safetensors.torch import load_file, save_file
 
 from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import as_before
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.checkpoints import AtomicCheckpointIO, load_cgan, read_checkpoint
 from lacbed_gan.models.weights import FORMAT, WeightsError, load_weights, save_weights
-from lacbed_gan.running.folder import plain_settings
 
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
     """Folder with the weights and the checkpoint of one untrained forward network."""
-    settings = plain_settings(composed("train", ["trainer=cpu", "model.generator.width=8"]))
+    settings = as_before(composed("train", ["trainer=cpu", "model.generator.width=8"]).plain())
     settings |= {"size": 32, "origin": "canonical", "condition": "cell"}
     module = build_cgan(settings)
     folder = tmp_path_factory.mktemp("networks")

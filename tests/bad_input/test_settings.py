@@ -6,7 +6,7 @@ from bad_input.structures import GOOD
 
 SETTINGS = [
     ("train", ["bogus=1"], "unknown key 'bogus'; keys are direction, thickness"),
-    ("train", ["epochs=many"], "epochs=many is not a whole number; the default is 40"),
+    ("train", ["epochs=many"], "epochs=many is not a whole number from 1 up"),
     ("train", ["betas=[0.5]"], "betas=[0.5] is not a list of two numbers in [0, 1)"),
     ("train", ["thickness=75"], "thickness=75: choose from 50, 100"),
     ("train", ["direction=inverse", "condition=scale"], "direction=forward"),
@@ -23,7 +23,7 @@ SETTINGS = [
     ),
     ("simulate", ["structures=catalogue", "output=a.cif"], "a.cif: not a folder; choose another output"),
     ("predict", ["input=a.cif", "patterns=4"], "unknown key 'patterns'; keys are input, output"),
-    ("predict", ["input=a.cif", "rotation=left"], "rotation=left is not a number"),
+    ("predict", ["input=a.cif", "rotation=left"], "rotation=left is not an angle in degrees"),
     ("predict", ["input=p.npy", "a=5", "pixel_size=0.1", "half_width=3"], "give one of them"),
     ("predict", ["input=p.npy"], "p.npy is a pattern: a=… is needed"),
     ("predict", ["input=a.cif", "thickness=75"], "thickness=75 nm: the network never saw it"),
@@ -42,3 +42,61 @@ def test_setting(here, refused, shared_store, command, words, reason):
     np.save("p.npy", np.arange(256.0).reshape(16, 16))
     store = [f"store={shared_store}"] if command == "train" and not any("kaggle" in word for word in words) else []
     assert reason in refused(command, *store, *words)
+
+
+NAMES = [
+    "SrTiO₃.cif",
+    "Fe3O4 (2).cif",
+    "(Mg,Fe)O.cif",
+    "a=5.43.cif",
+    "Dünne Schichten/Ä ö.cif",
+    "it's.cif",
+    "5.43",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_of_files_are_taken_as_they_are(here, run, name):
+    """One word of the shell each, whether Hydra's grammar would take it or not; in every key that takes a path."""
+    path = here / "weights" / name
+    path.parent.mkdir(parents=True)
+    path.write_text(GOOD)
+    words = [
+        f"structures=weights/{name}",
+        f"output=stores/{name}",
+        "size=8",
+        "g_max=1.0",
+        "thickness=[50]",
+        "workers=1",
+    ]
+    status, out, error = run("simulate", *words, "device=cpu")
+    assert (status, error) == (0, ""), error
+    assert (here / "stores" / name / "meta.json").exists() and f"1 crystals in stores/{name}" in out
+    for key in ("store", "runs"):
+        words = ["store=nowhere", "experiment=smoke", f"{key}=nowhere/{name}"]
+        assert "nowhere" in run("train", *words)[2] and not (here / "runs").exists()
+    assert f"input={name}: no such file" in run("predict", f"input={name}")[2]
+    assert f"runs={name}: no such folder" in run("evaluate", f"runs={name}")[2]
+
+
+def test_a_file_whose_name_could_be_a_sweep_is_taken_where_it_exists(here, run):
+    (here / "a,b.cif").write_text("nothing")
+    assert "a,b.cif: neither a CIF nor an image" in run("predict", "input=a,b.cif")[2]
+    assert "'input=b,a.cif' asks for several runs; add -m" in run("predict", "input=b,a.cif")[2]
+
+
+def test_the_line_on_a_list_of_such_names_says_what_to_type(refused):
+    line = refused("predict", "input=[Fe3O4 (2).cif,b.cif]")
+    assert """type 'input=["Fe3O4 (2).cif","b.cif"]'""" in line
+    assert "input=Fe3O4 (2).cif: no such file" in refused("predict", 'input=["Fe3O4 (2).cif","b.cif"]')
+
+
+@pytest.mark.parametrize(
+    ("command", "word", "successor"),
+    [
+        ("predict", "scale=0.1", "scale is now pixel_size"),
+        ("train", "model.weights.l1=1", "model.weights.l1 is now model.loss_weights.l1"),
+    ],
+)
+def test_a_key_of_before_names_its_successor(refused, command, word, successor):
+    assert successor in refused(command, word)

@@ -10,7 +10,8 @@ import pytest
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import join, simulate
-from lacbed_gan.commands.config import composed, run_command
+from lacbed_gan.commands.command import run_command
+from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.store.shards import Shard, join_shards, open_shards
 from lacbed_gan.store.store import Store, StoreError
@@ -260,9 +261,9 @@ def test_by_a_launcher_of_cluster_jobs(tmp_path, made):
 @pytest.mark.parametrize(
     ("launcher", "absent", "named"),
     [
-        ("submitit_slurm", "lacbed_gan.commands.config.shutil.which", "no srun here; give this line on a SLURM"),
-        ("submitit_local", "lacbed_gan.commands.config.importlib.util.find_spec", "pip install 'lacbed_gan[slurm]'"),
-        ("joblib", "lacbed_gan.commands.config.importlib.util.find_spec", "pip install 'lacbed_gan[joblib]'"),
+        ("submitit_slurm", "lacbed_gan.commands.command.shutil.which", "no srun here; give this line on a SLURM"),
+        ("submitit_local", "lacbed_gan.commands.command.importlib.util.find_spec", "pip install 'lacbed_gan[slurm]'"),
+        ("joblib", "lacbed_gan.commands.command.importlib.util.find_spec", "pip install 'lacbed_gan[joblib]'"),
     ],
 )
 def test_a_launcher_that_is_not_there_is_one_line(tmp_path, monkeypatch, capsys, launcher, absent, named):

@@ -9,7 +9,8 @@ import torch
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import simulate
-from lacbed_gan.commands.config import composed, run_command
+from lacbed_gan.commands.command import run_command
+from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.patterns import compute_patterns
@@ -225,7 +226,7 @@ def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
         (["g_max=inf"], "g_max=inf is not a positive number"),
         (["energy_kv=0"], "energy_kv=0 is not a positive number"),
         (["half_width=-1"], "half_width=-1 is not a positive number"),
-        (["half_width=true"], "half_width=true is not a number"),
+        (["half_width=true"], "half_width=true is not a positive number"),
         (["tolerance=nan"], "tolerance=nan is not a positive number"),
         (["b_iso_default=-0.1"], "b_iso_default=-0.1 is not a number of Å² from 0 to 100"),
         (["felix_ranks=0", "method=felix"], "felix_ranks=0 is not a whole number from 1 up"),

@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from lacbed_gan.commands import evaluate, train
-from lacbed_gan.commands.config import composed, run_command
+from lacbed_gan.commands.command import run_command
+from lacbed_gan.commands.config import composed
 from lacbed_gan.report import section
 from lacbed_gan.running.tracking import read_metrics
 

@@ -17,6 +17,7 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
 from lacbed_gan.commands.config import composed
 from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.running import training
 from lacbed_gan.running.folder import claimed, run_group, run_name
 from lacbed_gan.running.tracking import MetricsTable, predictions, read_metrics, wandb_logger
 from lacbed_gan.store.store import Store
@@ -41,8 +42,8 @@ def stop_in_epoch(monkeypatch, epoch):
             if trainer.current_epoch == epoch:
                 raise Stop
 
-    monkeypatch.setattr(train, "MetricsTable", StoppingTable)
-    return lambda: monkeypatch.setattr(train, "MetricsTable", MetricsTable)
+    monkeypatch.setattr(training, "MetricsTable", StoppingTable)
+    return lambda: monkeypatch.setattr(training, "MetricsTable", MetricsTable)
 
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
@@ -116,12 +117,12 @@ def test_a_run_that_only_lacks_its_summary_is_measured_again(configured):
 
 def test_what_changes_results_changes_the_name_of_a_run():
     alike = [["runs=other"], ["logger=csv"], ["trainer=cpu"], ["thickness=50.0"], ["model=fourier"], ["profile=true"]]
-    (name,) = {run_name(composed("train", words)) for words in ([], *alike)}
+    (name,) = {run_name(composed("train", words).plain()) for words in ([], *alike)}
     published = [composed("train", ["data=kaggle", "data.root=icsd", f"data.cache={cache}"]) for cache in ("a", "b")]
-    assert len({run_name(config) for config in published} | {name}) == 2
-    assert run_group(published[0]).startswith("icsd-")
-    for word in ("seed=1", "thickness=100", "fold=1", "direction=inverse", "batch_size=8", "model.weights.l1=1"):
-        assert run_name(composed("train", [word])) != name
+    assert len({run_name(config.plain()) for config in published} | {name}) == 2
+    assert run_group(published[0].plain()).startswith("icsd-")
+    for word in ("seed=1", "thickness=100", "fold=1", "direction=inverse", "batch_size=8", "model.loss_weights.l1=1"):
+        assert run_name(composed("train", [word]).plain()) != name
 
 
 def test_wandb_offline_where_nobody_is_logged_in(configured, wandb_records, tmp_path, monkeypatch):
@@ -152,7 +153,7 @@ def test_wandb_offline_where_nobody_is_logged_in(configured, wandb_records, tmp_
     assert {path.name for path in folder.iterdir()} == FILES | {"wandb"}
 
     (run,) = (record.run for record in finished if record.HasField("run"))
-    assert (run.display_name, run.run_group, run.project) == (folder.name, run_group(config), "lacbed_gan")
+    assert (run.display_name, run.run_group, run.project) == (folder.name, run_group(config.plain()), "lacbed_gan")
     settings = {item.key: json.loads(item.value_json) for item in run.config.update}
     assert (settings["direction"], settings["thickness"], settings["fold"]) == ("inverse", 50, 2)
     summary = {item.key: item.value_json for record in finished for item in record.summary.update}
@@ -211,5 +212,5 @@ def test_runs_of_one_group_differ_in_direction_thickness_and_fold_alone(configur
     one, _ = configured("fold=1", "thickness=100")
     other, _ = configured("fold=2", "direction=inverse")
     third, _ = configured("epochs=3")
-    assert run_group(one) == run_group(other) != run_group(third)
-    assert len({run_name(one), run_name(other), run_name(third)}) == 3
+    assert run_group(one.plain()) == run_group(other.plain()) != run_group(third.plain())
+    assert len({run_name(one.plain()), run_name(other.plain()), run_name(third.plain())}) == 3

@@ -65,7 +65,7 @@ def reduced(patterns):
 
 
 def test_the_range_of_the_potential_is_predicted_too(configured):
-    config, folder = configured("direction=inverse", "model.weights.scale=1", "epochs=15", "batch_size=9")
+    config, folder = configured("direction=inverse", "model.loss_weights.span=1", "epochs=15", "batch_size=9")
     train.train(config)
     rows = read_metrics(folder / "metrics.csv")
     assert rows[-1]["train/loss_g_scale"] < rows[0]["train/loss_g_scale"]
@@ -74,7 +74,7 @@ def test_the_range_of_the_potential_is_predicted_too(configured):
 
 def test_a_profile_says_where_the_time_goes(configured):
     config, folder = configured("profile=true", "batch_size=1", "epochs=1")
-    assert folder.name == run_name(configured("batch_size=1", "epochs=1")[0])
+    assert folder.name == run_name(configured("batch_size=1", "epochs=1")[0].plain())
     train.train(config)
     text = (folder / "profile.txt").read_text()
     assert all(part in text for part in ("generator", "discriminator", "backward", "optimizer"))

@@ -22,7 +22,8 @@ import torch
 from markdown_it import MarkdownIt
 from PIL import Image
 
-from lacbed_gan.commands.config import composed, jobs, run_command
+from lacbed_gan.commands.command import run_command
+from lacbed_gan.commands.config import composed, jobs
 from lacbed_gan.crystal.structures import NAMED
 from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.predict.predictor import SHIPPED

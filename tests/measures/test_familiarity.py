@@ -42,7 +42,7 @@ def test_a_checkpoint_knows_its_training_inputs(shared_store, tmp_path):
     words = ["experiment=smoke", "trainer=cpu", "logger=csv", f"store={shared_store}", f"runs={tmp_path}"]
     config = composed("train", words)
     train(config)
-    path = tmp_path / run_name(config) / "last.ckpt"
+    path = tmp_path / run_name(config.plain()) / "last.ckpt"
     kept = load_cgan(path).familiar
     data = PairDataModule(shared_store, "forward", 50, 0, 4, size=load(path).size)
     assert len(kept.features) == len(data.train_rows) and kept.usual > 0

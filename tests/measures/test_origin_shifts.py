@@ -15,10 +15,10 @@ from lacbed_gan.running.tracking import predictions
 def error_ratio(tmp_path, shift):
     """Test MSE on ρ with shifted origins over that on ρ as stored, after training with or without shifts."""
     words = ["experiment=smoke", "trainer=cpu", f"runs={tmp_path}", "origin=given", "epochs=8", "learning_rate=2e-3"]
-    words += ["model.generator.filters=16", "model.weights.adversarial=0", "model.weights.feature_matching=0"]
+    words += ["model.generator.filters=16", "model.loss_weights.adversarial=0", "model.loss_weights.feature_matching=0"]
     config = composed("train", [*words, f"augment.shift={str(shift).lower()}"])
     train(config)
-    module = load_cgan(tmp_path / run_name(config) / "last.ckpt")
+    module = load_cgan(tmp_path / run_name(config.plain()) / "last.ckpt")
     _, data = prepare(config, open_pairs(str(config.store), {"name": "store", "group": "formula"}))
     data.setup()
     batch = data.batch(data.test_rows)

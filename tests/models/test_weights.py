@@ -7,14 +7,14 @@ import torch
 from safetensors.torch import save_file
 
 from lacbed_gan.commands.config import composed
+from lacbed_gan.commands.train import as_before
 from lacbed_gan.models.assemble import build_cgan
 from lacbed_gan.models.weights import WeightsError, load_weights, save_weights
-from lacbed_gan.running.folder import plain_settings
 
 
 def module(direction="inverse", *words):
-    config = composed("train", [f"direction={direction}", "trainer=cpu", "model.weights.scale=1", *words])
-    settings = plain_settings(config) | {"size": 32, "condition": "cell", "origin": "canonical"}
+    config = composed("train", [f"direction={direction}", "trainer=cpu", "model.loss_weights.span=1", *words])
+    settings = as_before(config.plain()) | {"size": 32, "condition": "cell", "origin": "canonical"}
     torch.manual_seed(0)
     made = build_cgan(settings).eval()
     made.config = {"settings": settings, "data": {"checksum": "abc", "condition_mean": [1.5], "condition_std": [0.5]}}
@@ -24,7 +24,7 @@ def module(direction="inverse", *words):
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 @pytest.mark.parametrize("model", ["small", "fourier"])
 def test_networks_come_back_from_the_file_alone(tmp_path, direction, model):
-    made = module(direction, f"model={model}", "model.weights.scale=1")
+    made = module(direction, f"model={model}", "model.loss_weights.span=1")
     path = tmp_path / "weights.safetensors"
     save_weights(path, made.network, made.scale_head, made.config)
     trained = load_weights(path)

@@ -14,8 +14,8 @@ import torch
 from hydra_plugins.hydra_joblib_launcher import _core as joblib_launcher
 
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.commands.config import composed, run_command
-from lacbed_gan.running import devices
+from lacbed_gan.commands.command import run_command
+from lacbed_gan.commands.config import composed
 from lacbed_gan.running.devices import claimed_gpu, own_gpu
 
 HOLD = """import sys, time
@@ -29,10 +29,9 @@ with claimed_gpu(["a", "b"], Path(sys.argv[1])) as gpu:
 
 @pytest.fixture
 def two_gpus(tmp_path, monkeypatch):
-    """Two GPUs, and jobs of joblib."""
+    """Two GPUs."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: SimpleNamespace(uuid=f"uuid-{number}"))
-    monkeypatch.setattr(devices, "launcher", lambda: "joblib")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
 
@@ -75,27 +74,23 @@ def test_a_killed_job_leaves_its_gpu(tmp_path):
 
 
 def test_runs_side_by_side_have_a_gpu_each(two_gpus):
-    config = composed("train", [])
-    with own_gpu(config) as one, own_gpu(config) as other:
-        assert (one.trainer.devices, other.trainer.devices, config.trainer.devices) == ([0], [1], 1)
-        assert {key: one[key] for key in one if key != "trainer"} == {
-            key: config[key] for key in config if key != "trainer"
-        }
+    machine = composed("train", []).trainer.model_dump()
+    with own_gpu(machine, side_by_side=True) as one, own_gpu(machine, side_by_side=True) as other:
+        assert (one["devices"], other["devices"], machine["devices"]) == ([0], [1], 1)
+        assert one == machine | {"devices": [0]}
 
 
-@pytest.mark.parametrize(
-    ("words", "launcher"), [(["trainer=cpu"], "joblib"), ([], "basic"), (["trainer=ddp"], "basic")]
-)
-def test_otherwise_the_configuration_says(two_gpus, monkeypatch, words, launcher):
-    monkeypatch.setattr(devices, "launcher", lambda: launcher)
-    config = composed("train", words)
-    with own_gpu(config) as same:
-        assert same is config
+@pytest.mark.parametrize(("words", "side_by_side"), [(["trainer=cpu"], True), ([], False), (["trainer=ddp"], False)])
+def test_otherwise_the_settings_say(two_gpus, words, side_by_side):
+    machine = composed("train", words).trainer.model_dump()
+    with own_gpu(machine, side_by_side) as same:
+        assert same is machine
 
 
 def test_several_gpus_for_each_of_them_are_refused(two_gpus):
     line = r"trainer.devices=auto, but with hydra/launcher=joblib each run has one GPU"
-    with pytest.raises(SettingsError, match=line), own_gpu(composed("train", ["trainer=ddp"])):
+    machine = composed("train", ["trainer=ddp"]).trainer.model_dump()
+    with pytest.raises(SettingsError, match=line), own_gpu(machine, side_by_side=True):
         pass
 
 

@@ -13,13 +13,19 @@ from lightning import Callback
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
+from lacbed_gan.running import training
 from lacbed_gan.running.tracking import read_metrics
 
 CGAN = ["model=small", "schedule=linear", "ema=0.9", "augment.point_group=true"]
+SQUARES = "{adversarial: 0, feature_matching: 0, l2: 1}"
 KINDS = {
     "cgan": CGAN,
-    "regression": ["model.weights={adversarial: 0, feature_matching: 0, l2: 1}", "schedule=cosine", "validation=true"],
-    "inverse": ["model=small", "direction=inverse", "model.weights.scale=1", "schedule=constant", "ema=0"],
+    "regression": [
+        "model.loss_weights={adversarial: 0, feature_matching: 0, l2: 1}",
+        "schedule=cosine",
+        "validation=true",
+    ],
+    "inverse": ["model=small", "direction=inverse", "model.loss_weights.span=1", "schedule=constant", "ema=0"],
 }
 EPOCHS, BATCHES = 3, 7
 WORDS = [f"epochs={EPOCHS}", "batch_size=4"]
@@ -102,15 +108,15 @@ MOMENTS = {
 def test_sigterm_keeps_every_step(undisturbed, monkeypatch, capsys, kind, moment):
     config, folder, expected = undisturbed(KINDS[kind])
     hook, epoch, batch, done = MOMENTS[moment]
-    trained = train.L.Trainer
+    trained = training.L.Trainer
 
     def terminated(callbacks, **arguments):
         return trained(callbacks=[*callbacks, Terminate(hook, epoch, batch)], **arguments)
 
-    monkeypatch.setattr(train.L, "Trainer", terminated)
+    monkeypatch.setattr(training.L, "Trainer", terminated)
     with pytest.raises(SystemExit) as stopped:
         train.train(config)
-    monkeypatch.setattr(train.L, "Trainer", trained)
+    monkeypatch.setattr(training.L, "Trainer", trained)
     assert stopped.value.code == 128 + signal.SIGTERM
     assert "stopped by SIGTERM; the same line goes on" in capsys.readouterr().err
     assert not (folder / "running.lock").exists() and not (folder / "summary.json").exists()

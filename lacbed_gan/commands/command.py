@@ -1,0 +1,135 @@
+"""Running a command: every job is checked before the first one starts, and what is refused is said in one line."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig, OmegaConf
+
+from lacbed_gan.base.errors import SettingsError, UserError
+from lacbed_gan.base.messages import told
+from lacbed_gan.commands.config import CONF, composed, jobs, literal, one_line_errors, parse, settings
+
+# Hydra's options, and those that take the next word.
+INFORMATION = {"-h", "--help", "--hydra-help", "--version", "-i", "--info"}
+OPTIONS = INFORMATION | {"-m", "--multirun", "--resolve", "-r", "--run"}
+TAKES = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--config-name", "-cd", "--config-dir"}
+# Extras of pyproject.toml that bring the launchers whose names begin so.
+EXTRAS = {"joblib": "joblib", "submitit": "slurm"}
+# Of hydra/launcher=joblib: as many jobs side by side as GPUs, else (−1) as cores, with one thread each; handed out one
+# by one, although the finished runs of a sweep that is started again end at once and make joblib take jobs for short.
+JOBLIB = ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"]
+OmegaConf.register_new_resolver("side_by_side", lambda *, _root_: _gpus(_root_) or -1, replace=True)
+
+
+def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any], object]) -> None:
+    """Check every job that the command line asks for, then do it, several of them by Hydra.
+
+    Args:
+        command: the name of its file in ``conf/``.
+        check: raises UserError or OSError on settings that cannot be used, before any work or folder.
+        main: does one job; its UserError and OSError become one line as well.
+    """
+    options, words = _split(sys.argv)
+    several = bool({"-m", "--multirun"} & {*options}) or any(word.startswith("hydra.mode=") for word in words)
+    job_settings = None
+    try:
+        words = [literal(word, command) for word in words if word != "experiment=null"]  # which Hydra does not take
+        if not INFORMATION & {*options}:
+            for option in options:
+                _check_option(option)
+            _check_launcher(words)
+            for job in jobs(words, several):
+                job_settings = composed(command, job)
+                check(job_settings)
+    except (ValueError, OSError) as error:
+        _refuse(error)
+        raise SystemExit(2) from None
+    refused = []
+    here = (platform.node(), os.getpid())
+
+    def do(job: Any) -> None:
+        try:
+            if isinstance(job, DictConfig):
+                job = settings(command, job)
+            if several:  # the checks above took each value of the sweep, not each combination
+                with one_line_errors(errors=ValueError):
+                    check(job)
+            main(job)
+        except (UserError, OSError) as error:
+            if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes one error on to the command
+                if launcher() == "joblib":
+                    _refuse(error)
+                    error = "not every job is done; the lines above say why, and the same line again makes the others"
+                raise CompactHydraException(f"error: {told(error)}") from None
+            _refuse(error)  # the other jobs of a sweep go on
+            refused.append(error)
+
+    if options or several or any(word.startswith("hydra") for word in words):
+        joblib = JOBLIB if "hydra/launcher=joblib" in words else []
+        sys.argv[1:] = [*options, *joblib, *words]  # Hydra wants all overrides in a row
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(do)()
+    else:  # Hydra would compose it again, which takes longer than a prediction
+        do(job_settings)
+    if refused:
+        raise SystemExit(2)
+
+
+def launcher() -> str:
+    """What made this job: basic, joblib, submitit_slurm …; nothing outside of Hydra's jobs."""
+    return HydraConfig.get().runtime.choices["hydra/launcher"] if HydraConfig.initialized() else ""
+
+
+def submitted() -> bool:
+    """Whether this command hands its jobs to a cluster, whose machines may have what this one has not."""
+    return "hydra/launcher=submitit_slurm" in sys.argv
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise SettingsError with the message unless the condition holds."""
+    if not condition:
+        raise SettingsError(message)
+
+
+def _split(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Options with what they take, and the other words, without the program's name."""
+    words: tuple[list[str], list[str]] = [], []
+    for before, word in pairwise(argv):
+        words[not (word.startswith("-") or before in TAKES)].append(word)
+    return words
+
+
+def _check_option(word: str) -> None:
+    known = word.partition("=")[0] in OPTIONS | TAKES or not word.startswith("-")
+    require(known, f"unknown option '{word}'; settings are given as key=value, and -m makes several runs")
+
+
+def _check_launcher(words: list[str]) -> None:
+    name = next((str(o.value()) for o in parse(words) if o.key_or_group == "hydra/launcher"), "")
+    plugin = name.partition("_")[0]
+    if plugin in EXTRAS:
+        spec = importlib.util.find_spec
+        installed = spec("hydra_plugins") and spec(f"hydra_plugins.hydra_{plugin}_launcher")
+        require(bool(installed), f"hydra/launcher={name} is not installed; pip install 'lacbed_gan[{EXTRAS[plugin]}]'")
+        cluster = name != "submitit_slurm" or shutil.which("srun") is not None
+        require(cluster, f"hydra/launcher={name}, but there is no srun here; give this line on a SLURM cluster")
+
+
+def _gpus(config: DictConfig) -> int:
+    import torch  # takes a second, which most commands spend later
+
+    return 0 if OmegaConf.select(config, "trainer.accelerator") == "cpu" else torch.cuda.device_count()
+
+
+def _refuse(error: Exception) -> None:
+    print(f"error: {told(error)}", file=sys.stderr)

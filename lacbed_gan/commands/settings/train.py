@@ -1,0 +1,135 @@
+"""Settings of ``python -m lacbed_gan.train``: ``conf/train.yaml`` and the groups data, model, trainer and logger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lacbed_gan.commands.settings.words import Count, Name, Place, Positive, Seed, Source, nanometres
+from lacbed_gan.models.settings import Condition, Direction, LearningSettings, ModelSettings, Origin, Settings
+
+CONDITION = "null, none, cell, scale, or a list of log_a, log_span"
+
+
+class StoreData(Settings):
+    """The pairs that the setting store names."""
+
+    name: Literal["store"]
+    group: Literal["formula", "prototype"]
+
+
+class PublishedData(Settings):
+    """The published images, or others kept in the same way."""
+
+    name: Literal["kaggle"]
+    root: Place | None
+    folds: Place | None
+    metadata: Place | None
+    group: Literal["formula", "prototype", "lists"]
+    polarity: Literal["dark_high", "bright_high"] | None
+    colormap: Literal["greys"] | None
+    skip_bad: bool
+    cache: Place
+
+    @model_validator(mode="after")
+    def _one_rule_for_folds(self) -> PublishedData:
+        if self.group == "lists" and self.folds is None:
+            raise ValueError("data.group=lists needs data.folds; without it, take formula or prototype")
+        if self.folds is not None and self.group == "prototype":
+            raise ValueError("data.group=prototype makes its own folds; leave out data.folds, or data.group")
+        return self
+
+
+class Augmentation(Settings):
+    """What is drawn anew for every training pair."""
+
+    point_group: bool
+    shift: bool
+
+
+class Machine(Settings):
+    """What computes; only the precision changes results."""
+
+    accelerator: Literal["auto", "cpu", "gpu"]
+    devices: Annotated[
+        Count | Literal["auto"] | list[Annotated[int, Field(ge=0)]],
+        Field(description="auto, a whole number from 1 up, or a list of GPUs' numbers"),
+    ]
+    strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"]
+    precision: Literal["32-true", "bf16-mixed"]
+    compile: bool
+
+
+class FilesOnly(Settings):
+    """Nothing but the run's own files."""
+
+    name: Literal["csv"]
+
+
+class WeightsAndBiases(Settings):
+    """Curves and panels in W&B."""
+
+    name: Literal["wandb"]
+    project: Name
+    group: Name | None
+
+
+Data = Annotated[StoreData | PublishedData, Field(discriminator="name")]
+Logger = Annotated[FilesOnly | WeightsAndBiases, Field(discriminator="name")]
+
+
+class TrainSettings(LearningSettings):
+    """One run.
+
+    Attributes:
+        thickness: in nm; () for all of the store's.
+        size, condition, origin: None where they are left to the store and the model.
+    """
+
+    direction: Direction
+    thickness: Annotated[
+        tuple[Positive, ...],
+        BeforeValidator(lambda value: () if value == "all" else nanometres(value)),
+        Field(description="a number of nm, a list of them, or all"),
+    ]
+    fold: Annotated[int, Field(ge=0, le=9, description="one of 0 … 9")]
+    store: Source
+    size: Annotated[int, Field(ge=1, le=65536)] | None
+    condition: Annotated[Condition | None, Field(description=CONDITION)]
+    origin: Origin | None
+    augment: Augmentation
+    validation: bool
+    epochs: Count
+    batch_size: Count
+    seed: Seed
+    profile: bool
+    allow_data_change: bool
+    runs: Place
+    data: Data
+    model: ModelSettings
+    trainer: Machine
+    logger: Logger
+
+    @model_validator(mode="after")
+    def _fits(self) -> TrainSettings:
+        if self.direction == "inverse" and "log_span" in (self.condition or ()):
+            raise ValueError("condition=scale needs direction=forward; direction=inverse takes condition=cell or none")
+        if self.data.name == "kaggle" and self.store != "bundled":
+            raise ValueError(f"store={self.store} is not read with data=kaggle, leave one of them out")
+        if self.data.name == "kaggle" and "log_span" in (self.condition or ()):
+            raise ValueError("condition=scale needs the range of ρ, which data=kaggle does not tell")
+        if len(self.thickness) != 1 and self.model.channels > 1:
+            nm = f"[{','.join(f'{one:g}' for one in self.thickness)}]" if self.thickness else "all"
+            raise ValueError(f"thickness={nm} needs networks of one channel; take model.channels=1")
+        return self
+
+    @property
+    def pairs(self) -> Path | str:
+        """Where the images come from."""
+        return self.data.root if self.data.name == "kaggle" and self.data.root else self.store
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values, which files and checkpoints hold."""
+        return self.model_dump(mode="json")
