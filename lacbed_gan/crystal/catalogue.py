@@ -17,17 +17,13 @@ def catalogue() -> dict[str, Crystal]:
     Cell edges are experimental, at room temperature where the phase exists there; B = 0 throughout. Each
     crystal's ``source`` is the reference of its row.
     """
-    return {
-        row["name"]: Crystal.from_sites(
-            row["name"], row["space_group"], float(row["a"]), parse_sites(row["sites"]), source=row["source"]
-        )
-        for row in _rows().values()
-    }
-
-
-def prototype_of(name: str) -> str:
-    """Structure type of a crystal of the catalogue, such as ``rock salt (B1)``; KeyError if there is none."""
-    return _rows()[name]["prototype"]
+    with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as lines:
+        return {
+            row["name"]: Crystal.from_sites(
+                row["name"], row["space_group"], float(row["a"]), parse_sites(row["sites"]), source=row["source"]
+            )
+            for row in csv.DictReader(lines)
+        }
 
 
 def parse_sites(text: str) -> list[Site]:
@@ -38,9 +34,3 @@ def parse_sites(text: str) -> list[Site]:
         x, y, z, occupancy = (float(Fraction(n)) for n in [*numbers, "1"][:4])
         sites.append(Site(element, (x, y, z), occupancy))
     return sites
-
-
-@cache
-def _rows() -> dict[str, dict[str, str]]:
-    with Path(__file__).with_name("catalogue.csv").open(encoding="utf-8", newline="") as lines:
-        return {row["name"]: row for row in csv.DictReader(lines)}

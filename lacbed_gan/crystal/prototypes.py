@@ -9,7 +9,7 @@ cubic space groups have at least one type.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,17 +22,12 @@ from lacbed_gan.crystal.structure_types import STAND_INS, Filling, Prototype, ex
 CLOSEST_CONTACT = 0.75
 
 
-def kinds() -> tuple[str, ...]:
-    """Names of all prototypes, such as ``rock_salt``."""
-    return tuple(structure_types())
-
-
 def prototypes(count: int | None = None, seed: int = 0, kinds: Sequence[str] | None = None) -> Iterator[Crystal]:
     """Crystals of distinct formulas, in turn from each kind, in an order that only the seed decides.
 
     Args:
         count: stop after so many; all there are unless given.
-        kinds: names of :func:`kinds`, all unless given.
+        kinds: names in prototypes.csv, such as ``rock_salt``, all unless given.
 
     Yields:
         Crystals named like ``rock_salt-CaS``, without displacement parameters, without atoms closer than 75 % of
@@ -57,34 +52,6 @@ def prototypes(count: int | None = None, seed: int = 0, kinds: Sequence[str] | N
             yield crystal
     if count is not None and len(formulas) < count:
         raise CrystalError(f"there are {len(formulas)} prototype crystals of distinct formulas, not {count}")
-
-
-def decorate(kind: str, elements: Mapping[str, str]) -> Crystal:
-    """The crystal of a prototype with these elements by role, such as ``{"A": "Ca", "X": "S"}`` in rock salt.
-
-    Raises:
-        KeyError: an unknown kind or role.
-        ValueError: the prototype does not take these elements.
-    """
-    prototype = structure_types()[kind]
-    wanted = tuple(elements[role] for role in prototype.roles)
-    for chosen in _decorations(prototype):
-        if tuple(filling.element for filling in chosen) == wanted:
-            return _crystal(prototype, chosen)
-    raise ValueError(f"{prototype.name} does not take {dict(elements)}")
-
-
-def closest_contact(crystal: Crystal) -> float:
-    """Smallest distance between two atoms, periodic images included, as a share of the sum of covalent radii.
-
-    Atoms of a mixed site are one atom.
-    """
-    radii = np.array([covalent_radius(e) for e in crystal.elements])
-    steps = crystal.positions[:, None] - crystal.positions[None]
-    distances = crystal.a * np.sqrt(((steps - np.round(steps)) ** 2).sum(-1))
-    distances[distances < 0.1] = np.inf
-    np.fill_diagonal(distances, crystal.a)
-    return float((distances / (radii[:, None] + radii[None])).min())
 
 
 def _shuffled(prototype: Prototype, seed: int) -> Iterator[Crystal]:

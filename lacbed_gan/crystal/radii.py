@@ -32,8 +32,8 @@ def covalent_radius(element: str) -> float:
 
 def ions(charge: int, coordination: int) -> list[str]:
     """Elements with an ionic radius for this charge and coordination number."""
-    wanted = coordination if charge > 0 else 6
-    return [e for e, q, n in _table()["ionic"] if (q, n) == (charge, wanted)]
+    number = coordination if charge > 0 else 6
+    return [e for e, q, n in _table()["ionic"] if (q, n) == (charge, number)]
 
 
 @cache

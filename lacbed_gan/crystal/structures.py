@@ -95,9 +95,9 @@ def _bundled(seed: int) -> Iterator[Crystal]:
     possible = list(prototypes(None, seed))  # seconds, which few crystals do not need
     known = [*catalogue().values(), *possible]
     missing = set(range(195, 231)) - {crystal.number for crystal in chosen}
-    others = [min((c for c in known if c.number == number), key=_cell) for number in sorted(missing)]
-    yield from others
-    formulas = {crystal.formula for crystal in chosen + others}
+    rare = [min((c for c in known if c.number == number), key=_cell) for number in sorted(missing)]
+    yield from rare
+    formulas = {crystal.formula for crystal in chosen + rare}
     yield from (c for c in possible if _area(c) <= AREA and c.formula not in formulas)
 
 

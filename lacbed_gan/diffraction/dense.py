@@ -63,7 +63,7 @@ def amplitudes(matrix: Tensor, k: Tensor, thickness: Sequence[float], energy_kv:
 
 def intensities(g: Tensor, coupling: Tensor, k: Tensor, thickness: Sequence[float], energy_kv: float = 200.0) -> Tensor:
     """(N, T, P) intensities of all beams for P directions (P, 2), one direction at a time to save memory."""
-    waves = [amplitudes(zone_matrix(g, coupling, one), one, thickness, energy_kv) for one in k]
+    waves = [amplitudes(zone_matrix(g, coupling, direction), direction, thickness, energy_kv) for direction in k]
     return (torch.stack(waves).abs() ** 2).permute(2, 1, 0)
 
 
@@ -76,8 +76,8 @@ def _root(x: Tensor) -> Tensor:
     coefficients = [0.5]  # binomial(½, n)
     for n in range(2, terms + 1):
         coefficients.append(coefficients[-1] * (1.5 - n) / n)
-    one = torch.eye(x.shape[-1], dtype=x.dtype)
-    total = coefficients[-1] * one
+    identity = torch.eye(x.shape[-1], dtype=x.dtype)
+    total = coefficients[-1] * identity
     for c in reversed(coefficients[:-1]):
-        total = total @ x + c * one
+        total = total @ x + c * identity
     return total @ x

@@ -208,7 +208,7 @@ def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Pat
     k = setting.incoming(projections, rows, columns)
     star = {g: i for i, g in enumerate(pixels.star(setting.dark_field))}
     beams = [sample.beams for sample in group]
-    diffracted = [one.find(list(star)) for one in beams] if star else None
+    diffracted = [each.find(list(star)) for each in beams] if star else None
     values, steps = intensities(beams, k, setting.thickness, setting.energy_kv, diffracted)
     sample = torch.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).round().long()
     errors = _errors(projections, values[:, 0].cpu()[..., sample], rows[sample], columns[sample], setting, steps)

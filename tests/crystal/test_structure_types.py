@@ -6,9 +6,10 @@ from collections import Counter
 import gemmi
 import numpy as np
 import pytest
+from decorated import closest_contact
 
 from lacbed_gan.crystal import Crystal, Site
-from lacbed_gan.crystal.prototypes import closest_contact, kinds, prototypes
+from lacbed_gan.crystal.prototypes import prototypes
 from lacbed_gan.crystal.radii import covalent_radius
 from lacbed_gan.crystal.structure_types import STAND_INS, expanded, structure_types
 
@@ -55,7 +56,7 @@ def test_symmetry_of_known_crystals():
     assert symmetry_operations(shifted) == 24
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", structure_types())
 def test_no_symmetry_beyond_the_space_group(kind):
     crystal = next(prototypes(kinds=[kind]))
     assert symmetry_operations(crystal) == len(list(gemmi.SpaceGroup(crystal.space_group).operations()))

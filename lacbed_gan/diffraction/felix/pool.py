@@ -80,8 +80,8 @@ def _fill_shells(size: int, centring: str, reciprocal: np.ndarray) -> np.ndarray
     """The first `size` allowed reflections near the Ewald sphere, shell by shell, unsorted."""
     beam = np.array([0.0, 0.0, 2 * math.pi / WAVELENGTH])
     width = float(np.sqrt(_dot(reciprocal, reciprocal)).min())
-    pool, found, shell = [np.zeros((1, 3), np.int64)], 1, 0
-    while found < size:
+    pool, count, shell = [np.zeros((1, 3), np.int64)], 1, 0
+    while count < size:
         shell += 1
         # ||K + g| − K| ≤ ε|g| limits |g_z| to ε|g| + g²/2K; one more index covers the rounding.
         reach_z = math.floor(LAUE_TOLERANCE * shell + shell**2 * width / (2 * beam[2])) + 1
@@ -94,8 +94,8 @@ def _fill_shells(size: int, centring: str, reciprocal: np.ndarray) -> np.ndarray
         hkl, g, length = hkl[inside], g[inside], length[inside]
         scattered = np.sqrt(_dot(g + beam, g + beam))
         near = np.abs(beam[2] - scattered) / length - LAUE_TOLERANCE < 1e-9
-        pool.append(hkl[near][: size - found])
-        found += len(pool[-1])
+        pool.append(hkl[near][: size - count])
+        count += len(pool[-1])
     return np.concatenate(pool)
 
 

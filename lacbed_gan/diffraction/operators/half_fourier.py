@@ -26,16 +26,16 @@ class HalfFourierOperator:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
-        lattice = [torch.from_numpy(one.lattice.coordinates(one.hk)) for one in beams]
+        lattice = [torch.from_numpy(each.lattice.coordinates(each.hk)) for each in beams]
         reach_i, reach_j = (max(int(ij[:, axis].abs().max()) for ij in lattice) for axis in (0, 1))
         rows, columns = 2 * reach_j + 1, 2 * reach_i + 1
         self._shape = (len(beams), rows, k.shape[1], columns)
         self._places = [(ij[:, 1] + reach_j) * columns + ij[:, 0] + reach_i for ij in lattice]
         present = torch.zeros(len(beams), rows * columns)
         g = torch.zeros(len(beams), rows * columns, 2, dtype=torch.float64)
-        for c, (one, places) in enumerate(zip(beams, self._places, strict=True)):
+        for c, (each, places) in enumerate(zip(beams, self._places, strict=True)):
             present[c, places] = 1
-            g[c, places] = one.g
+            g[c, places] = each.g
         self._present = present.view(-1, rows, 1, columns).to(k.device)
         g = g.to(k.device)
         diagonal = torch.baddbmm(-(g**2).sum(-1, keepdim=True), g, k.mT, alpha=-2).float()  # (C, J·I, P)
@@ -46,7 +46,7 @@ class HalfFourierOperator:
         difference = torch.arange(1 - rows, rows)
         steps = torch.from_numpy(grid(columns - 1, rows - 1))
         # U at i c₁ + j c₂, (C, 2I − 1, 2J − 1)
-        potential = torch.stack([one.at(steps @ torch.tensor(one.lattice.basis)) for one in beams])
+        potential = torch.stack([each.at(steps @ torch.tensor(each.lattice.basis)) for each in beams])
         wave = torch.exp(-2j * math.pi / length * frequency * difference[:, None])
         spectrum = (potential.to(wave.dtype) @ wave).permute(0, 2, 1)  # (C, F, 2I − 1)
         index = torch.arange(columns)

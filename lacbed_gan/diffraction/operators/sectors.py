@@ -35,15 +35,15 @@ class SectorOperator:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
-        self._adapted = [_Adapted(one) for one in beams]
-        rows = max(len(one.hk) for one in self._adapted)
+        self._adapted = [_Adapted(each) for each in beams]
+        rows = max(len(adapted.hk) for adapted in self._adapted)
         matrix = torch.zeros(len(beams), 4, rows, rows)
         g = torch.zeros(len(beams), rows, 2, dtype=torch.float64)
-        for c, one in enumerate(self._adapted):
-            matrix[c, :, : len(one.hk), : len(one.hk)] = one.matrix()
-            g[c, : len(one.hk)] = one.along
+        for c, adapted in enumerate(self._adapted):
+            matrix[c, :, : len(adapted.hk), : len(adapted.hk)] = adapted.matrix()
+            g[c, : len(adapted.hk)] = adapted.along
         self._matrix = matrix.to(k.device)
-        axes = torch.stack([one.axes for one in self._adapted]).to(k.device)
+        axes = torch.stack([adapted.axes for adapted in self._adapted]).to(k.device)
         along = (k[:, :, None] * axes[:, None]).sum(-1)  # (C, P, 2)
         # −2 k_x g_x and −2 k_y g_y, (C, 1, R, P) each
         self._tilt = [(-2 * g[:, None, :, None, i].to(k.device) * along[:, None, None, :, i]).float() for i in (0, 1)]
@@ -74,7 +74,7 @@ class SectorOperator:
 
     def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Where in the vectors the beams asked for are: rows (C, G), and weights (C, G, 4, 1) of the sectors there."""
-        pairs = [one.weights(chosen) for one, chosen in zip(self._adapted, reflections, strict=True)]
+        pairs = [adapted.weights(chosen) for adapted, chosen in zip(self._adapted, reflections, strict=True)]
         row, weight = (torch.stack(x).to(self._matrix.device) for x in zip(*pairs, strict=True))
         return row, weight[..., None]
 
@@ -109,8 +109,8 @@ class _Adapted:
         self.images = torch.stack([self.hk, mirrored, -mirrored, -self.hk])  # (4, R, 2)
         chi = torch.from_numpy(line.character(self.hk))
         x, y = torch.tensor(SIGNS, dtype=torch.float64).T[..., None]
-        one = torch.ones_like(chi)
-        self.sign = torch.stack([one.expand(4, -1), x * chi, y * chi, (x * y).expand(4, len(chi))], 1)  # (s, t, R)
+        unity = torch.ones_like(chi)
+        self.sign = torch.stack([x**2 * unity, x * chi, y * chi, x * y * unity], 1)  # (s, t, R)
         same = (self.images == self.hk).all(-1)
         norm = ((self.sign * same).sum(1) / 4).clamp_min(0).sqrt()  # (s, R), 0 for combinations that vanish
         self.inverse_norm = torch.where(norm > 0, 1 / norm, 0.0)

@@ -61,8 +61,8 @@ def intensities(
     wave_number = 1 / wavelength(energy_kv)
     results = []
     for batch in _balanced(k, _pixels_at_once(beams, k.device)):
-        found, steps = _batch(beams, batch, angstroms, wave_number, reflections, expected)
-        results.append(found)
+        result, steps = _batch(beams, batch, angstroms, wave_number, reflections, expected)
+        results.append(result)
         expected = math.ceil(GROWTH * steps)
     intensity = torch.cat(results, -1).clamp_(0, 1)
     if reflections is not None:
@@ -82,7 +82,7 @@ def _batch(
     crystals, pixels, _ = k.shape
     offset = (k**2).sum(-1)  # (C, P)
     kinds = 1 + (0 if reflections is None else len(reflections[0]))
-    found = torch.empty(crystals, kinds, len(angstroms), pixels, device=k.device)
+    intensity = torch.empty(crystals, kinds, len(angstroms), pixels, device=k.device)
     recursion = Recursion(beams, k, reflections)
     # What has not settled: `running` are the crystals left, `todo` (c, P) their pixels.
     running = torch.arange(crystals, device=k.device)
@@ -102,7 +102,7 @@ def _batch(
         shift = offset[running[crystal], pixel]
         values, leak = direct_beam_intensity(alpha, beta, shift, wave_number, followed)
         settled = leak < LEAK
-        found[running[crystal[settled]], 0, :, pixel[settled]] = values[: len(angstroms), settled].T
+        intensity[running[crystal[settled]], 0, :, pixel[settled]] = values[: len(angstroms), settled].T
         todo[crystal[settled], pixel[settled]] = False
         if not needed and probed.any():
             needed = recursion.steps * _growth(leak.max())
@@ -114,7 +114,7 @@ def _batch(
         if done.any():
             which = done.nonzero().squeeze(1)
             if reflections is not None:
-                found[running[which], 1:] = _diffracted(
+                intensity[running[which], 1:] = _diffracted(
                     recursion, which, offset[running[which]], angstroms, wave_number
                 )
             running, todo, probed = running[~done], todo[~done], probed[~done]
@@ -122,7 +122,7 @@ def _batch(
         if recursion.steps > MOST_STEPS:
             raise CalculationError(f"the recursion of {len(beams[0])} beams has not settled after {MOST_STEPS} steps")
         test = math.ceil(recursion.steps * (_growth(leak.max()) + MARGIN))
-    return found, math.ceil(needed or recursion.steps)
+    return intensity, math.ceil(needed or recursion.steps)
 
 
 def _growth(leak: Tensor) -> float:
