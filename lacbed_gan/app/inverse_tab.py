@@ -139,6 +139,7 @@ class InverseTab:
 
 def verdict(check: PhysicsCheck) -> str:
     """The sentence on the physics check, with its numbers."""
-    numbers = f"1 − R = {check.residual:.2g} with a range of ρ of {check.span:.3g} 1/Å² ({check.seconds:.1f} s)"
-    beginning = "Flagged by the physics check" if check.flagged else "Physics check"
-    return f"{beginning}: {check.verdict}; {numbers}."
+    beginning = "The physics check cannot tell" if check.limit is None else "The physics check holds"
+    if check.flagged:
+        beginning = "Flagged by the physics check"
+    return f"{beginning}: {check.verdict}; range of ρ {check.span:.3g} 1/Å², {check.seconds:.1f} s."

@@ -104,11 +104,7 @@ def predict_measured(
     if prediction.check:
         checked = prediction.check
         numbers["check"] = asdict(checked) | {"flagged": checked.flagged}
-        print(
-            f"{path.name}: the pattern recomputed from ρ: 1 − R {checked.residual:.2g}, MSE {checked.mse:.2g}, "
-            f"with a range of ρ of {checked.span:.3g} 1/Å²"
-        )
-        if checked.limit is None:
+        if not checked.flagged:  # or it is among the warnings
             print(f"{path.name}: {checked.verdict}")
     folder.mkdir(parents=True, exist_ok=True)
     _save(folder / f"{path.stem}.npy", prediction.potential)

@@ -60,13 +60,13 @@ class PhysicsCheck:
     def verdict(self) -> str:
         """One line on what follows."""
         if self.limit is None:
-            return f"the physics check cannot tell here: {self.reason}"
+            difference = f"the pattern recomputed from ρ differs from the input by 1 − R = {self.residual:.2g}"
+            return f"{difference}, which does not tell whether ρ is right: {self.reason}"
+        numbers = f"(1 − R = {self.residual:.2g}, right ones stay below {self.limit})"
         if not self.flagged:
-            return "the physics check holds"
-        return (
-            f"the pattern recomputed from ρ differs from the input (1 − R = {self.residual:.3f}, right ones stay below "
-            f"{self.limit}): ρ is not right, or a, the thickness or the angles are others"
-        )
+            return f"the pattern recomputed from ρ agrees with the input {numbers}"
+        remark = "ρ is not right, or a, the thickness or the angles are others"
+        return f"the pattern recomputed from ρ differs from the input {numbers}: {remark}"
 
 
 def check_potential(
