@@ -140,7 +140,8 @@ def test_a_pattern_becomes_rho_and_physics_says_its_word(page, cifs, tmp_path):
     assert shown(page, "prepared pattern, 50 nm").is_visible()
     span = page.get_by_text(re.compile(r"range of ρ [\d.]+ 1/Å²")).first.inner_text()
     assert 1 < float(re.search(r"[\d.]+", span)[0]) < 9
-    verdict = page.get_by_text(re.compile(r"physics check( holds| cannot tell)?: the pattern recomputed .* 1 − R = [\d.e-]+"))
+    words = r"physics check( holds| cannot tell)?: the pattern recomputed .*1 − R = [\d.e-]+"
+    verdict = page.get_by_text(re.compile(words))
     verdict.wait_for(timeout=CALCULATION)
     residual = float(re.search(r"1 − R = ([\d.e-]+)", verdict.inner_text())[1])
     assert ("Flagged" in verdict.inner_text()) == (residual > 0.01)
