@@ -5,44 +5,30 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tqdm import tqdm
 
 Item = TypeVar("Item")
 LOG_EVERY = 30.0  # seconds between two lines in a file
+LINE = "{n_fmt} of {total_fmt} crystals, {rate_fmt}, {remaining} left"
 
 
 def progress(items: Iterable[Item], total: int, done: int = 0) -> Iterator[Item]:
-    """Pass crystals on and show how many of `total` are done, crystals per second and the time left.
+    """Pass crystals on and show how many of `total` are done, how fast it goes and the time left.
 
     Args:
         done: how many were done before this began.
     """
     if sys.stdout.isatty():
-        return iter(Bar(items, total=total, initial=done, smoothing=0.02, file=sys.stdout, bar_format=Bar.FORMAT))
-    return _logged(items, total, done)
-
-
-class Bar(tqdm):  # type: ignore[misc]  # tqdm says nothing of its types
-    """A bar that says crystals per second however few they are."""
-
-    FORMAT = "{percentage:3.0f}% {bar} {n_fmt} of {total_fmt} crystals, {speed} crystals/s, {remaining} left"
-
-    @property
-    def format_dict(self) -> dict[str, Any]:
-        values = super().format_dict
-        rate = values["rate"] or (values["n"] - values["initial"]) / max(values["elapsed"], 1e-3)
-        return values | {"speed": f"{rate:.2g}"}
-
-
-def _logged(items: Iterable[Item], total: int, done: int) -> Iterator[Item]:
-    began = said = time.monotonic()
-    for number, item in enumerate(items, 1):
+        bar = "{percentage:3.0f}% {bar} " + LINE
+        yield from tqdm(items, total=total, initial=done, smoothing=0.02, file=sys.stdout, bar_format=bar, unit="crystal")
+        return
+    began = last = time.monotonic()
+    for number, item in enumerate(items, done + 1):
         yield item
         now = time.monotonic()
-        if now - said >= LOG_EVERY:
-            said = now
-            rate = number / (now - began)
-            left = tqdm.format_interval((total - done - number) / rate)
-            print(f"{done + number} of {total} crystals, {rate:.2g} crystals/s, {left} left", flush=True)
+        if now - last >= LOG_EVERY:
+            last = now
+            line = tqdm.format_meter(number, total, now - began, bar_format=LINE, unit="crystal", initial=done)
+            print(line, flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing, write_atomically
+from lacbed_gan.base.tables import to_csv
 from lacbed_gan.base.version import program_version
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings.others import EvaluateSettings
@@ -16,7 +17,6 @@ from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page
 from lacbed_gan.report.section import Section, build_section
-from lacbed_gan.report.tables import to_csv
 
 REPORT = "report"  # the report's folder, beside the runs'
 FIGURES = "figures"  # in it, a folder for each group

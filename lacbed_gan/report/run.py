@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lacbed_gan.base.files import write_atomically
+from lacbed_gan.base.tables import to_csv
 from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.metrics import correlation_r, mse, summary
@@ -85,12 +84,9 @@ def crystal_table(module: LightningModule, data: PairDataModule) -> str:
     train), thickness (nm; of an inverse network that takes several, all of them) and the measures. A cell is empty
     where the store does not know.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     known = ("id", "formula", "space_group", "number", "a")
     names = [name.removeprefix("test/") for name in module.measures if name.startswith("test/")]
-    table.writerow([*known, "plane_group", "split", "thickness", *names])
-    together = "+".join(f"{one:g}" for one in data.thicknesses)
+    table = []
     for split in ("test", "train"):
         rows, times = (module.rows[f"{split}/{name}"] for name in ("index", "time"))
         rows = rows.compute().flatten().tolist()
@@ -98,11 +94,13 @@ def crystal_table(module: LightningModule, data: PairDataModule) -> str:
         measures = [module.measures[f"{split}/{name}"].compute().flatten().tolist() for name in names]
         for row, time, *values in sorted(zip(rows, times, *measures, strict=True)):
             entry = data.store.index[row]
-            group = plane_group(entry["number"]) if entry["number"] else None
-            thickness = together if time is None else data.thicknesses[time]
-            cells = [*(entry[key] for key in known), group, split, thickness, *values]
-            table.writerow([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in cells])
-    return text.getvalue()
+            table.append(
+                {key: entry[key] for key in known}
+                | {"plane_group": plane_group(entry["number"]) if entry["number"] else None, "split": split}
+                | {"thickness": data.thicknesses if time is None else data.thicknesses[time]}
+                | dict(zip(names, values, strict=True))
+            )
+    return to_csv(table)
 
 
 def show(folder: Path, module: LightningModule, data: PairDataModule, samples: dict[str, torch.Tensor]) -> None:

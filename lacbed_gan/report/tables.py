@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ import numpy as np
 
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.report import paper
-from lacbed_gan.report.collect import Group, Run, nm
+from lacbed_gan.report.collect import Group, Run
 
 Row = dict[str, Any]
 SPLITS = ("test", "train")
@@ -98,16 +96,6 @@ def crystal_table(group: Group) -> list[Row]:
     ]
 
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV with a header, numbers with six digits, nothing where there is no value."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_plain(row.get(name)) for name in names] for row in rows)
-    return text.getvalue()
-
-
 def _over_folds(name: str, values: Sequence[float | None]) -> Row:
     values = [value for value in values if value is not None]
     several = len(values) > 1
@@ -128,9 +116,3 @@ def _misjudged(runs: Sequence[Run]) -> Row:
         "misjudged": sum(int(run.summary["test/misjudged"]) for run in known) if known else None,
         "judged": sum(len(run.of("test")) for run in known) if known else None,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):  # thicknesses
-        return nm(value)
-    return "" if value is None else f"{value:.6g}" if isinstance(value, float) else value

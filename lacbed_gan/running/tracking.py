@@ -19,6 +19,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from torch import Tensor
 
 from lacbed_gan.base.files import write_atomically
+from lacbed_gan.base.tables import to_csv
 
 
 class MetricsTable(Callback):
@@ -33,10 +34,7 @@ class MetricsTable(Callback):
             return
         rows = [row for row in read_metrics(self.path) if row["epoch"] < trainer.current_epoch]
         rows.append({"epoch": trainer.current_epoch, **dict(sorted(values.items()))})
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        lines = [",".join(names)]
-        lines += [",".join(format(row[n], ".8g") if n in row else "" for n in names) for row in rows]
-        write_atomically(self.path, "\n".join(lines) + "\n")
+        write_atomically(self.path, to_csv(rows, digits=8))
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
