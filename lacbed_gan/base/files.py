@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and that one process at a time writes."""
+"""Files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO
-
-try:
-    import fcntl
-except ImportError:  # Windows: nothing there keeps two processes from one file
-    fcntl = None  # type: ignore[assignment]
+from typing import BinaryIO
 
 
 @contextmanager
@@ -38,20 +33,3 @@ def write_atomically(path: Path, text: str) -> None:
     """Replace a text file in one step, as `replacing` does."""
     with replacing(path) as file:
         file.write(text.encode())
-
-
-def lock(file: IO[bytes], wait: bool = False) -> bool | None:
-    """Lock an open file until it is closed; False where another process has it, None where files have no locks.
-
-    Args:
-        wait: for the other process to close it.
-    """
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:  # of a file system without locks
-        return None
-    return True

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
+AGAIN = 0.2  # seconds in which a file that its owner is about to remove is gone
 WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # of file systems, such as some networks'
 
 
@@ -16,39 +17,43 @@ class Occupied(Exception):
     """Another process holds the lock."""
 
 
-def acquire(path: Path, wait: bool = False) -> BaseFileLock:
+def acquire(path: Path, wait: bool = False, note: str = "") -> BaseFileLock:
     """The lock that this file stands for, held until its `release`, or until the process ends.
 
     Where the file system has no locks, the file itself is the lock, and what a killed process left of it is taken over
     on the same machine.
 
     Args:
-        path: the file is made, and left empty.
         wait: for another process to let go of it.
+        note: for others to read in the file; without locks of the file system it has process and machine instead.
 
     Raises:
         Occupied: another process holds it, and not `wait`.
         OSError: the file cannot be made.
     """
-    for kind in (FileLock, SoftFileLock):
-        lock = kind(path, timeout=-1 if wait else 0)
+    timeout = -1 if wait else AGAIN
+    lock: BaseFileLock = FileLock(path, timeout=timeout)
+    try:
         try:
             lock.acquire()
-            return lock
-        except Timeout:
-            raise Occupied(str(path)) from None
+            if note:
+                path.write_text(note, encoding="utf-8")
         except OSError as error:
-            if error.errno not in WITHOUT_LOCKS or kind is SoftFileLock:
+            if isinstance(error, Timeout) or error.errno not in WITHOUT_LOCKS:
                 raise
             if path.stat().st_size == 0:  # made by this attempt; that of a process at work holds its number
                 path.unlink(missing_ok=True)
-    raise AssertionError("unreachable")
+            lock = SoftFileLock(path, timeout=timeout)
+            lock.acquire()
+    except Timeout:
+        raise Occupied(str(path)) from None
+    return lock
 
 
 @contextmanager
-def exclusive(path: Path, wait: bool = False) -> Iterator[None]:
+def exclusive(path: Path, wait: bool = False, note: str = "") -> Iterator[None]:
     """Hold the lock that this file stands for, and remove the file; arguments and errors as for `acquire`."""
-    lock = acquire(path, wait)
+    lock = acquire(path, wait, note)
     try:
         yield
     finally:

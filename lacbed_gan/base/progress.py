@@ -22,7 +22,9 @@ def progress(items: Iterable[Item], total: int, done: int = 0) -> Iterator[Item]
     """
     if sys.stdout.isatty():
         bar = "{percentage:3.0f}% {bar} " + LINE
-        yield from tqdm(items, total=total, initial=done, smoothing=0.02, file=sys.stdout, bar_format=bar, unit="crystal")
+        yield from tqdm(
+            items, total=total, initial=done, smoothing=0.02, file=sys.stdout, bar_format=bar, unit="crystal"
+        )
         return
     began = last = time.monotonic()
     for number, item in enumerate(items, done + 1):

@@ -7,12 +7,12 @@ import json
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.base.files import lock
+from lacbed_gan.base.locks import Occupied, exclusive
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
 WITHOUT_EFFECT = ("runs", "logger", "trainer", "profile", "allow_data_change")
@@ -60,52 +60,27 @@ def claimed(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "running.lock"
-    while True:
-        with path.open("a+", encoding="utf-8") as file:
-            file.seek(0)
-            pid, host, job = (*file.read().split(), "", "", "")[:3]
-            free = _lock(file, pid if host == platform.node() else "")
-            requeued = bool(job) and job == os.environ.get("SLURM_JOB_ID")  # SLURM starts a job again when it has ended
-            if host and host != platform.node() and not requeued:
-                raise SettingsError(
-                    f"{folder}: process {pid} on {host} is at work on this run; if it no longer is, delete {path}"
-                )
-            if not free:
-                raise SettingsError(
-                    f"{folder}: {f'process {pid}' if pid else 'another process'} is at work on this run"
-                )
-            if not _is(file, path):  # its owner ended and removed it while it was being opened
-                continue
-            file.truncate(0)
-            file.write(f"{os.getpid()} {platform.node()} {os.environ.get('SLURM_JOB_ID', '')}".strip() + "\n")
-            file.flush()
-            try:
-                yield
-            finally:
-                with suppress(OSError):  # Windows removes no open file
-                    path.unlink()
-            return
-
-
-def _lock(file: TextIO, pid: str) -> bool:
-    """Lock an open file until it is closed; False where another process has it, which the file says is pid."""
-    locked = lock(file)
-    return not _lives(pid) if locked is None else locked
-
-
-def _lives(pid: str) -> bool:
+    pid, host, job = _holder(path)
+    if host and host != platform.node():
+        if not job or job != os.environ.get("SLURM_JOB_ID"):  # SLURM starts a job again when it has ended
+            raise SettingsError(
+                f"{folder}: process {pid} on {host} is at work on this run; if it no longer is, delete {path}"
+            )
+        path.unlink(missing_ok=True)
+    note = f"{os.getpid()} {platform.node()} {os.environ.get('SLURM_JOB_ID', '')}".strip() + "\n"
     try:
-        os.kill(int(pid), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:  # somebody else's
-        pass
-    return True
+        with exclusive(path, note=note):
+            yield
+    except Occupied:
+        pid, *_ = _holder(path)
+        raise SettingsError(
+            f"{folder}: {f'process {pid}' if pid else 'another process'} is at work on this run"
+        ) from None
 
 
-def _is(file: TextIO, path: Path) -> bool:
-    """Whether the path still names the open file."""
+def _holder(path: Path) -> tuple[str, str, str]:
+    """Process, machine and SLURM job that a lock file names; empty where it does not."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return (*path.read_text(encoding="utf-8").split(), "", "", "")[:3]
     except FileNotFoundError:
-        return False
+        return "", "", ""

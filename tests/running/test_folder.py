@@ -1,18 +1,20 @@
 """Who may work in the folder of a run."""
 
 import errno
+import fcntl
 import os
 import platform
 import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from functools import partial
 
 import pytest
+from filelock import FileLock
 
-from lacbed_gan.base import files
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.running import folder as runs
 from lacbed_gan.running.folder import claimed
 
 HOLD = """import sys, time
@@ -24,18 +26,24 @@ with claimed(Path(sys.argv[1])):
 LIMIT = 60  # seconds
 
 
-@pytest.fixture
-def other(tmp_path):
-    """A process that has claimed the folder of a run."""
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "run")])
+@contextmanager
+def holding(folder, program=HOLD):
+    """A process that has claimed the folder of a run, until it is killed."""
+    process = subprocess.Popen([sys.executable, "-c", program, str(folder)])
     give_up = time.monotonic() + LIMIT
-    lock = tmp_path / "run" / "running.lock"
+    lock = folder / "running.lock"
     while not (lock.exists() and lock.read_text()):
         assert process.poll() is None and time.monotonic() < give_up
         time.sleep(0.05)
     yield process
     process.kill()
     process.wait()
+
+
+@pytest.fixture
+def other(tmp_path):
+    with holding(tmp_path / "run") as process:
+        yield process
 
 
 def test_a_folder_is_made_and_claimed_and_free_again(tmp_path):
@@ -82,30 +90,36 @@ def test_a_requeued_job_goes_on_elsewhere(tmp_path, monkeypatch):
 
 
 def test_a_lock_that_its_owner_removes_meanwhile_is_not_the_lock(tmp_path, monkeypatch):
-    """Between opening and locking the file its owner ends, and a third process claims the folder."""
+    """Between opening and locking the file its owner ends and removes it."""
     path = tmp_path / "running.lock"
-    lock, opened = runs._lock, []
+    flock, descriptors = fcntl.flock, []
 
-    def late(file, pid):
-        opened.append(os.fstat(file.fileno()).st_ino)
-        if len(opened) == 1:
-            path.rename(tmp_path / "gone")
-        return lock(file, pid)
+    def late(descriptor, operation):
+        if not descriptors:
+            path.unlink()
+        descriptors.append(os.fstat(descriptor).st_ino)
+        flock(descriptor, operation)
 
-    monkeypatch.setattr(runs, "_lock", late)
+    monkeypatch.setattr(fcntl, "flock", late)
+    monkeypatch.setattr("lacbed_gan.base.locks.FileLock", partial(FileLock, poll_interval=0.01))
     with claimed(tmp_path):
-        assert len(set(opened)) == 2
-        assert path.stat().st_ino == opened[1]
+        assert path.stat().st_ino == descriptors[-1] and len(descriptors) > 1
 
 
-def test_file_systems_without_locks_go_by_the_process_number(tmp_path, other, monkeypatch):
+WITHOUT_LOCKS = """import errno, fcntl
+def unsupported(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+fcntl.flock = unsupported
+"""
+
+
+def test_file_systems_without_locks_go_by_the_process_number(tmp_path, monkeypatch):
     def unsupported(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(files.fcntl, "flock", unsupported)
-    with pytest.raises(SettingsError, match=f"process {other.pid} is at work"), claimed(tmp_path / "run"):
-        pass
-    other.kill()
-    other.wait()
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with holding(tmp_path / "run", WITHOUT_LOCKS + HOLD) as other:
+        with pytest.raises(SettingsError, match=f"process {other.pid} is at work"), claimed(tmp_path / "run"):
+            pass
     with claimed(tmp_path / "run"):
         pass
