@@ -43,8 +43,8 @@ def read_grey(path: Path) -> tuple[np.ndarray, str]:
     with one_line():
         data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-            if getattr(image, "n_frames", 1) > 1:
-                raise ImageError(f"is animated ({image.n_frames} frames); save one of them")
+            if (frames := getattr(image, "n_frames", 1)) > 1:
+                raise ImageError(f"is animated ({frames} frames); save one of them")
             require_size(image.width * image.height)
             if image.width * image.height > len(data) * MOST_PACKED:  # Pillow would make up the rest
                 raise ImageError(f"is cut short ({image.height} × {image.width} pixels in {len(data)} bytes)")

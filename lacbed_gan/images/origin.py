@@ -124,6 +124,5 @@ def _weights(size: int) -> tuple[np.ndarray, np.ndarray]:
     density = np.outer(window, window)
     once, twice = (sign * np.sin(m * angle) for m in (1, 2))
     two_fold, four_fold = np.outer(once, once), np.outer(once, twice) - np.outer(twice, once)
-    scaled = (np.rint(10_000 * weight).ravel() for weight in (density, density * two_fold, density * four_fold))
-    density, *senses = scaled
-    return density, np.stack(senses)
+    whole = [np.rint(10_000 * weight).ravel() for weight in (density, density * two_fold, density * four_fold)]
+    return whole[0], np.stack(whole[1:])

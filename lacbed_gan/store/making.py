@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
@@ -95,15 +95,21 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
         dark_field=recipe.dark_field,
         device=device,
     )
-    rule = {"g_max": recipe.rho_g_max, "sampling": recipe.rho_sampling, "energy_kv": recipe.energy_kv}
+    potential = partial(
+        projected_potential,
+        size=recipe.size,
+        g_max=recipe.rho_g_max,
+        sampling=recipe.rho_sampling,
+        energy_kv=recipe.energy_kv,
+    )
     pairs: list[Pair | CrystalError] = []
     for crystal, patterns in zip(crystals, answers, strict=True):
         try:
             if isinstance(patterns, ValueError):
                 raise patterns
-            potential = projected_potential(crystal, recipe.size, **rule).numpy()
-            images = (image.numpy() for image in (patterns.intensity, patterns.dark_field))
-            pairs.append(Pair(potential, *images, patterns.error_rms, patterns.error_max))
+            intensity, dark_field = patterns.intensity.numpy(), patterns.dark_field.numpy()
+            errors = patterns.error_rms, patterns.error_max
+            pairs.append(Pair(potential(crystal).numpy(), intensity, dark_field, *errors))
         except ValueError as error:
             pairs.append(CrystalError(f"{crystal.name}: {error}"))
     return pairs
@@ -126,7 +132,8 @@ def start_worker() -> None:
         signal.signal(signal.Signals[name], signal.SIG_IGN)
 
     def end_with_parent() -> None:
-        parent_process().join()
+        if parent := parent_process():
+            parent.join()
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -151,7 +158,7 @@ def _in_processes(
     """``map(job, …)`` with one crystal at a time and a bounded number of results in memory."""
     # Started afresh rather than forked: a fork of a process whose torch has run threads can hang.
     with ProcessPoolExecutor(workers, get_context("spawn"), start_worker) as pool:
-        waiting = deque()
+        waiting: deque[Future[Result]] = deque()
         try:
             for crystal in crystals:
                 waiting.append(pool.submit(job, [crystal]))

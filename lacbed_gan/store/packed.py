@@ -151,7 +151,7 @@ def _whole(pattern: np.ndarray, size: int | None = None) -> np.ndarray:
 
 
 # Point group of the pixels → (what to keep of (N, T, S, S), how to get all of it back); smallest first.
-SYMMETRIES: dict[str, tuple[Callable, Callable]] = {
+SYMMETRIES: dict[str, tuple[Callable[..., np.ndarray], Callable[..., np.ndarray]]] = {
     "4mm": (_triangle, _unfold_triangle),
     "2mm": (quadrant, unfold),
     "1": (_whole, _whole),

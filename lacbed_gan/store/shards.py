@@ -14,6 +14,8 @@ from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.store.store import Store, StoreError, read_meta
 from lacbed_gan.store.writer import StoreWriter, differences
 
+Row = tuple[dict[str, Any], Store, int]  # a crystal's line of the index, its shard, and where it stands there
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -51,8 +53,10 @@ def list_digest(found: Sequence[Crystal | CrystalError]) -> str:
     """SHA-256 of name, formula, space group and cell edge of each structure, in order."""
     digest = hashlib.sha256()
     for crystal in found:
-        unusable = isinstance(crystal, CrystalError)
-        known = () if unusable else (crystal.name, crystal.formula, crystal.space_group, crystal.a)
+        if isinstance(crystal, CrystalError):
+            known: tuple[object, ...] = ()
+        else:
+            known = (crystal.name, crystal.formula, crystal.space_group, crystal.a)
         digest.update(repr(known).encode() + b"\n")
     return digest.hexdigest()
 
@@ -88,7 +92,7 @@ def open_shards(folder: Path) -> list[Store]:
     return stores
 
 
-def join_shards(folder: Path, shards: Sequence[Store], track: Callable[[Iterable], Iterable] = iter) -> Store:
+def join_shards(folder: Path, shards: Sequence[Store], track: Callable[[list[Row]], Iterable[Row]] = iter) -> Store:
     """Write the store that one command without shards would have written; one that was begun is continued.
 
     Args:
@@ -108,9 +112,8 @@ def join_shards(folder: Path, shards: Sequence[Store], track: Callable[[Iterable
         if writer.done != [entry["id"] for entry, _, _ in entries[: len(writer.done)]]:
             raise StoreError(f"{folder}: holds an unfinished store of other crystals; move the shards elsewhere")
         for entry, shard, row in track(entries[len(writer.done) :]):
-            arrays = (shard.potential, shard.pattern, shard.intensity, shard.dark_field)
-            records = (None if array is None else array[row] for array in arrays)
-            writer.append({key: value for key, value in entry.items() if key != "position"}, *records)
+            records = {name: array[row] for name, array in shard.arrays.items()}
+            writer.append({key: value for key, value in entry.items() if key != "position"}, **records)
         writer.finish()
     return Store.open(folder)
 

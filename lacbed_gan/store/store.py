@@ -36,11 +36,12 @@ class StoreError(UserError):
     """A store that cannot be read or written: one line with file, reason and remedy."""
 
 
-def array_layout(
-    size: int, thicknesses: int, intensity: bool, reflections: int = 0
-) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-    """The arrays of a store: name → (shape of one crystal's record, dtype)."""
-    layout = {
+Layout = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]  # name of an array → shape of one crystal's record, dtype
+
+
+def array_layout(size: int, thicknesses: int, intensity: bool, reflections: int = 0) -> Layout:
+    """The arrays of a store."""
+    layout: Layout = {
         "potential": ((size, size), np.dtype(np.uint8)),
         "pattern": ((thicknesses, size, size), np.dtype(np.uint8)),
     }
@@ -55,7 +56,7 @@ def sha256(array: np.ndarray) -> str:
     """Hex SHA-256 of an array's bytes in C order; a memory map is read record by record."""
     digest = hashlib.sha256()
     for record in array:
-        digest.update(np.ascontiguousarray(record))
+        digest.update(np.ascontiguousarray(record).data)
     return digest.hexdigest()
 
 
@@ -157,8 +158,8 @@ class Store:
                 if not (isinstance(entry, dict) and entry.keys() >= set(INDEX_KEYS)):
                     raise ValueError
             except (ValueError, RecursionError):
-                line = f"index.jsonl, line {number}"
-                raise StoreError(f"{self.source}: {line} tells no crystal; make the store again") from None
+                place = f"index.jsonl, line {number}"
+                raise StoreError(f"{self.source}: {place} tells no crystal; make the store again") from None
             entries.append(entry)
         return entries
 
@@ -236,8 +237,7 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     if meta.get("shard") is not None:
         kinds |= {"shard": dict}
     wrong = [key for key, kind in kinds.items() if not isinstance(meta.get(key), kind)]
-    thickness = meta.get("thickness")
-    if not wrong and not all(isinstance(one, int | float) and one > 0 for one in thickness):
+    if not wrong and not all(isinstance(one, int | float) and one > 0 for one in meta["thickness"]):
         wrong.append("thickness")
     wrong += [key for key in ("size", "count") if key in kinds and key not in wrong and meta[key] < 0]
     if not wrong:
@@ -253,7 +253,7 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     return meta
 
 
-def _layout(meta: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def _layout(meta: Mapping[str, Any]) -> Layout:
     """`array_layout` of a finished store; a packed one keeps the setting of its dark-field patterns, not them."""
     reflections = len(meta["settings"].get("dark_field", ())) if "dark_field" in meta["sha256"] else 0
     return array_layout(meta["size"], len(meta["thickness"]), meta["intensity"], reflections)

@@ -9,10 +9,8 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from functools import partial
 
 import pytest
-from filelock import FileLock
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.running.folder import claimed
@@ -101,7 +99,6 @@ def test_a_lock_that_its_owner_removes_meanwhile_is_not_the_lock(tmp_path, monke
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
-    monkeypatch.setattr("lacbed_gan.base.locks.FileLock", partial(FileLock, poll_interval=0.01))
     with claimed(tmp_path):
         assert path.stat().st_ino == descriptors[-1] and len(descriptors) > 1
 

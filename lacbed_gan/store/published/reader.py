@@ -122,10 +122,11 @@ class Published:
 
     def _write(self, track: Callable[[list[str]], Iterable[str]]) -> None:
         """Write the store, or what of it can be, and refuse the rest."""
-        settings = {"method": "published", "root": str(self.root.resolve()), "files": self.key}
+        settings: dict[str, Any] = {"method": "published", "root": str(self.root.resolve()), "files": self.key}
         settings |= {"colormap": self.colormap} | survey(self.root, self.files, self.names, self.polarity)
         polarity = [settings["potential"]["polarity"]] + [settings["pattern"]["polarity"]] * (len(self.names) - 1)
-        size, bad = settings.pop("size"), {}
+        size = settings.pop("size")
+        bad: dict[str, list[str]] = {}
         with StoreWriter(self.folder, size, [thickness(name) for name in self.names[1:]], settings) as writer:
             done = set(writer.done)
             for code in track([code for code in self.files if code not in done]):
