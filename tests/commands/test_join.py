@@ -89,8 +89,8 @@ def test_stopped_at_every_crystal_and_continued(here, monkeypatch):
     """A join that stops when it has appended one more crystal, over and over."""
     append, stops = StoreWriter.append, 0
 
-    def one(writer, *arguments):
-        append(writer, *arguments)
+    def one(writer, *arguments, **images):
+        append(writer, *arguments, **images)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
