@@ -17,7 +17,7 @@ def one_line(text: str) -> str:
     return re.sub(r"[.;]; ", "; ", "; ".join(lines)).replace(":;", ":")
 
 
-def told(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     """An error's message in one line; of the operating system's errors file, reason and remedy."""
     if not isinstance(error, OSError) or not error.strerror or not error.filename:
         return one_line(str(error))

@@ -29,5 +29,5 @@ def to_csv(rows: Sequence[Mapping[str, Any]], digits: int = 6) -> str:
 
 def _cell(value: Any, digits: int) -> Any:
     if isinstance(value, tuple):
-        return "+".join(f"{one:g}" for one in value)
+        return "+".join(f"{number:g}" for number in value)
     return f"{value:.{digits}g}" if isinstance(value, float) else value  # csv leaves the cell of None empty

@@ -17,7 +17,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
 from lacbed_gan.base.errors import SettingsError, UserError
-from lacbed_gan.base.messages import told
+from lacbed_gan.base.messages import error_line
 from lacbed_gan.commands.config import CONF, composed, jobs, literal, one_line_errors, parse, settings
 
 # Hydra's options, and those that take the next word.
@@ -71,7 +71,7 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
                 if launcher() == "joblib":
                     _refuse(error)
                     error = "not every job is done; the lines above say why, and the same line again makes the others"
-                raise CompactHydraException(f"error: {told(error)}") from None
+                raise CompactHydraException(f"error: {error_line(error)}") from None
             _refuse(error)  # the other jobs of a sweep go on
             refused.append(error)
 
@@ -132,4 +132,4 @@ def _gpus(config: DictConfig) -> int:
 
 
 def _refuse(error: Exception) -> None:
-    print(f"error: {told(error)}", file=sys.stderr)
+    print(f"error: {error_line(error)}", file=sys.stderr)

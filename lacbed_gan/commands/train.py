@@ -18,7 +18,8 @@ from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import refusal
 from lacbed_gan.commands.settings.train import TrainSettings
-from lacbed_gan.models.settings import SHORTHAND, NetworkSettings
+from lacbed_gan.data.conditions import SHORTHAND
+from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.running.folder import claimed, run_group, run_name
 
 if TYPE_CHECKING:

@@ -144,9 +144,9 @@ class PairDataModule(L.LightningDataModule):
             if self.origin == "canonical":
                 potential = kept(self.store, "canonical", [], lambda: canonical(self.store.potential))
             potential = reduced_potential(potential, self.size, "given")
-            times = [self.store.thickness.index(one) for one in self.thicknesses]
+            times = [self.store.thickness.index(t) for t in self.thicknesses]
             pattern = np.stack([reduced_pattern(self.store.pattern[:, time], self.size) for time in times], 1)
-            numbers = torch.tensor([thickness_number(one) for one in self.thicknesses])
+            numbers = torch.tensor([thickness_number(t) for t in self.thicknesses])
             self._images = PairImages(
                 torch.from_numpy(np.array(potential[:, None])),
                 torch.from_numpy(pattern),
@@ -278,15 +278,15 @@ def _thicknesses(thickness: float | Sequence[float] | str, store: Store) -> tupl
     if thickness == "all":
         return store.thickness
     asked = [thickness] if isinstance(thickness, int | float | str) else thickness
-    for one in asked:
-        _choose("thickness", one, store.thickness, f" nm in the store {store.source}, or all of them")
-    return tuple(one for one in store.thickness if one in asked)
+    for value in asked:
+        _choose("thickness", value, store.thickness, f" nm in the store {store.source}, or all of them")
+    return tuple(t for t in store.thickness if t in asked)
 
 
 def _choose(name: str, value: object, allowed: object, where: str = "") -> None:
     if value not in allowed:
-        shown = f"{allowed[0]}…{allowed[-1]}" if isinstance(allowed, range) else ", ".join(_plain(a) for a in allowed)
-        raise SettingsError(f"{name}={_plain(value)}: choose from {shown}{where}")
+        choice = f"{allowed[0]}…{allowed[-1]}" if isinstance(allowed, range) else ", ".join(_plain(a) for a in allowed)
+        raise SettingsError(f"{name}={_plain(value)}: choose from {choice}{where}")
 
 
 def _plain(value: object) -> str:

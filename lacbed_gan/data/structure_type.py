@@ -74,9 +74,9 @@ def _sites(counts: list[float]) -> list[int]:
     sites = [round(count) for count in counts if _whole(count)]
     left = sorted(count for count in counts if not _whole(count))
     for number in range(2, MIXED + 1):
-        while found := next((some for some in combinations(left, number) if _whole(sum(some))), None):
-            sites.append(round(sum(found)))
-            for count in found:
+        while site := next((some for some in combinations(left, number) if _whole(sum(some))), None):
+            sites.append(round(sum(site)))
+            for count in site:
                 left.remove(count)
     return sites + [max(1, round(count)) for count in left]
 

@@ -55,15 +55,15 @@ def features(direction: str, images: Tensor) -> Tensor:
 
 def usual_distance(points: Tensor) -> float:
     """The distance that 95 % of the features (N, F), N ≥ 2, keep from the nearest other ones."""
-    return float(torch.quantile(_nearest(points.float(), points.float(), others=True), USUAL))
+    return float(torch.quantile(_nearest(points.float(), points.float(), but_itself=True), USUAL))
 
 
-def _nearest(points: Tensor, among: Tensor, others: bool = False) -> Tensor:
+def _nearest(points: Tensor, among: Tensor, but_itself: bool = False) -> Tensor:
     """(N,) distance of each point from the nearest one, of the others if the two are the same points."""
     nearest = []
     for start in range(0, len(points), CHUNK):
         distance = torch.cdist(points[start : start + CHUNK], among, compute_mode="donot_use_mm_for_euclid_dist")
-        if others:
+        if but_itself:
             distance.diagonal(start).fill_(torch.inf)
         nearest.append(distance.amin(1))
     return torch.cat(nearest)

@@ -7,8 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
 
-CONDITIONS = ("log_a", "log_span")  # logarithms of the cell edge (Å) and of the range of ρ (1/Å²)
-SHORTHAND = {"none": (), "cell": ("log_a",), "scale": ("log_a", "log_span")}  # as the command line may write them
+from lacbed_gan.data.conditions import QUANTITIES, SHORTHAND
 
 
 def condition_names(value: Any) -> Any:
@@ -21,7 +20,7 @@ def condition_names(value: Any) -> Any:
 Direction = Literal["forward", "inverse"]
 Origin = Literal["given", "canonical"]
 Condition = Annotated[
-    tuple[Literal[CONDITIONS], ...],
+    tuple[Literal[tuple(QUANTITIES)], ...],
     BeforeValidator(condition_names),
     Field(description="none, cell, scale, or a list of log_a, log_span"),
 ]

@@ -40,10 +40,10 @@ def kept(store: Store, name: str, decides: Sequence[object], compute: Callable[[
     for folder in _folders(store):
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            own = folder / f"{file}-{os.getpid()}"  # another process may be at the same
-            with replacing(own) as whole:
+            partial = folder / f"{file}-{os.getpid()}"  # another process may be at the same
+            with replacing(partial) as whole:
                 np.save(whole, values)
-            os.replace(own, folder / file)
+            os.replace(partial, folder / file)
             break
     return values
 

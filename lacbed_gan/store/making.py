@@ -128,7 +128,7 @@ def start_worker() -> None:
     import torch
 
     torch.set_num_threads(1)
-    for name in {"SIGUSR1", "SIGUSR2"} & {one.name for one in signal.Signals}:
+    for name in {"SIGUSR1", "SIGUSR2"} & {each.name for each in signal.Signals}:
         signal.signal(signal.Signals[name], signal.SIG_IGN)
 
     def end_with_parent() -> None:

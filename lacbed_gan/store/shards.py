@@ -44,15 +44,15 @@ class Shard:
         """Which of a list of `count` it takes."""
         return range(self.k - 1, count, self.n)
 
-    def meta(self, found: Sequence[Crystal | CrystalError]) -> dict[str, Any]:
+    def meta(self, structures: Sequence[Crystal | CrystalError]) -> dict[str, Any]:
         """What meta.json of the part says of itself and of the whole list."""
-        return {"k": self.k, "n": self.n, "structures": len(found), "list": list_digest(found)}
+        return {"k": self.k, "n": self.n, "structures": len(structures), "list": list_digest(structures)}
 
 
-def list_digest(found: Sequence[Crystal | CrystalError]) -> str:
+def list_digest(structures: Sequence[Crystal | CrystalError]) -> str:
     """SHA-256 of name, formula, space group and cell edge of each structure, in order."""
     digest = hashlib.sha256()
-    for crystal in found:
+    for crystal in structures:
         if isinstance(crystal, CrystalError):
             known: tuple[object, ...] = ()
         else:
@@ -104,7 +104,7 @@ def join_shards(folder: Path, shards: Sequence[Store], track: Callable[[list[Row
         StoreError: no shard holds a crystal, two hold the same, or the folder holds another store.
     """
     entries = [(entry, shard, row) for shard in shards for row, entry in enumerate(shard.index)]
-    entries.sort(key=lambda one: one[0]["position"])
+    entries.sort(key=lambda row: row[0]["position"])
     if not entries:
         raise StoreError(f"{folder}: none of its shards holds a crystal, so there is no store to write")
     meta = shards[0].meta

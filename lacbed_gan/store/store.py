@@ -237,7 +237,7 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     if meta.get("shard") is not None:
         kinds |= {"shard": dict}
     wrong = [key for key, kind in kinds.items() if not isinstance(meta.get(key), kind)]
-    if not wrong and not all(isinstance(one, int | float) and one > 0 for one in meta["thickness"]):
+    if not wrong and not all(isinstance(t, int | float) and t > 0 for t in meta["thickness"]):
         wrong.append("thickness")
     wrong += [key for key in ("size", "count") if key in kinds and key not in wrong and meta[key] < 0]
     if not wrong:

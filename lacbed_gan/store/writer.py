@@ -123,9 +123,9 @@ class StoreWriter:
             StoreError: the id is already there.
             OSError: the disk is full or gone; the store is as it was before.
         """
-        given = {"potential": potential, "pattern": pattern, "intensity": intensity, "dark_field": dark_field}
+        arrays = {"potential": potential, "pattern": pattern, "intensity": intensity, "dark_field": dark_field}
         records = {}
-        for name, array in given.items():
+        for name, array in arrays.items():
             shape, dtype = self._layout.get(name, (None, None))
             if (array is None) != (shape is None):
                 raise ValueError(f"{name} is {'missing' if array is None else 'not kept by this store'}")

@@ -8,7 +8,7 @@ import torch
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import replacing
-from lacbed_gan.base.messages import told
+from lacbed_gan.base.messages import error_line
 from lacbed_gan.commands import train
 from lacbed_gan.store.store import Store
 
@@ -59,13 +59,13 @@ def test_a_folder_that_refuses(program, tmp_path, shared_store, command, words):
 
 
 def test_errors_of_the_system_name_file_reason_and_remedy(tmp_path):
-    assert told(OSError(errno.ENOSPC, "No space left on device", "runs/a/last.ckpt")) == (
+    assert error_line(OSError(errno.ENOSPC, "No space left on device", "runs/a/last.ckpt")) == (
         "runs/a/last.ckpt: No space left on device; make room, and the same line goes on"
     )
     denied = PermissionError(errno.EACCES, "Permission denied", "a.cif")
-    assert told(denied).startswith("a.cif: Permission denied; name one that you may write to")
-    assert told(OSError(errno.EIO, "Input/output error", "a")) == "a: Input/output error"
-    assert told(ValueError("two\nlines")) == "two; lines"
+    assert error_line(denied).startswith("a.cif: Permission denied; name one that you may write to")
+    assert error_line(OSError(errno.EIO, "Input/output error", "a")) == "a: Input/output error"
+    assert error_line(ValueError("two\nlines")) == "two; lines"
     with pytest.raises(OSError, match="No space left") as error, replacing(tmp_path / "a"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert error.value.filename == str(tmp_path / "a") and not list(tmp_path.iterdir())

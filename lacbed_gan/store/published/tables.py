@@ -32,16 +32,16 @@ def read_metadata(path: str | Path) -> dict[str, dict[str, Any]]:
             missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
             if missing:
                 raise StoreError(f"{path}: has no column {', '.join(missing)}; give the authors' metadata.csv")
-            found = {}
+            entries = {}
             for row in rows:
                 code = (row["ICSD_code"] or "").strip()
                 try:
-                    if not code or code in found:
+                    if not code or code in entries:
                         raise ValueError(f"ICSD code {code} for a second time" if code else "no ICSD code")
-                    found[code] = _entry(row)
+                    entries[code] = _entry(row)
                 except ValueError as error:
                     raise StoreError(f"{path}, line {rows.line_num}: {error}") from None
-            return found
+            return entries
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise StoreError(f"{path}: cannot be read ({error}); data.metadata is the authors' metadata.csv") from None
 
@@ -66,8 +66,8 @@ def read_folds(folder: str | Path, folds: int = 10) -> dict[str, int]:
     for fold in range(folds):
         path = folder / str(fold) / "train"
         if path.exists():
-            others = {code for code, of in tested.items() if of != fold}
-            differing = sorted(others ^ set(_codes(path)))
+            rest = {code for code, of in tested.items() if of != fold}
+            differing = sorted(rest ^ set(_codes(path)))
             if differing:
                 raise StoreError(
                     f"{path}: is not all the other folds' test lists, it differs by {counted(differing, 'code')}; "
@@ -96,18 +96,18 @@ def fold_of_codes(
     present = set(codes)
     absent = [code for code in fold_of if code not in present]
     unlisted = [code for code in codes if code not in fold_of]
-    said = []
+    lines = []
     if absent:
-        said.append(f"{counted(absent, 'code')} of the folds {source} without images")
+        lines.append(f"{counted(absent, 'code')} of the folds {source} without images")
     if unlisted:
-        said.append(f"{counted(unlisted, 'crystal')} in none of the folds {source}")
-    if said and not skip_bad:
-        raise StoreError(f"{'; '.join(said)}; data.skip_bad=true leaves them out")
-    found = np.array([fold_of.get(code, -1) for code in codes], dtype=np.int64)
-    empty = sorted(set(fold_of.values()) - set(found.tolist()))
+        lines.append(f"{counted(unlisted, 'crystal')} in none of the folds {source}")
+    if lines and not skip_bad:
+        raise StoreError(f"{'; '.join(lines)}; data.skip_bad=true leaves them out")
+    folds = np.array([fold_of.get(code, -1) for code in codes], dtype=np.int64)
+    empty = sorted(set(fold_of.values()) - set(folds.tolist()))
     if empty:
         raise StoreError(f"no crystal is in the test list of fold {', '.join(map(str, empty))} of {source}")
-    return found, [f"left out: {line}" for line in said]
+    return folds, [f"left out: {line}" for line in lines]
 
 
 def counted(names: Collection[str], what: str) -> str:
