@@ -22,8 +22,8 @@ def png_of(picture: Picture, look: Look, caption: str) -> bytes:
     name, low, high = look.of(picture)
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    drawn = {"cmap": name, "vmin": low, "vmax": high, "interpolation": "nearest"}
-    image = axes.imshow(picture.image, origin="lower", extent=picture.frame.extent * 2, **drawn)
+    style = {"cmap": name, "vmin": low, "vmax": high, "interpolation": "nearest"}
+    image = axes.imshow(picture.image, origin="lower", extent=picture.frame.extent * 2, **style)
     figure.colorbar(image, ax=axes, shrink=0.9)
     x, y = (f"${axis}$ ({picture.frame.unit})" for axis in picture.frame.axes)
     axes.set(title=f"{caption}\n{picture.title}", xlabel=x, ylabel=y)

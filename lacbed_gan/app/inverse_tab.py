@@ -8,9 +8,9 @@ from nicegui import ui
 
 from lacbed_gan.app.background import Background, Latest
 from lacbed_gan.app.picture import Picture
-from lacbed_gan.app.uploads import Refused, images_from, in_a_sentence, shown_name
+from lacbed_gan.app.uploads import Refused, images_from, in_a_sentence, plain_name
 from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
-from lacbed_gan.images.calibration import POLARITY, Calibration, calibration
+from lacbed_gan.images.calibration import POLARITY, Calibration, calibrate
 from lacbed_gan.images.grey import POLARITIES
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.predict.frame import pattern_frame, potential_frame
@@ -67,7 +67,7 @@ class InverseTab:
             self._measured = None
             self._refuse(str(refusal))
             return
-        self._name = shown_name(name)
+        self._name = plain_name(name)
         self._begin()
 
     def _begin(self) -> None:
@@ -82,7 +82,7 @@ class InverseTab:
     def _calibration(self, measured: Measured) -> Calibration:
         """What the fields and the file say."""
         recipe = self._predictor.recipe
-        return calibration(
+        return calibrate(
             measured,
             recipe.energy_kv,
             recipe.half_width,
@@ -93,21 +93,21 @@ class InverseTab:
             polarity=None if self._polarity.value == POLARITY else self._polarity.value,
         )
 
-    async def _answer(self, measured: Measured, known: Calibration) -> None:
+    async def _answer(self, measured: Measured, calibration: Calibration) -> None:
         """ρ at once, then the check."""
         try:
             with in_a_sentence("The prediction"):
-                arguments = (self._predictor.predict_potential, known.intensities(measured.images))
-                prediction = await asyncio.to_thread(*arguments, **known.arguments)
+                arguments = (self._predictor.predict_potential, calibration.intensities(measured.images))
+                prediction = await asyncio.to_thread(*arguments, **calibration.arguments)
         except Refused as refusal:
             self._refuse(str(refusal))
             return
-        self._show(prediction, known)
+        self._show(prediction, calibration)
         if prediction.potential.max() == prediction.potential.min():  # nothing to check; a warning says so
             return
         images = prediction.potential, prediction.pattern
-        arguments = (*images, known.a, prediction.recipe, prediction.thickness, prediction.span)
-        key = (*(image.tobytes() for image in images), prediction.span, known.a)
+        arguments = (*images, calibration.a, prediction.recipe, prediction.thickness, prediction.span)
+        key = (*(image.tobytes() for image in images), prediction.span, calibration.a)
         try:
             with self._messages.waiting("The physics check is being computed"), in_a_sentence("The physics check"):
                 check = await self._background.compute(key, check_potential, *arguments)
@@ -116,16 +116,16 @@ class InverseTab:
             return
         self._messages.verdict(verdict(check), check.flagged)
 
-    def _show(self, prediction: PotentialPrediction, known: Calibration) -> None:
+    def _show(self, prediction: PotentialPrediction, calibration: Calibration) -> None:
         """The images, and what was taken for granted."""
-        count, size, a = len(prediction.pattern), len(prediction.potential), known.a
+        count, size, a = len(prediction.pattern), len(prediction.potential), calibration.a
         self._title = f"{self._name}, a = {a:g} Å"
         which = f"{prediction.thickness[0]:g} nm" + (f", first of {count}" if count > 1 else "")
         pattern, potential = pattern_frame(prediction.recipe, size, a), potential_frame(prediction.recipe, size, a)
         self._pattern.show(Picture(prediction.pattern[0], pattern, f"prepared pattern, {which}"))
         span = "" if prediction.span is None else f"range of ρ {prediction.span:.3g} 1/Å²"
         self._potential.show(Picture(prediction.potential, potential, "predicted ρ"), span)
-        self._messages.show(f"{self._title}; {known}", prediction.warnings)
+        self._messages.show(f"{self._title}; {calibration}", prediction.warnings)
 
     def _refuse(self, sentence: str) -> None:
         self.stop()

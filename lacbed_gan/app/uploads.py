@@ -36,8 +36,8 @@ def crystal_from(data: bytes, name: str) -> Crystal:
     def read(path: Path) -> Crystal:
         kind = kind_of(path)
         if kind != "CIF":
-            raise Refused(f"{shown_name(name)} is not a CIF but an image ({kind}); patterns go to the other tab.")
-        return replace(Crystal.from_cif(path), name=shown_name(name))
+            raise Refused(f"{plain_name(name)} is not a CIF but an image ({kind}); patterns go to the other tab.")
+        return replace(Crystal.from_cif(path), name=plain_name(name))
 
     return _read(read, data, name)
 
@@ -54,7 +54,7 @@ def images_from(data: bytes, name: str) -> Measured:
 
     def read(path: Path) -> Measured:
         if kind_of(path) == "CIF":
-            raise Refused(f"{shown_name(name)} is a CIF, not an image; crystals go to the other tab.")
+            raise Refused(f"{plain_name(name)} is a CIF, not an image; crystals go to the other tab.")
         return read_images(path)
 
     return _read(read, data, name)
@@ -80,7 +80,7 @@ def in_a_sentence(what: str) -> Iterator[None]:
         raise Refused(f"{what} failed ({reason}).") from None
 
 
-def shown_name(name: str) -> str:
+def plain_name(name: str) -> str:
     """A file's name for a sentence: printable, without folders, not too long."""
     last = re.split(r"[/\\]", name)[-1]
     plain = "".join(c for c in last if c.isprintable()).strip()
@@ -88,16 +88,16 @@ def shown_name(name: str) -> str:
 
 
 def _read(read: Callable[[Path], Result], data: bytes, name: str) -> Result:
-    shown = shown_name(name)
+    name = plain_name(name)
     if len(data) > MOST_BYTES:
-        raise Refused(f"{shown} has more than {MOST_BYTES // 2**20} MB, the most this page takes.")
+        raise Refused(f"{name} has more than {MOST_BYTES // 2**20} MB, the most this page takes.")
     if not data:
-        raise Refused(f"{shown} is empty.")
+        raise Refused(f"{name} is empty.")
     with tempfile.TemporaryDirectory(prefix="lacbed_gan-") as folder:
         path = Path(folder) / "upload"
         path.write_bytes(data)
         try:
-            with in_a_sentence(f"reading {shown}"):
+            with in_a_sentence(f"reading {name}"):
                 return read(path)
         except Refused as error:
-            raise Refused(str(error).replace(str(path), shown)) from None
+            raise Refused(str(error).replace(str(path), name)) from None

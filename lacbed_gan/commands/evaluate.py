@@ -62,8 +62,8 @@ def evaluate(settings: EvaluateSettings) -> None:
         sections.append(build_section(group, settings.crystal, settings.timing))
     folder = settings.runs / REPORT
     command = shlex.join(["python", "-m", "lacbed_gan.evaluate", *sys.argv[1:]])
-    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    write(folder, sections, page(sections, left_out, command, program_version(), made))
+    date = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    write(folder, sections, page(sections, left_out, command, program_version(), date))
     if settings.logger.name == "wandb":
         for section in sections:
             attach(section, folder / FIGURES / section.group.name, settings.logger.project, settings.logger.group)

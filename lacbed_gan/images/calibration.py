@@ -65,7 +65,7 @@ class Calibration:
         return ", ".join(f"{text} ({self.source[name]})" for name, text in words.items())
 
 
-def calibration(
+def calibrate(
     measured: Measured,
     energy_kv: float,
     window: float,
@@ -77,16 +77,16 @@ def calibration(
     centre: tuple[float, float] | None = None,
     polarity: str | None = None,
 ) -> Calibration:
-    """That of a file's images: what the user says comes first, then what the file says, then what is assumed.
+    """The calibration of a file's images: what the user says comes first, then what the file says, then what is assumed.
 
     Args:
         energy_kv: of the beam, which makes lengths of the angles that some files give.
         window: half width that an image without calibration is taken to have, in reciprocal lattice units 1/a.
         a, pixel_size, half_width, rotation, centre, polarity: what the user says, each None where nothing is said.
     """
-    said = {"a": a, "pixel_size": pixel_size, "half_width": half_width}
-    said |= {"rotation": rotation, "centre": centre, "polarity": polarity}
-    values = {name: value for name, value in said.items() if value is not None}
+    user = {"a": a, "pixel_size": pixel_size, "half_width": half_width}
+    user |= {"rotation": rotation, "centre": centre, "polarity": polarity}
+    values = {name: value for name, value in user.items() if value is not None}
     source = dict.fromkeys(values, USER)
     if pixel_size is None and half_width is None:
         size = measured.pixel_size_at(energy_kv)

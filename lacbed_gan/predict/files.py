@@ -11,7 +11,7 @@ import numpy as np
 
 from lacbed_gan.base.files import replacing
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.images.calibration import calibration
+from lacbed_gan.images.calibration import calibrate
 from lacbed_gan.images.measured import read_images
 from lacbed_gan.predict.predictor import Predictor
 
@@ -70,7 +70,7 @@ def predict_measured(
     thickness: Sequence[float] | None,
     check: bool,
     figure: bool,
-    **known: Any,
+    **user: Any,
 ) -> dict[str, Any]:
     """ρ of a measured pattern: <name>.npy, and where asked for <name>.png.
 
@@ -78,7 +78,7 @@ def predict_measured(
         folder: of the results.
         thickness: of the pattern in nm; None: what the network was trained on.
         check: also recompute the pattern from ρ; needs a.
-        known: what the user says of the image, see :func:`lacbed_gan.images.calibration.calibration`.
+        user: what the user says of the image, see :func:`lacbed_gan.images.calibration.calibrate`.
 
     Returns:
         the numbers of it, plain JSON values.
@@ -87,31 +87,31 @@ def predict_measured(
         UserError: the file cannot be used.
     """
     recipe, measured = predictor.recipe, read_images(path)
-    known_image = calibration(measured, recipe.energy_kv, recipe.half_width, **known)
-    print(f"{path.name}: {known_image}")
+    calibration = calibrate(measured, recipe.energy_kv, recipe.half_width, **user)
+    print(f"{path.name}: {calibration}")
     prediction = predictor.predict_potential(
-        known_image.intensities(measured.images), **known_image.arguments, thickness=thickness, check=check
+        calibration.intensities(measured.images), **calibration.arguments, thickness=thickness, check=check
     )
     numbers = {
         "input": str(path),
-        "a": known_image.a,
+        "a": calibration.a,
         "thickness": list(prediction.thickness),
-        "calibration": known_image.to_json(),
+        "calibration": calibration.to_json(),
         "range_of_rho": prediction.span,
         "recipe": recipe.to_json(),
         "warnings": prediction.warnings,
     }
     if prediction.check:
-        checked = prediction.check
-        numbers["check"] = asdict(checked) | {"flagged": checked.flagged}
-        if not checked.flagged:  # or it is among the warnings
-            print(f"{path.name}: {checked.verdict}")
+        result = prediction.check
+        numbers["check"] = asdict(result) | {"flagged": result.flagged}
+        if not result.flagged:  # or it is among the warnings
+            print(f"{path.name}: {result.verdict}")
     folder.mkdir(parents=True, exist_ok=True)
     _save(folder / f"{path.stem}.npy", prediction.potential)
     if figure:
         from lacbed_gan.predict.figures import save_potential_figure
 
-        save_potential_figure(prediction, known_image.a, path.name, folder / f"{path.stem}.png")
+        save_potential_figure(prediction, calibration.a, path.name, folder / f"{path.stem}.png")
     return numbers
 
 

@@ -60,8 +60,8 @@ def save_samples(
             axes, (images["input"][row], images["prediction"][row], images["target"][row]), strict=False
         ):
             axis.imshow(image, cmap=COLOUR_MAP, vmin=0, vmax=1, origin="lower")
-        shown = axes[3].imshow(difference[row], cmap=DIFFERENCE_MAP, vmin=0, origin="lower")
-        figure.colorbar(shown, ax=axes[3], shrink=0.85)
+        image = axes[3].imshow(difference[row], cmap=DIFFERENCE_MAP, vmin=0, origin="lower")
+        figure.colorbar(image, ax=axes[3], shrink=0.85)
         axes[0].set_ylabel(labels[row], fontsize="small", parse_math=False)
         axes[1].set_xlabel(f"MSE {errors[row][0]:.4f}   R {errors[row][1]:.3f}", fontsize="small")
         for axis in axes:

@@ -56,10 +56,10 @@ def _images(figure: Figure, axes: np.ndarray, case: Case, bar_at: str) -> None:
     for axis, image in zip(axes, (case.input, case.prediction, case.target), strict=False):
         axis.imshow(image, cmap=COLOUR_MAP, vmin=0, vmax=1, origin="lower")
     difference = (case.prediction - case.target) ** 2
-    shown = axes[3].imshow(difference, cmap=DIFFERENCE_MAP, vmin=0, vmax=difference.max() or 1.0, origin="lower")
+    image = axes[3].imshow(difference, cmap=DIFFERENCE_MAP, vmin=0, vmax=difference.max() or 1.0, origin="lower")
     # full numbers at the ticks: a common factor above a bar would move it out of line with the others
     look = {"location": bar_at, "shrink": 0.9, "aspect": 14, "ticks": MaxNLocator(3), "format": "{x:.3g}"}
-    bar = figure.colorbar(shown, ax=axes[3], **look)
+    bar = figure.colorbar(image, ax=axes[3], **look)
     bar.outline.set_linewidth(0.4)
     for axis in axes:
         axis.set(xticks=[], yticks=[])

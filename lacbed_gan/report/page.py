@@ -17,14 +17,14 @@ from lacbed_gan.report.section import Section
 from lacbed_gan.report.tables import Row
 
 
-def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str, version: str, made: str) -> str:
+def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str, version: str, date: str) -> str:
     """HTML with the images inside.
 
     Args:
         left_out: runs that are in no section, and why.
         command: the line that makes this report.
         version: of the program.
-        made: date and time.
+        date: of the report, with the time.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -47,9 +47,9 @@ def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str,
         left_out=left_out,
         command=command,
         version=version,
-        made=made,
+        date=date,
         printed=paper.PRINTED,
-        printed_mse=defaultdict(str, {cell: given["printed"] for cell, given in paper.MEASURES.items()}),
+        printed_mse=defaultdict(str, {cell: values["printed"] for cell, values in paper.MEASURES.items()}),
         timed=any(section.timing for section in sections),
     )
 

@@ -49,7 +49,7 @@ def rendered(figure: Figure) -> tuple[bytes, bytes]:
 
 
 class PowersOfTen(LogFormatter):
-    """Labels of a logarithmic axis as plain text, 10⁻³ and 2·10⁻³, which is drawn far faster than formulas."""
+    """Labels of a logarithmic axis as plain text, 10⁻³ and 2·10⁻³, which is plot far faster than formulas."""
 
     def __call__(self, x: float, pos: int | None = None) -> str:
         mantissa, e, exponent = super().__call__(x, pos).replace("−", "-").partition("e")
@@ -66,12 +66,12 @@ def logarithmic(axes: Axes) -> None:
 
 def box_plot(axes: Axes, values: list[list[float]], colours: list[str], width: float = 0.6) -> None:
     """Boxes of the quartiles with the median, whiskers from the 5th to the 95th percentile, at 1, 2, …"""
-    drawn = axes.boxplot(
+    plot = axes.boxplot(
         values, whis=(5, 95), showfliers=False, widths=width, patch_artist=True, medianprops={"color": "black"}
     )
-    for box, colour in zip(drawn["boxes"], colours, strict=True):
+    for box, colour in zip(plot["boxes"], colours, strict=True):
         box.set(facecolor=colour, alpha=0.55, linewidth=0.6)
-    for line in (*drawn["whiskers"], *drawn["caps"]):
+    for line in (*plot["whiskers"], *plot["caps"]):
         line.set_linewidth(0.6)
     logarithmic(axes)
     axes.grid(axis="y", alpha=0.3)

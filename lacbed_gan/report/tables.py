@@ -77,12 +77,12 @@ def symmetry_table(group: Group, column: str) -> list[Row]:
 
 def by_symmetry(images: Iterable[Row], column: str) -> dict[str, list[Row]]:
     """Images by space group, ordered by number, or plane group, ordered by name; "unknown" comes last."""
-    found: dict[tuple, list[Row]] = {}
+    groups: dict[tuple, list[Row]] = {}
     for image in images:
         number = int(image["number"]) if column == "space_group" and image.get("number") else 0
         key = (not image[column], number, image[column] or "unknown")
-        found.setdefault(key, []).append(image)
-    return {key[-1]: found[key] for key in sorted(found)}
+        groups.setdefault(key, []).append(image)
+    return {key[-1]: groups[key] for key in sorted(groups)}
 
 
 def crystal_table(group: Group) -> list[Row]:
