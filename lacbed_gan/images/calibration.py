@@ -77,7 +77,7 @@ def calibrate(
     centre: tuple[float, float] | None = None,
     polarity: str | None = None,
 ) -> Calibration:
-    """The calibration of a file's images: what the user says comes first, then what the file says, then what is assumed.
+    """The calibration of a file's images: what the user says, else what the file says, else what is assumed.
 
     Args:
         energy_kv: of the beam, which makes lengths of the angles that some files give.
