@@ -156,27 +156,24 @@ def make_weights(tmp_path):
         import torch
 
         from lacbed_gan.commands.config import composed
-        from lacbed_gan.commands.train import as_before
         from lacbed_gan.models.build import build_networks
-        from lacbed_gan.models.weights import save_weights
+        from lacbed_gan.models.settings import NetworkSettings
+        from lacbed_gan.models.weights import Trained, save_weights
 
         forward = direction == "forward"
-        settings = as_before(
-            composed("train", [f"direction={direction}", "trainer=cpu", "model.loss_weights.span=1"]).plain()
-        )
-        settings |= {"size": 32, "origin": "canonical", "condition": "scale" if forward else "cell"}
-        settings |= {"thickness": [50, 200] if forward else 50}
+        settings = composed("train", [f"direction={direction}", "trainer=cpu", "model.loss_weights.span=1"]).plain()
+        settings |= {"size": 32, "origin": "canonical", "condition": ["log_a", "log_span"][: 1 + forward]}
+        settings |= {"thickness": [50.0, 200.0] if forward else [50.0]}
         torch.manual_seed(0)
-        networks = build_networks(settings)
+        moments = {"log_a": [1.8, 0.3], "log_span": [1.2, 0.8]}
+        recipe = {"size": 32, "thickness": [50, 200], "g_max": 3.0}
+        config = {"settings": settings, "data": {"standardisation": moments, "recipe": recipe}}
+        networks = build_networks(NetworkSettings.of_run(config["settings"]))
         for name, weight in networks.generator.named_parameters():
             if "waves" in name:  # starts at zero, which is a flat ρ
                 torch.nn.init.normal_(weight, std=0.3)
-        count = 2 if forward else 1
-        data = {"condition_mean": [1.8, 1.2][:count], "condition_std": [0.3, 0.8][:count]}
-        data["recipe"] = {"size": 32, "thickness": [50, 200], "g_max": 3.0}
-        data |= {"scale_mean": [] if forward else [1.2], "scale_std": [] if forward else [0.8]}
         path = tmp_path / f"{direction}.safetensors"
-        save_weights(path, networks.generator, networks.scale_head, {"settings": settings, "data": data})
+        save_weights(path, Trained.of(networks, config))
         return path
 
     return make

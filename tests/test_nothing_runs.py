@@ -228,9 +228,7 @@ def test_settings_are_read_as_they_were_written(tmp_path):
     """The plain reader gives what the one of the configuration gives."""
     from omegaconf import OmegaConf
 
-    from lacbed_gan.commands.train import as_before
-
-    settings = as_before(composed("train", ["learning_rate=1e-5", "trainer=cpu", "thickness=[50,100]"]).plain())
+    settings = composed("train", ["learning_rate=1e-5", "trainer=cpu", "thickness=[50,100]"]).plain()
     folder = write_run(tmp_path, "forward", 50, 0)
     settings |= {"size": 32, "store": "2021-01-01", "note": "1e-3 # yes", "more": [None, 1e22, "on", "~"]}
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(settings)))

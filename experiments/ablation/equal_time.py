@@ -21,7 +21,7 @@ import torch
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import check, train
-from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.models.weights import load_weights
 from lacbed_gan.running.folder import run_name
 
 HERE = Path(__file__).parent
@@ -51,7 +51,7 @@ def run(words: list[str]) -> dict[str, float]:
     if not clock.exists():
         write_atomically(clock, str(time.process_time() - started))
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    parameters = sum(p.numel() for p in load_cgan(folder / "last.ckpt").generator.parameters())
+    parameters = sum(p.numel() for p in load_weights(folder / "last.ckpt").network.parameters())
     return {name: summary[name] for name in KEPT if name in summary} | {
         "processor_seconds": float(clock.read_text(encoding="utf-8")),
         "epochs": config.epochs,

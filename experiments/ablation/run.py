@@ -48,7 +48,7 @@ SWITCHES: dict[str, dict[str, list[str]]] = {
             *("condition=scale", "origin=canonical", "schedule=cosine", "ema=0.998", "thickness=all", "epochs=3")
         ],
         "U-Net": UNET,
-        "U-Net, periodic": [*UNET, "model.periodic=true"],
+        "U-Net, periodic": [*UNET, "model.generator.periodic=true"],
         "U-Net, symmetry=2": [*UNET, "model.symmetry='2'"],
         "U-Net, symmetry=2mm": [*UNET, "model.symmetry=2mm"],
     },
@@ -72,7 +72,7 @@ SWITCHES: dict[str, dict[str, list[str]]] = {
             *("condition=cell", "origin=canonical", "schedule=cosine", "ema=0.998", "model.symmetry='2'")
         ],
         "U-Net": UNET,
-        "U-Net, periodic": [*UNET, "model.periodic=true"],
+        "U-Net, periodic": [*UNET, "model.generator.periodic=true"],
         "U-Net, canonical": [*UNET, "origin=canonical"],
     },
 }

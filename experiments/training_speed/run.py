@@ -23,10 +23,13 @@ from torch import Tensor
 
 from lacbed_gan.commands.config import composed
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.models.assemble import build_cgan
-from lacbed_gan.models.cgan import ConditionalGAN
+from lacbed_gan.models.build import build_gan
+from lacbed_gan.models.gan import ConditionalGAN
 from lacbed_gan.models.inference import to_channels
 from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms
+from lacbed_gan.models.migrations import migrated_settings
+from lacbed_gan.models.settings import LearningSettings, NetworkSettings
+from lacbed_gan.running.folder import plain_settings
 
 HERE = Path(__file__).parent
 CUDA = torch.cuda.is_available()
@@ -42,7 +45,8 @@ AGREEING = 20  # steps over which the losses are compared
 def plain_step(module: ConditionalGAN) -> Callable[[dict[str, Tensor]], Tensor]:
     """The reference step; returns the generator's loss."""
     networks = (module.generator, module.discriminator)
-    optimizer_g, optimizer_d = (torch.optim.Adam(n.parameters(), module.lr, module.betas) for n in networks)
+    rate, betas, gan_loss = module.learning.learning_rate, module.learning.betas, module.learning.gan_loss
+    optimizer_g, optimizer_d = (torch.optim.Adam(n.parameters(), rate, betas) for n in networks)
 
     def step(batch: dict[str, Tensor]) -> Tensor:
         image, target = (to_channels(batch[name], module.channels) for name in ("input", "target"))
@@ -50,9 +54,9 @@ def plain_step(module: ConditionalGAN) -> Callable[[dict[str, Tensor]], Tensor]:
         pooled = module.discriminator(image, prediction.detach())
         real = module.discriminator(image, target)
         generated = module.discriminator(image, prediction)
-        loss_d = sum(discriminator_terms(pooled, real, module.gan_loss).values())
-        terms = generator_terms(module.weights, prediction, target)
-        terms |= judgement_terms(module.weights, generated, real, module.gan_loss)
+        loss_d = sum(discriminator_terms(pooled, real, gan_loss).values())
+        terms = generator_terms(module.loss_weights, prediction, target)
+        terms |= judgement_terms(module.loss_weights, generated, real, gan_loss)
         loss_g = sum(terms.values())
         optimizer_g.zero_grad()
         loss_g.backward(retain_graph=True)
@@ -76,14 +80,12 @@ def default_step(module: ConditionalGAN) -> Callable[[dict[str, Tensor]], Tensor
     module.manual_backward = lambda loss, **arguments: loss.backward(**arguments)
     losses: dict[str, Tensor] = {}
     number = count()
-    module._log_losses = lambda loss_g, loss_d, size: losses.update(loss=sum(loss_g.values()).detach())
-    module.log = lambda *_, **__: None
-    module._check_finite = lambda *_: None
+    module.log_dict = lambda values, **_: losses.update(values)
 
     def step(batch: dict[str, Tensor]) -> Tensor:
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=CUDA):
             module.training_step(batch, next(number))
-        return losses["loss"]
+        return losses["loss_g"]
 
     return step
 
@@ -92,12 +94,13 @@ def made(words: list[str], channels: int, seed: int = 0) -> tuple[ConditionalGAN
     """Module and data of these settings, with that many channels."""
     words = ["trainer=cpu", "logger=csv", f"model.channels={channels}", *words]
     config = composed("train", words)
-    settings = {**config, "model": dict(config.model), "condition": "none", "thickness": 50}
+    settings = plain_settings(config) | {"condition": "none", "thickness": 50, "origin": "given"}
     data = PairDataModule("bundled", "forward", 50, 0, config.batch_size, config.size, seed=seed)
     data.setup()
     settings["size"] = data.size
     torch.manual_seed(seed)
-    return build_cgan(settings).to(DEVICE), data
+    network_settings = NetworkSettings.of_run(migrated_settings(settings))
+    return build_gan(network_settings, LearningSettings.of_run(settings)).to(DEVICE), data
 
 
 def clock() -> float:

@@ -14,8 +14,7 @@ from pathlib import Path
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import check, train
-from lacbed_gan.models.checkpoints import load_cgan
-from lacbed_gan.models.weights import save_weights
+from lacbed_gan.models.weights import load_weights, save_weights
 from lacbed_gan.running.folder import run_name
 
 HERE = Path(__file__).parent
@@ -34,15 +33,15 @@ def main() -> None:
         check(config)
         train(config)
         folder = Path(config.runs) / run_name(config.plain())
-        module = load_cgan(folder / "last.ckpt")
-        save_weights(WEIGHTS / f"{name}.safetensors", module.network, module.scale_head, module.config, module.familiar)
+        trained = load_weights(folder / "last.ckpt")
+        save_weights(WEIGHTS / f"{name}.safetensors", trained)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        thickness = module.config["settings"]["thickness"]
-        for one in thickness if isinstance(thickness, list) else [None]:
+        thickness = trained.settings.thickness
+        for one in thickness if len(thickness) > 1 else [None]:
             at = "" if one is None else f"@{one:g}nm"
             median = f"{1e4 * summary['test/mse_median']:.3g}" if one is None else ""  # not kept by thickness
             lines.append(
-                f"| {name} | {thickness if one is None else one:g} | {1e4 * summary['test/mse' + at]:.3g} "
+                f"| {name} | {thickness[0] if one is None else one:g} | {1e4 * summary['test/mse' + at]:.3g} "
                 f"| {median} | {summary['test/r' + at]:.4f} "
                 f"| {1e4 * summary['train/mse' + at]:.3g} | {1e4 * summary['baseline/nearest_mse' + at]:.3g} |"
             )
@@ -53,7 +52,7 @@ def main() -> None:
                 f"| {1e4 * summary['train/origin_mse']:.3g} | |"
             )
             lines.append("")
-            lines.append(f"Range of ρ: |ln(predicted/true)| is {summary['test/scale_error']:.3f} in the mean.")
+            lines.append(f"Range of ρ: |ln(predicted/true)| is {summary['test/span_error']:.3f} in the mean.")
     write_atomically(HERE / "results.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
 

@@ -94,18 +94,6 @@ def network_settings(settings: TrainSettings) -> NetworkSettings:
         raise SettingsError(refusal(error, NetworkSettings, settings.plain())) from None
 
 
-def as_before(plain: dict[str, Any]) -> dict[str, Any]:
-    """Plain settings in the words that the models still take."""
-    model = plain["model"]
-    weights = {("scale" if name == "span" else name): value for name, value in model.pop("loss_weights").items()}
-    model["weights"] = weights
-    model["periodic"] = model["generator"].pop("periodic", model["generator"]["name"] == "fourier")
-    model["condition"] = condition_word(tuple(model["condition"]))
-    thickness = plain["thickness"]
-    plain["condition"] = condition_word(tuple(plain["condition"] or ()))
-    return plain | {"thickness": thickness if len(thickness) != 1 else thickness[0]}
-
-
 def condition_word(names: tuple[str, ...]) -> str:
     return next((word for word, meant in SHORTHAND.items() if meant == names), ",".join(names))
 
@@ -145,7 +133,7 @@ def finished(folder: Path) -> bool:
 
 def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], pairs: Pairs) -> None:
     """The run in its folder, which belongs to this process: goes on where it stands, to the end."""
-    from lacbed_gan.models.assemble import build_cgan
+    from lacbed_gan.models.build import build_gan
     from lacbed_gan.report.run import write_results
     from lacbed_gan.running import training
     from lacbed_gan.running.resume import checkpoint_to_resume, provenance
@@ -153,9 +141,9 @@ def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], 
 
     choices, data = prepare(settings, pairs)
     group = getattr(settings.logger, "group", None) or run_group(settings.plain())
-    plain = as_before(choices.plain()) | {"group": group}
+    plain = choices.plain() | {"group": group}
     training.begin(settings.seed)
-    module = build_cgan(plain)
+    module = build_gan(network_settings(choices), choices)
     module.config = {"settings": plain, "data": provenance(data)}
     last, where = checkpoint_to_resume(folder, module.config["data"], settings.allow_data_change)
     if where and training.is_first_process():

@@ -1,19 +1,28 @@
-"""The networks of a run, from the run's configuration."""
+"""The networks of a run and the LightningModule that trains them, from typed settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from torch import nn
 
-from lacbed_gan.models.losses import LossWeights
-from lacbed_gan.models.networks.registry import build_discriminator, build_generator
-from lacbed_gan.models.networks.scale_head import ScaleHead
+from lacbed_gan.models.networks.fourier import FourierGenerator
+from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
+from lacbed_gan.models.networks.pix2pixhd import GlobalGenerator, LocalEnhancer
+from lacbed_gan.models.networks.span_head import SpanHead
 from lacbed_gan.models.networks.symmetry import Symmetrised
+from lacbed_gan.models.networks.unet import GlobalUNet
+from lacbed_gan.models.settings import (
+    FourierSettings,
+    LearningSettings,
+    LocalEnhancerSettings,
+    NetworkSettings,
+    UNetSettings,
+)
 
-CONDITIONS = {"none": 0, "cell": 1, "scale": 2}  # numbers that each choice gives the network
-SIZED = ("global_unet", "fourier")  # generators that are made for one size of images
+if TYPE_CHECKING:
+    from lacbed_gan.models.gan import ConditionalGAN
 
 
 @dataclass
@@ -21,49 +30,55 @@ class Networks:
     """The generator, and what else the weights of the losses ask for."""
 
     generator: nn.Module
-    discriminator: nn.Module | None
-    scale_head: nn.Module | None
+    discriminator: nn.Module | None = None
+    span_head: nn.Module | None = None
 
 
-def build_networks(settings: dict[str, Any]) -> Networks:
-    """The networks that the configuration of a run describes, with new weights.
-
-    Args:
-        settings: plain values of conf/train.yaml, every choice made: ``size`` is the image size in pixels,
-            ``condition`` none, cell or scale, and ``thickness`` a number or a list.
-
-    Raises:
-        ValueError: a network, an argument of one, or a loss that does not exist.
-    """
-    model, forward = settings["model"], settings["direction"] == "forward"
-    shown, conditions = network_inputs(settings)
-    arguments = dict(model["generator"])
-    if arguments["name"] in SIZED:
-        arguments["image_size"] = settings["size"]
-    if model["periodic"] or arguments["name"] == "fourier":
-        arguments["periodic"] = "input" if forward else "output"  # where ρ is
-    generator = build_generator(**arguments, in_channels=shown, out_channels=model["channels"], conditions=conditions)
+def build_networks(settings: NetworkSettings) -> Networks:
+    """The networks that the settings describe, with new weights."""
+    model = settings.model
+    generator = _generator(settings)
     # Where the two-fold axis of ρ lies is known of the canonical origin alone.
-    if model["symmetry"] != "none" and (forward or settings["origin"] == "canonical"):
-        generator = Symmetrised(generator, model["symmetry"], "angle" if forward else "real")
-    weights = LossWeights(**model["weights"])
-    discriminator = scale_head = None
-    if weights.needs_discriminator:
-        told = conditions > CONDITIONS[settings["condition"]]  # the thickness: one more channel
-        sizes = {"in_channels": shown + told, "out_channels": model["channels"]}
-        discriminator = build_discriminator(**model["discriminator"], **sizes)
-    if weights.scale and not forward:
-        scale_head = ScaleHead(settings["size"], shown, conditions)
-    return Networks(generator, discriminator, scale_head)
+    if model.symmetry != "none" and (settings.forward or settings.origin == "canonical"):
+        generator = Symmetrised(generator, model.symmetry, "angle" if settings.forward else "real")
+    networks = Networks(generator)
+    if model.loss_weights.needs_discriminator:
+        networks.discriminator = MultiscaleDiscriminator(
+            in_channels=settings.input_channels + settings.tells_thickness,  # one more channel
+            out_channels=model.channels,
+            **model.discriminator.model_dump(exclude={"name"}),
+        )
+    if model.loss_weights.span and not settings.forward:
+        networks.span_head = SpanHead(settings.size, settings.input_channels, settings.conditions)
+    return networks
 
 
-def network_inputs(settings: dict[str, Any]) -> tuple[int, int]:
-    """Channels of the generator's input image, and numbers that condition it, by the settings of `build_networks`.
+def build_gan(settings: NetworkSettings, learning: LearningSettings) -> ConditionalGAN:
+    """The LightningModule of a run, with new weights."""
+    from lacbed_gan.models.gan import ForwardCGAN, InverseCGAN  # Lightning takes seconds, and predicting needs none
 
-    Of several thicknesses the forward network is told which, as one more number, and the inverse one has them all as
-    channels.
-    """
-    several = len(settings["thickness"]) if isinstance(settings["thickness"], list) else 1
-    forward = settings["direction"] == "forward"
-    channels = settings["model"]["channels"] * (1 if forward else several)
-    return channels, CONDITIONS[settings["condition"]] + (forward and several > 1)
+    networks = build_networks(settings)
+    return (ForwardCGAN if settings.forward else InverseCGAN)(
+        networks.generator,
+        networks.discriminator,
+        settings.model.loss_weights,
+        learning,
+        channels=settings.model.channels,
+        span_head=networks.span_head,
+    )
+
+
+def _generator(settings: NetworkSettings) -> nn.Module:
+    sizes = settings.model.generator.model_dump(exclude={"name"})
+    sizes |= {"in_channels": settings.input_channels, "out_channels": settings.model.channels}
+    one_size = {"image_size": settings.size, "conditions": settings.conditions}
+    side = "input" if settings.forward else "output"  # where ρ is
+    match settings.model.generator:
+        case FourierSettings():
+            return FourierGenerator(**sizes, **one_size, potential=side)
+        case UNetSettings(periodic=periodic):
+            return GlobalUNet(**sizes | one_size | {"periodic": side if periodic else "none"})
+        case LocalEnhancerSettings():
+            return LocalEnhancer(**sizes)
+        case _:
+            return GlobalGenerator(**sizes)

@@ -6,11 +6,12 @@ A judgement is what `MultiscaleDiscriminator` returns: for each scale the output
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from lacbed_gan.models.settings import LossWeights
 
 Judgement = list[list[Tensor]]
 
@@ -62,33 +63,6 @@ def feature_matching_loss(generated: Judgement, real: Judgement) -> Tensor:
     return torch.stack(terms).sum()
 
 
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the generator's loss terms; a term of weight 0 is not computed.
-
-    The defaults are the reference configuration, pix2pixHD without its VGG term. `scale` is the weight of the number
-    that inverse networks predict beside the image, the range of ρ.
-
-    Raises:
-        ValueError: a weight is negative, or all are zero.
-    """
-
-    adversarial: float = 1.0
-    feature_matching: float = 10.0
-    l1: float = 0.0
-    l2: float = 0.0
-    scale: float = 0.0
-
-    def __post_init__(self) -> None:
-        weights = (self.adversarial, self.feature_matching, self.l1, self.l2)
-        if min(*weights, self.scale) < 0 or max(weights) == 0:
-            raise ValueError(f"loss weights must not be negative, and not all zero but for scale: {self}")
-
-    @property
-    def needs_discriminator(self) -> bool:
-        return self.adversarial > 0 or self.feature_matching > 0
-
-
 def generator_terms(weights: LossWeights, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:
     """The generator's loss terms that need no discriminator, times their weights.
 
@@ -136,3 +110,8 @@ def discriminator_terms(generated: Judgement, real: Judgement, gan_loss: str = "
         "loss_d_real": 0.5 * adversarial_loss(real, True, gan_loss),
         "loss_d_fake": 0.5 * adversarial_loss(generated, False, gan_loss),
     }
+
+
+def span_term(weights: LossWeights, number: Tensor, span: Tensor) -> dict[str, Tensor]:
+    """loss_g_span of the predicted standardised logarithm of ρ's range (B, 1), times its weight."""
+    return {"loss_g_span": weights.span * F.smooth_l1_loss(number.float(), span)}

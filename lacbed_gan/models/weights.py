@@ -1,32 +1,33 @@
-"""Trained networks as one safetensors file, which holds how they were made and runs nothing when it is read."""
+"""Trained networks: from a run's checkpoint, or as one safetensors file, which holds how they were made."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.files import replacing
 from lacbed_gan.base.messages import printable
 from lacbed_gan.measures.familiarity import Familiar
-from lacbed_gan.models.build import CONDITIONS, Networks, build_networks
+from lacbed_gan.models.build import Networks, build_networks
+from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
 from lacbed_gan.models.inference import predict
+from lacbed_gan.models.migrations import migrated, migrated_names
+from lacbed_gan.models.settings import NetworkSettings
+from lacbed_gan.store.recipe import Recipe
 
-FORMAT = "lacbed_gan weights 1"
+FORMATS = ("lacbed_gan weights 1", "lacbed_gan weights 2")  # 2: settings in the words of 2026-11
 ROOM = 1_000_000  # numbers of a tensor that is made and not kept
-
-
-class WeightsError(UserError):
-    """A file of weights that cannot be used: one line with file, reason and remedy."""
 
 
 @dataclass(frozen=True)
@@ -35,75 +36,124 @@ class Trained:
 
     Attributes:
         network: called as network(input, condition).
-        scale_head: predicts the standardised log range of ρ; None where it was not trained.
-        settings: the configuration of the run they are from.
-        data: checksum of its store, and means and deviations of conditions and scale.
+        span_head: predicts the standardised log range of ρ; None where it was not trained.
+        settings: what decides which networks these are.
+        recipe: what the pairs look like that they were trained on.
+        standardisation: mean and deviation of each quantity that they are given or predict, by its name.
         familiar: what is kept of the training inputs; None where nothing is.
+        config: ``settings`` of the run that they are from and ``data`` that it had, as plain values.
     """
 
     network: nn.Module
-    scale_head: nn.Module | None
-    settings: dict[str, Any]
-    data: dict[str, Any]
-    familiar: Familiar | None = None
+    span_head: nn.Module | None
+    settings: NetworkSettings
+    recipe: Recipe
+    standardisation: Mapping[str, tuple[float, float]]
+    familiar: Familiar | None
+    config: dict[str, Any]
+
+    @classmethod
+    def of(cls, networks: Networks, config: dict[str, Any], familiar: Familiar | None = None) -> Trained:
+        """Those networks, and what the run's config says of them.
+
+        Raises:
+            KeyError, TypeError, ValueError: the config is not of a run.
+        """
+        settings = NetworkSettings.of_run(config["settings"])
+        names = [*settings.condition, *(["log_span"] if networks.span_head is not None else [])]
+        standardisation = {name: _moments(name, config["data"]["standardisation"][name]) for name in names}
+        recipe = Recipe.from_json(config["data"]["recipe"])
+        for network in (networks.generator, networks.span_head):
+            if network is not None:
+                network.eval()
+        return cls(networks.generator, networks.span_head, settings, recipe, standardisation, familiar, config)
 
     def predict(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
         """(B, C, H, W) in [0, 1], standardised conditions (B, n) or None → (B, 1, H, W) float32 in [0, 1]."""
-        return predict(self.network, image, condition, self.settings["model"]["channels"])
+        return predict(self.network, image, condition, self.settings.model.channels)
+
+    def predict_span(self, image: Tensor, condition: Tensor | None = None) -> Tensor | None:
+        """The same → the range of ρ (B,) in 1/Å²; None where it was not trained."""
+        if self.span_head is None:
+            return None
+        mean, std = self.standardisation["log_span"]
+        return (self.span_head(image, condition)[:, 0] * std + mean).exp()
+
+    def standardised(self, name: str, value: float) -> float:
+        """A quantity, such as log_a in units of the training data: (value − mean) / deviation."""
+        mean, std = self.standardisation[name]
+        return (value - mean) / std
 
 
-def save_weights(
-    path: Path,
-    network: nn.Module,
-    scale_head: nn.Module | None,
-    config: dict[str, Any],
-    familiar: Familiar | None = None,
-) -> None:
-    """Write the file in one step.
-
-    Args:
-        config: ``settings`` and ``data``, as a checkpoint has them.
-        familiar: what is kept of the training inputs.
-    """
-    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
-    if scale_head is not None:
-        tensors |= {f"scale_head.{name}": value.contiguous() for name, value in scale_head.state_dict().items()}
-    if familiar is not None:
-        tensors |= {"familiar.features": familiar.features, "familiar.usual": torch.tensor(familiar.usual)}
+def save_weights(path: Path, trained: Trained) -> None:
+    """Write the file in one step."""
+    tensors = {f"network.{name}": value.contiguous() for name, value in trained.network.state_dict().items()}
+    if trained.span_head is not None:
+        tensors |= {f"span_head.{name}": value.contiguous() for name, value in trained.span_head.state_dict().items()}
+    if trained.familiar is not None:
+        features, usual = trained.familiar.features, torch.tensor(trained.familiar.usual)
+        tensors |= {"familiar.features": features, "familiar.usual": usual}
     with replacing(path) as file:  # not save_file, whose files only their owner may read
-        file.write(save(tensors, metadata={"format": FORMAT, "config": json.dumps(config)}))
+        file.write(save(tensors, metadata={"format": FORMATS[-1], "config": json.dumps(trained.config)}))
 
 
 def load_weights(path: str | Path) -> Trained:
-    """The networks of a file that `save_weights` wrote.
+    """The networks of a file that `save_weights` wrote, or of a run's checkpoint.
 
     Raises:
-        WeightsError: it is not such a file, or is damaged, or of networks that this version cannot build.
+        WeightsError: no such file, or it is neither, or damaged, or of networks that this version cannot build.
     """
+    path = Path(path)
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        with open(path, "rb") as file:
+            zipped = file.read(4) == b"PK\x03\x04"
+        config, tensors = _read_zipped(path) if zipped else _read_safetensors(path)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is no safetensors file, or is cut short ({printable(error)})") from None
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: its format is {printable(metadata.get('format'), 40)}, but this version of lacbed_gan reads "
-            f"{FORMAT}; use the version that wrote it"
-        )
     try:
-        config = json.loads(metadata["config"])
+        config = migrated(config)
         with NoLargerThan(tensors):
-            networks = build_networks(config["settings"])
-        _fill(networks, tensors)
-        _check_data(config)
-        familiar = _familiar(tensors)
+            networks = build_networks(NetworkSettings.of_run(config["settings"]))
+        _fill(networks, migrated_names(tensors))
+        return Trained.of(networks, config, _familiar(tensors))
     except (ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError) as error:
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            error = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
         reason = printable(str(error).partition("\n")[0])
         raise WeightsError(f"{path}: its networks cannot be built by this version of lacbed_gan ({reason})") from None
-    return Trained(networks.generator, networks.scale_head, config["settings"], config["data"], familiar)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    if metadata.get("format") not in FORMATS:
+        raise WeightsError(
+            f"{path}: its format is {printable(metadata.get('format'), 40)}, but this version of lacbed_gan reads "
+            f"{FORMATS[-1]}; use the version that wrote it"
+        )
+    try:
+        return json.loads(metadata["config"]), tensors
+    except (KeyError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: it does not say how its networks were made ({printable(error)})") from None
+
+
+def _read_zipped(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The same of a checkpoint: its generator, or the moving average of it, is the network."""
+    checkpoint = read_checkpoint(path)
+    state = checkpoint["state_dict"]
+    predicting = "average." if any(str(name).startswith("average.") for name in state) else "generator."
+    tensors = {
+        f"network.{name.removeprefix(predicting)}" if name.startswith(predicting) else name: value
+        for name, value in state.items()
+        if not name.startswith("generator.") or predicting == "generator."
+    }
+    if familiar := checkpoint.get("familiar"):
+        tensors |= {"familiar.features": familiar["features"], "familiar.usual": torch.tensor(familiar["usual"])}
+    return checkpoint["config"], tensors
 
 
 class NoLargerThan(TorchFunctionMode):
@@ -126,22 +176,19 @@ class NoLargerThan(TorchFunctionMode):
 
 
 def _fill(networks: Networks, tensors: dict[str, Tensor]) -> None:
-    for name, part in (("network", networks.generator), ("scale_head", networks.scale_head)):
+    for name, part in (("network", networks.generator), ("span_head", networks.span_head)):
         if part is not None:
             prefix = f"{name}."
-            own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-            part.load_state_dict(own)
-            part.eval()
+            weights = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+            part.load_state_dict(weights)
 
 
-def _check_data(config: dict[str, Any]) -> None:
-    """ValueError unless the means and deviations are those of the conditions, and are numbers."""
-    data, count = config["data"], CONDITIONS[config["settings"]["condition"]]
-    for name in ("condition_mean", "condition_std") if count else ():
-        values = data.get(name)
-        right = isinstance(values, list) and len(values) >= count and all(isinstance(v, float | int) for v in values)
-        if not right or not all(math.isfinite(v) and (v > 0 or name == "condition_mean") for v in values):
-            raise ValueError(f"{name} {values} is not {count} numbers")
+def _moments(name: str, pair: Any) -> tuple[float, float]:
+    """Mean and deviation; ValueError unless they are."""
+    right = isinstance(pair, list | tuple) and len(pair) == 2 and all(type(one) in (int, float) for one in pair)
+    if not right or not all(map(math.isfinite, pair)) or pair[1] <= 0:
+        raise ValueError(f"{name}: {pair} is not a mean and a deviation")
+    return float(pair[0]), float(pair[1])
 
 
 def _familiar(tensors: dict[str, Tensor]) -> Familiar | None:

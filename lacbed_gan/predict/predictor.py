@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.data.conditions import thickness_number
+from lacbed_gan.data.conditions import QUANTITIES, thickness_number
 from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import Calibration
@@ -28,7 +28,6 @@ from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.store.recipe import Recipe
 
 SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
-NAMES = {"none": (), "cell": ("a (Å)",), "scale": ("a (Å)", "the range of ρ (1/Å²)")}  # of the conditions
 
 
 class PredictionError(UserError):
@@ -95,8 +94,7 @@ def load(checkpoint: str | Path | None = None, direction: str = "forward") -> Pr
     if direction not in ("forward", "inverse"):
         raise ValueError(f"direction={direction} is not one of forward, inverse")
     if checkpoint is not None:
-        path = Path(checkpoint)
-        return Predictor(_load_checkpoint(path) if _is_checkpoint(path) else load_weights(path))
+        return Predictor(load_weights(checkpoint))
     path = SHIPPED / f"{direction}.safetensors"
     if not path.exists():
         raise WeightsError(
@@ -120,12 +118,11 @@ class Predictor:
     def __init__(self, trained: Trained):
         settings = trained.settings
         self._trained = trained
-        self.direction: str = settings["direction"]
-        several = settings["thickness"] if isinstance(settings["thickness"], list) else [settings["thickness"]]
-        self.thicknesses: tuple[float, ...] = tuple(float(one) for one in several)
-        self.size: int = settings["size"]
-        self.recipe: Recipe = recipe_of(trained)
-        self.needs_a: bool = settings["condition"] != "none"
+        self.direction: str = settings.direction
+        self.thicknesses: tuple[float, ...] = settings.thickness
+        self.size: int = settings.size
+        self.recipe: Recipe = trained.recipe
+        self.needs_a: bool = bool(settings.condition)
 
     def forward_pattern(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> np.ndarray:
         """LACBED patterns of a crystal seen along [001], as `predict_patterns`, without what is said about them.
@@ -168,7 +165,7 @@ class Predictor:
             sampling=recipe.rho_sampling,
             energy_kv=recipe.energy_kv,
         ).numpy()
-        image = reduced_potential(to_uint8(rho)[None], self.size, self._trained.settings["origin"])[0]
+        image = reduced_potential(to_uint8(rho)[None], self.size, self._trained.settings.origin)[0]
         image = torch.from_numpy(to_unit(image))
         values = [crystal.a, float(rho.max()) - float(rho.min())]
         condition, said = self._conditions(values)
@@ -231,7 +228,8 @@ class Predictor:
         said += self._unlike(batch)
         with torch.inference_mode():
             potential = self._trained.predict(batch, condition)[0, 0].numpy()
-            span = self._span(batch, condition)
+            span = self._trained.predict_span(batch, condition)
+            span = None if span is None else float(span)
         checked = None
         if potential.max() == potential.min():
             said.append("the predicted ρ is the same all over")
@@ -255,53 +253,22 @@ class Predictor:
 
     def _conditions(self, values: Sequence[float]) -> tuple[Tensor | None, list[str]]:
         """(1, C) standardised logarithms of the values that the network is given, and warnings."""
-        names = NAMES[self._trained.settings["condition"]]
+        names = self._trained.settings.condition
         if not names:
             return None, []
-        mean, std = (self._trained.data[key] for key in ("condition_mean", "condition_std"))
-        given = values[: len(names)]
-        z = [(math.log(v) - m) / s for v, m, s in zip(given, mean, std, strict=True)]
-        return torch.tensor([z], dtype=torch.float32), condition_warnings(names, given, z)
+        values = values[: len(names)]
+        z = [self._trained.standardised(name, math.log(value)) for name, value in zip(names, values, strict=True)]
+        return torch.tensor([z], dtype=torch.float32), condition_warnings(
+            [QUANTITIES[name][0] for name in names], values, z
+        )
 
     def _unlike(self, batch: Tensor) -> list[str]:
         """A warning where the input (1, C, H, W) is far from all training inputs."""
         kept = self._trained.familiar
         return [] if kept is None else distance_warnings(kept.distance(self.direction, batch))
 
-    def _span(self, batch: Tensor, condition: Tensor | None) -> float | None:
-        if self._trained.scale_head is None:
-            return None
-        z = float(self._trained.scale_head(batch, condition))
-        return math.exp(z * self._trained.data["scale_std"][0] + self._trained.data["scale_mean"][0])
-
-
-def recipe_of(trained: Trained) -> Recipe:
-    """The recipe of the pairs that networks were trained on."""
-    settings = trained.settings
-    several = settings["thickness"] if isinstance(settings["thickness"], list) else [settings["thickness"]]
-    size = settings["size"]
-    old = {"size": 128 if 128 % size == 0 else size, "thickness": several}
-    return Recipe.from_json(trained.data.get("recipe", old))
-
 
 def _warned(prediction: Any) -> Any:
     for line in prediction.warnings:
         warnings.warn(line, TrustWarning, stacklevel=3)
     return prediction
-
-
-def _is_checkpoint(path: Path) -> bool:
-    """Whether it is a run's checkpoint, a zip archive, by its content."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(4) == b"PK\x03\x04"
-    except OSError:
-        return False
-
-
-def _load_checkpoint(path: Path) -> Trained:
-    from lacbed_gan.models.checkpoints import load_cgan  # brings Lightning
-
-    module = load_cgan(path)
-    config = module.config
-    return Trained(module.network.eval(), module.scale_head, config["settings"], config["data"], module.familiar)

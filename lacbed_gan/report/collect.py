@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from lacbed_gan.base.messages import printable
-from lacbed_gan.models.checkpoints import read_checkpoint
-from lacbed_gan.models.weights import WeightsError
+from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
+from lacbed_gan.models.migrations import migrated_settings
 from lacbed_gan.running.folder import WITHOUT_EFFECT
 from lacbed_gan.running.tracking import read_metrics
 from lacbed_gan.store.recipe import Recipe
@@ -33,7 +33,7 @@ class Run:
 
     Attributes:
         folder: holds crystals.csv, metrics.csv and last.ckpt, each read when it is asked for.
-        settings: config.yaml, the resolved configuration.
+        settings: config.yaml, the resolved configuration, in today's words.
         summary: summary.json; a value that is not finite is None.
         at: in nm, where this is the part of a forward run of several thicknesses that is about one of them.
     """
@@ -50,13 +50,14 @@ class Run:
     @property
     def thickness(self) -> Thickness:
         """In nm; those of an inverse run that takes several together."""
-        thickness = self.settings["thickness"] if self.at is None else self.at
-        return tuple(thickness) if isinstance(thickness, list) else thickness
+        if self.at is not None:
+            return self.at
+        return tuple(self.settings["thickness"]) if self.several else self.settings["thickness"][0]
 
     @property
     def several(self) -> bool:
         """Whether one network serves several thicknesses."""
-        return isinstance(self.settings["thickness"], list)
+        return len(self.settings["thickness"]) > 1
 
     @property
     def checkpoint(self) -> Path:
@@ -244,7 +245,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
     wrong = [f"{key}: {printable(settings.get(key), 40)}" for key, known in right.items() if not known]
     if wrong:
         raise _LeftOut(f"config.yaml has a setting that no run has ({', '.join(wrong)})")
-    return settings
+    return migrated_settings(settings)
 
 
 def _group_key(run: Run, runs: Sequence[Run]) -> str:
@@ -257,13 +258,17 @@ def _group_key(run: Run, runs: Sequence[Run]) -> str:
         name = re.sub(r"[^\w .+=@-]", "_", str(run.settings["group"]))[:100]  # it names a folder of figures
         return name.lstrip(".") + "-all" * run.several  # beside those of one thickness
     rest = _rest(run)
-    conditions = {other.settings.get("condition") for other in runs if _rest(other) == rest and _is_forward(other)}
-    default = run.settings["model"].get("condition")
+    conditions = {_condition(other.settings) for other in runs if _rest(other) == rest and _is_forward(other)}
+    default = _condition(run.settings["model"])
     condition = next(iter(conditions)) if len(conditions) == 1 else default
     if _is_forward(run):
-        condition = run.settings.get("condition")
+        condition = _condition(run.settings)
     digest = hashlib.sha256(json.dumps([rest, condition], sort_keys=True).encode()).hexdigest()
     return f"{Path(run.settings['store']).stem}-{digest[:8]}"
+
+
+def _condition(settings: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(settings.get("condition") or ())
 
 
 def _is_forward(run: Run) -> bool:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.measures.metrics import correlation_r, mse
-from lacbed_gan.models.cgan import ConditionalGAN
-from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.models.weights import Trained, WeightsError, load_weights
 from lacbed_gan.report.collect import Group, Run
-from lacbed_gan.running.tracking import predictions
 
 Wanted = tuple[Run, str]  # a run and the id of a crystal
 
@@ -100,35 +99,36 @@ def open_data(settings: Mapping[str, Any]) -> PairDataModule:
     )
 
 
-def load_network(run: Run) -> ConditionalGAN:
+def load_network(run: Run) -> Trained:
     """The network of the epoch that the run's measures are about.
 
     Raises:
         Gap: the checkpoint is gone or cannot be read.
     """
+    if not run.checkpoint.exists():
+        raise Gap(f"{run.folder.name} has no {run.checkpoint.name} any more")
     try:
-        return load_cgan(run.checkpoint)
-    except FileNotFoundError:
-        raise Gap(f"{run.folder.name} has no {run.checkpoint.name} any more") from None
-    except Exception as error:  # whatever a damaged file, or a network of another version, raises
-        raise Gap(f"{run.checkpoint.name} of {run.folder.name} cannot be read ({type(error).__name__})") from None
+        return load_weights(run.checkpoint)
+    except WeightsError as error:
+        raise Gap(f"{run.checkpoint.name} of {run.folder.name} cannot be read ({error})") from None
 
 
 def _predict(run: Run, crystals: list[str]) -> dict[str, Case]:
-    module = load_network(run)
+    trained = load_network(run)
     try:
         data = open_data(run.settings)
         data.setup()
     except (ValueError, OSError, KeyError) as error:  # StoreError is a ValueError
         raise Gap(f"the data of {run.folder.name} cannot be opened: {error}") from None
-    if data.store.checksum != module.config["data"]["checksum"]:
+    if data.store.checksum != trained.config["data"]["checksum"]:
         raise Gap(f"{run.settings['store']} now holds other data than {run.folder.name} was trained on")
     rows = {entry["id"]: row for row, entry in enumerate(data.store.index)}
     missing = [crystal for crystal in crystals if crystal not in rows]
     if missing:
         raise Gap(f"{run.settings['store']} has no crystal {missing[0]}, which crystals.csv of the run names")
     batch = data.batch(np.array([rows[crystal] for crystal in crystals]), run.at)
-    predicted = predictions(module, batch)
+    with torch.inference_mode():
+        predicted = trained.predict(batch["input"], batch.get("condition"))
     errors, r = mse(predicted, batch["target"]), correlation_r(predicted, batch["target"])
     found = {}
     for i, crystal in enumerate(crystals):

@@ -7,7 +7,6 @@ import time
 import numpy as np
 import torch
 
-from lacbed_gan.models.build import network_inputs
 from lacbed_gan.models.inference import predict
 from lacbed_gan.report.collect import Group, Run
 from lacbed_gan.report.predicted import load_network
@@ -35,21 +34,20 @@ def timing_table(group: Group) -> list[dict[str, object]]:
 
 
 def _time(run: Run) -> list[dict[str, object]]:
-    module = load_network(run)
-    settings: dict = module.config["settings"]
-    size, rows = settings["size"], []
-    channels, conditions = network_inputs(settings)
-    channels //= module.channels  # grey images are repeated
-    parameters = sum(parameter.numel() for parameter in module.network.parameters())
+    trained = load_network(run)
+    settings, rows = trained.settings, []
+    size, conditions = settings.size, settings.conditions
+    channels = settings.input_channels // settings.model.channels  # grey images are repeated
+    parameters = sum(parameter.numel() for parameter in trained.network.parameters())
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        generator = module.network.to(device)
+        generator = trained.network.to(device)
         threads = torch.get_num_threads()
         name = torch.cuda.get_device_name() if device == "cuda" else f"CPU ({threads} thread{'s' * (threads > 1)})"
         for batch in BATCHES:
             image = torch.rand(batch, channels, size, size, device=device)
             scale = torch.zeros(batch, conditions, device=device) if conditions else None
             with torch.inference_mode():
-                times = _repeated(generator, image, scale, module.channels)
+                times = _repeated(generator, image, scale, settings.model.channels)
             seconds = float(np.median(times))
             row = {"device": name, "batch": batch, "seconds": seconds, "per_pattern": seconds / batch}
             rows.append(row | {"repeats": len(times), "parameters": parameters, "size": size})

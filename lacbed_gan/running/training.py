@@ -17,9 +17,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.models.checkpoints import AtomicCheckpointIO
-from lacbed_gan.running.profile import Profile
-from lacbed_gan.running.resume import STOPPED, KeepPartOfEpoch
+from lacbed_gan.running.checkpoints import AtomicCheckpointIO
+from lacbed_gan.running.profile import StepProfiler
 from lacbed_gan.running.tracking import LossBar, MetricsTable
 
 
@@ -58,22 +57,21 @@ def train(
 
     Raises:
         SettingsError: the GPU has not enough memory.
-        SystemExit: SIGTERM came; what the epoch has come to is kept.
+        SystemExit: SIGTERM came; the whole epochs are kept.
     """
     trainer = L.Trainer(
         max_epochs=epochs,
         logger=logger or False,
         callbacks=[
             MetricsTable(folder / "metrics.csv"),
-            KeepPartOfEpoch(folder),
             *([LossBar(leave=False)] if bar else []),
-            *([Profile(folder)] if profile else []),
             # last comes last: a run that is killed between the two makes this epoch, and its best, again
             *([_checkpoint(folder, "best", monitor="validation/mse")] if validation else []),
             _checkpoint(folder, "last", save_top_k=1),
             *callbacks,
         ],
         plugins=[AtomicCheckpointIO()],
+        profiler=StepProfiler(folder) if profile else None,
         default_root_dir=folder,
         use_distributed_sampler=False,
         num_sanity_val_steps=0,
@@ -88,7 +86,6 @@ def train(
                 network.compile()
     try:
         trainer.fit(module, data, ckpt_path=last)
-        (folder / STOPPED).unlink(missing_ok=True)
         trainer.logger = None  # the same measures again: not another point of the curves
         reported = folder / ("best.ckpt" if validation else "last.ckpt")
         trainer.validate(module, data, ckpt_path=reported, verbose=False)

@@ -10,23 +10,28 @@ import torch
 from bad_input.structures import GOOD
 from safetensors.torch import load_file, save_file
 
-from lacbed_gan.commands.config import composed
-from lacbed_gan.commands.train import as_before
-from lacbed_gan.models.assemble import build_cgan
-from lacbed_gan.models.checkpoints import AtomicCheckpointIO, load_cgan, read_checkpoint
-from lacbed_gan.models.weights import FORMAT, WeightsError, load_weights, save_weights
+from lacbed_gan.models.build import build_networks
+from lacbed_gan.models.checkpoints import read_checkpoint
+from lacbed_gan.models.settings import NetworkSettings
+from lacbed_gan.models.weights import FORMATS, Trained, WeightsError, load_weights, save_weights
+from lacbed_gan.running.checkpoints import AtomicCheckpointIO
+from lacbed_gan.store.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory):
     """Folder with the weights and the checkpoint of one untrained forward network."""
-    settings = as_before(composed("train", ["trainer=cpu", "model.generator.width=8"]).plain())
-    settings |= {"size": 32, "origin": "canonical", "condition": "cell"}
-    module = build_cgan(settings)
+    model = {"generator": {"name": "fourier", "width": 8}, "symmetry": "2"}
+    model |= {"loss_weights": {"adversarial": 0.0, "feature_matching": 0.0, "l2": 1.0}}
+    settings = {"direction": "forward", "size": 32, "thickness": [50.0], "condition": ["log_a"]}
+    settings |= {"origin": "canonical", "model": model}
+    networks = build_networks(NetworkSettings(**settings))
     folder = tmp_path_factory.mktemp("networks")
-    config = {"settings": settings, "data": {"checksum": "a", "condition_mean": [1.0], "condition_std": [1.0]}}
-    save_weights(folder / "good.safetensors", module.network, None, config)
-    torch.save({"config": config, "state_dict": module.state_dict()}, folder / "good.ckpt")
+    data = {"checksum": "a", "standardisation": {"log_a": [1.0, 1.0]}, "recipe": Recipe(128, (50.0,)).to_json()}
+    config = {"settings": settings, "data": data}
+    save_weights(folder / "good.safetensors", Trained.of(networks, config))
+    state = {f"generator.{name}": value for name, value in networks.generator.state_dict().items()}
+    torch.save({"config": config, "state_dict": state}, folder / "good.ckpt")
     return folder
 
 
@@ -35,7 +40,7 @@ def safetensors(**changes):
 
     def write(path, good):
         config = json.loads(_metadata(good)["config"])
-        known = {"format": changes.pop("format", FORMAT)}
+        known = {"format": changes.pop("format", FORMATS[-1])}
         config["settings"] |= changes.pop("settings", {})
         config |= changes
         save_file(load_file(good), path, metadata=known | {"config": json.dumps(config)})
@@ -82,8 +87,8 @@ NETWORKS = {
     "tensors of another program": ("w.safetensors", foreign_tensors, "its format is None, but this version of"),
     "a newer version": (
         "w.safetensors",
-        safetensors(format="lacbed_gan weights 2"),
-        "its format is lacbed_gan weights 2, but this version of lacbed_gan reads lacbed_gan weights 1; use",
+        safetensors(format="lacbed_gan weights 9"),
+        "its format is lacbed_gan weights 9, but this version of lacbed_gan reads lacbed_gan weights 2; use",
     ),
     "another model": ("w.safetensors", other_tensors, "its networks cannot be built by this version"),
     "a network that there is not": (
@@ -92,7 +97,7 @@ NETWORKS = {
         "its networks cannot be built by this version",
     ),
     "no settings": ("w.safetensors", safetensors(settings={"size": None}), "its networks cannot be built by this"),
-    "no means": ("w.safetensors", safetensors(data={}), "condition_mean None is not 1 numbers"),
+    "no means": ("w.safetensors", safetensors(data={}), "its networks cannot be built by this version"),
     "a pickle": ("w.safetensors", lambda p, g: p.write_bytes(pickle.dumps({"a": 1})), "is no safetensors file"),
     "checkpoint cut short": ("w.ckpt", lambda p, g: p.write_bytes(g.read_bytes()[:-50]), "checkpoint, or cut short"),
     "checkpoint of another program": (
@@ -125,11 +130,9 @@ def test_networks(here, refused, networks, name):
 
 
 def test_the_good_ones_are_read(networks):
-    trained, module = load_weights(networks / "good.safetensors"), load_cgan(networks / "good.ckpt")
     image, condition = torch.rand(1, 1, 32, 32), torch.zeros(1, 1)
-    with torch.no_grad():
-        expected = module.predict_step({"input": image, "condition": condition})
-    assert torch.equal(trained.predict(image, condition), expected)
+    first, second = (load_weights(networks / f"good.{kind}") for kind in ("safetensors", "ckpt"))
+    assert torch.equal(first.predict(image, condition), second.predict(image, condition))
 
 
 def with_payload(path, good, trap):

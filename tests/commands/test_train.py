@@ -16,10 +16,10 @@ from run_folders import data_of
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
 from lacbed_gan.commands.config import composed
-from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.models.weights import load_weights
 from lacbed_gan.running import training
 from lacbed_gan.running.folder import claimed, run_group, run_name
-from lacbed_gan.running.tracking import MetricsTable, predictions, read_metrics, wandb_logger
+from lacbed_gan.running.tracking import MetricsTable, read_metrics, wandb_logger
 from lacbed_gan.store.store import Store
 
 TABLES = {"metrics.csv", "crystals.csv", "summary.json"}
@@ -80,7 +80,8 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
     # The file alone gives back the network that was measured.
     data = data_of(checkpoint)
     batch = data.batch(data.test_rows)
-    predicted = predictions(load_cgan(folder / "last.ckpt"), batch)
+    with torch.inference_mode():
+        predicted = load_weights(folder / "last.ckpt").predict(batch["input"], batch.get("condition"))
     assert float((predicted - batch["target"]).square().mean()) == pytest.approx(summary["test/mse"], rel=1e-5)
 
     with (folder / "crystals.csv").open(newline="") as lines:

@@ -9,7 +9,7 @@ from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import train
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.familiarity import features
-from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.models.weights import load_weights
 from lacbed_gan.predict.predictor import load
 from lacbed_gan.running.folder import run_name
 from lacbed_gan.store.packed import open_store
@@ -43,7 +43,7 @@ def test_a_checkpoint_knows_its_training_inputs(shared_store, tmp_path):
     config = composed("train", words)
     train(config)
     path = tmp_path / run_name(config.plain()) / "last.ckpt"
-    kept = load_cgan(path).familiar
+    kept = load_weights(path).familiar
     data = PairDataModule(shared_store, "forward", 50, 0, 4, size=load(path).size)
     assert len(kept.features) == len(data.train_rows) and kept.usual > 0
 
@@ -67,12 +67,12 @@ def test_unfamiliar_test_crystals_fare_worse(direction, factor):
     data = PairDataModule(
         open_store("bundled"),
         direction,
-        settings["thickness"],
-        settings["fold"],
+        settings.thickness,
+        trained.config["settings"]["fold"],
         32,
-        condition=settings["condition"],
-        origin=settings["origin"],
-        predict_span=trained.scale_head is not None,
+        condition=settings.condition,
+        origin=settings.origin,
+        predict_span=trained.span_head is not None,
     )
     data.setup()
     batch = data.batch(data.test_rows)

@@ -7,9 +7,13 @@ from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import prepare, train
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.measures.metrics import mse
-from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.models.weights import load_weights
 from lacbed_gan.running.folder import run_name
-from lacbed_gan.running.tracking import predictions
+
+
+@torch.inference_mode()
+def answers(trained, batch):
+    return trained.predict(batch["input"], batch["condition"])
 
 
 def error_ratio(tmp_path, shift):
@@ -18,7 +22,7 @@ def error_ratio(tmp_path, shift):
     words += ["model.generator.filters=16", "model.loss_weights.adversarial=0", "model.loss_weights.feature_matching=0"]
     config = composed("train", [*words, f"augment.shift={str(shift).lower()}"])
     train(config)
-    module = load_cgan(tmp_path / run_name(config.plain()) / "last.ckpt")
+    trained = load_weights(tmp_path / run_name(config.plain()) / "last.ckpt")
     _, data = prepare(config, open_pairs(str(config.store), {"name": "store", "group": "formula"}))
     data.setup()
     batch = data.batch(data.test_rows)
@@ -27,8 +31,8 @@ def error_ratio(tmp_path, shift):
     for _ in range(4):
         moves = torch.randint(data.size, (len(batch["input"]), 2), generator=generator).tolist()
         images = [image.roll(move, (-2, -1)) for image, move in zip(batch["input"], moves, strict=True)]
-        shifted.append(mse(predictions(module, batch | {"input": torch.stack(images)}), batch["target"]).mean())
-    plain = mse(predictions(module, batch), batch["target"]).mean()
+        shifted.append(mse(answers(trained, batch | {"input": torch.stack(images)}), batch["target"]).mean())
+    plain = mse(answers(trained, batch), batch["target"]).mean()
     assert plain < 0.7 * data.baselines()["mean_image"].mean()  # it has learnt something
     return float(torch.stack(shifted).mean() / plain)
 

@@ -12,7 +12,8 @@ import lacbed_gan as lg
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.preparation import PreparationError
 from lacbed_gan.images.scaling import to_uint8
-from lacbed_gan.models.assemble import build_cgan
+from lacbed_gan.models.build import build_gan
+from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.models.weights import WeightsError, load_weights
 from lacbed_gan.predict.predictor import PredictionError
 
@@ -71,12 +72,10 @@ def test_forward_is_given_what_it_was_trained_with(make_weights, silicon):
 
 def test_a_run_s_checkpoint_predicts_as_its_weights_do(make_weights, tmp_path, silicon):
     trained = load_weights(make_weights("forward"))
-    module = build_cgan(trained.settings)
+    module = build_gan(trained.settings, LearningSettings(ema=0.5))
     module.generator.load_state_dict(trained.network.state_dict())
-    if module.average is not None:
-        module.average.load_state_dict(trained.network.state_dict())
-    config = {"settings": trained.settings, "data": trained.data}
-    torch.save({"config": config, "state_dict": module.state_dict()}, tmp_path / "last.ckpt")
+    module.average.load_state_dict(trained.network.state_dict())
+    torch.save({"config": trained.config, "state_dict": module.state_dict()}, tmp_path / "last.ckpt")
     found, expected = (
         lg.load(tmp_path / name).forward_pattern(silicon) for name in ("last.ckpt", "forward.safetensors")
     )
@@ -100,7 +99,7 @@ def test_inverse_takes_a_pattern_and_a(make_weights):
     with torch.inference_mode():
         shown = torch.from_numpy(found.pattern)[None]
         expected = trained.predict(shown, condition)[0, 0].numpy()
-        span = np.exp(float(trained.scale_head(shown, condition)) * 0.8 + 1.2)
+        span = np.exp(float(trained.span_head(shown, condition)) * 0.8 + 1.2)
     assert np.array_equal(found.pattern[0], np.rint(255 * pattern).astype(np.float32) / np.float32(255))
     assert np.array_equal(found.potential, expected) and found.span == pytest.approx(span)
     assert found.warnings == [] and found.check is None

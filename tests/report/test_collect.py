@@ -9,7 +9,7 @@ from lacbed_gan.report.collect import Run, collect_runs, grouped
 
 def run(direction="forward", thickness=50, fold=0, condition=None, checksum="a" * 64, name="", **settings):
     condition = condition or ("scale" if direction == "forward" else "none")
-    values = {"direction": direction, "thickness": thickness, "fold": fold, "condition": condition, "store": "s"}
+    values = {"direction": direction, "thickness": [thickness], "fold": fold, "condition": condition, "store": "s"}
     made = Run(
         Path(name or f"{direction}-{thickness}-{fold}"), values | {"model": {"condition": "scale"}} | settings, {}
     )

@@ -9,7 +9,7 @@ from lacbed_gan.report.predicted import Gap, extreme_cases, predict_cases, thick
 
 
 def run(thickness, fold, errors, direction="forward"):
-    made = Run(Path(f"{thickness}-{fold}"), {"direction": direction, "thickness": thickness, "fold": fold}, {})
+    made = Run(Path(f"{thickness}-{fold}"), {"direction": direction, "thickness": [thickness], "fold": fold}, {})
     made.__dict__["crystals"] = [{"id": name, "mse": error, "split": "test"} for name, error in errors.items()] + [
         {"id": "trained on", "mse": 0.0, "split": "train"}
     ]

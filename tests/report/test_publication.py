@@ -15,7 +15,7 @@ from lacbed_gan.report.statistics_figures import loss_figure, symmetry_figure
 
 @pytest.fixture
 def group():
-    made = Run(Path("run"), {"direction": "forward", "thickness": 50, "fold": 0}, {"test/mse": 0.1, "train/mse": 0.1})
+    made = Run(Path("run"), {"direction": "forward", "thickness": [50], "fold": 0}, {"test/mse": 0.1, "train/mse": 0.1})
     row = {"id": "Si", "space_group": "F d -3 m:1", "number": "227", "plane_group": "p4mm", "mse": 0.1}
     made.__dict__["crystals"] = [row | {"split": split} for split in ("test", "train")]
     made.__dict__["curves"] = [{"epoch": 0.0, "test/mse": 0.1, "train/mse": 0.1, "train/loss_g_l1": 3.0}]

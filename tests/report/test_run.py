@@ -8,8 +8,8 @@ import torch
 
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.metrics import correlation_r, mse
-from lacbed_gan.models.cgan import ForwardCGAN, InverseCGAN
-from lacbed_gan.models.losses import LossWeights
+from lacbed_gan.models.gan import ForwardCGAN, InverseCGAN
+from lacbed_gan.models.settings import LossWeights
 from lacbed_gan.report.run import crystal_table, report, results
 
 MEASURES = {"forward": ["mse", "r"], "inverse": ["mse", "r", "origin_mse", "origin_r"]}
@@ -21,7 +21,7 @@ def validated(request, make_store):
     data = PairDataModule(make_store().source, request.param, 50, 3, 4)
     data.setup()
     kind = {"forward": ForwardCGAN, "inverse": InverseCGAN}[request.param]
-    module = kind(torch.nn.Identity(), weights=LossWeights(0, 0, 1))
+    module = kind(torch.nn.Identity(), loss_weights=LossWeights(adversarial=0, feature_matching=0, l1=1))
     module.generator.forward = lambda image, condition: image
     for part, rows in enumerate((data.test_rows, data.train_sample_rows)):
         for positions in torch.arange(len(rows)).flip(0).split(2):

@@ -81,7 +81,7 @@ def test_too_little_memory_on_a_gpu_names_the_batch_size_to_try(configured, monk
     def full(*_):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
-    monkeypatch.setattr("lacbed_gan.models.cgan.ConditionalGAN.training_step", full)
+    monkeypatch.setattr("lacbed_gan.models.gan.ConditionalGAN.training_step", full)
     with pytest.raises(SettingsError, match=f"not enough memory for {words[0]}; try {remedy}"):
         train.train(config)
     assert not (folder / "running.lock").exists() and not (folder / "summary.json").exists()

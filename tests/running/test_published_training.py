@@ -24,7 +24,7 @@ from lacbed_gan.commands import train
 from lacbed_gan.commands.config import composed
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.data.sources import open_pairs
-from lacbed_gan.models.checkpoints import load_cgan
+from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.running.folder import run_name
 from lacbed_gan.store.store import StoreError
 from lacbed_gan.store.writer import StoreWriter
@@ -85,7 +85,7 @@ def trained(words):
     folder = f"runs/{run_name(config.plain())}"
     with open(f"{folder}/summary.json") as summary, open(f"{folder}/metrics.csv") as metrics:
         measured = {key: value for key, value in json.load(summary).items() if key != "seconds"}
-        return measured, metrics.read(), load_cgan(f"{folder}/last.ckpt").state_dict(), f"{folder}/config.yaml"
+        return measured, metrics.read(), read_checkpoint(f"{folder}/last.ckpt")["state_dict"], f"{folder}/config.yaml"
 
 
 @pytest.mark.parametrize(

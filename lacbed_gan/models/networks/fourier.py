@@ -28,7 +28,7 @@ class FourierGenerator(nn.Module):
         image_size: side of the square images in pixels, an even number.
         in_channels, out_channels: channels of input and output image.
         conditions: numbers per image that condition the output, each of order one; 0 for none.
-        periodic: which image is ρ, the "input" (forward) or the "output" (inverse).
+        potential: which image is ρ, the "input" (forward) or the "output" (inverse).
         order: largest |h| and |k| of the coefficients, or half the image's pixels less one, if that is smaller.
         width: of the dense layers.
         depth: number of dense residual blocks.
@@ -43,7 +43,7 @@ class FourierGenerator(nn.Module):
         in_channels: int = 1,
         out_channels: int = 1,
         conditions: int = 0,
-        periodic: str = "input",
+        potential: str = "input",
         order: int = 20,
         width: int = 384,
         depth: int = 3,
@@ -51,13 +51,13 @@ class FourierGenerator(nn.Module):
         super().__init__()
         if image_size < 4 or image_size % 2:
             raise ValueError(f"image_size is an even number from 4 up for the Fourier generator, not {image_size}")
-        if periodic not in ("input", "output"):
-            raise ValueError(f"periodic is input or output for the Fourier generator, not {periodic}")
+        if potential not in ("input", "output"):
+            raise ValueError(f"potential is input or output for the Fourier generator, not {potential}")
         self.image_size, self.conditions = image_size, conditions
         order = min(order, image_size // 2 - 1)
         embedding = EMBEDDING if conditions else 0
         self.embed = nn.Sequential(nn.Linear(conditions, embedding), nn.SiLU()) if conditions else None
-        if periodic == "input":
+        if potential == "input":
             self.encoder = FromPotential(order)
             features = in_channels * self.encoder.count
             self.decoder = ToPattern(image_size, out_channels, width)

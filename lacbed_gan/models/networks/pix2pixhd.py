@@ -22,7 +22,6 @@ class GlobalGenerator(nn.Module):
         filters: channels f after the first convolution.
         downsamplings: n, stride-2 convolutions; channels double with each.
         blocks: residual blocks.
-        conditions: must be 0; see `no_conditions`.
     """
 
     def __init__(
@@ -32,10 +31,8 @@ class GlobalGenerator(nn.Module):
         filters: int = 64,
         downsamplings: int = 4,
         blocks: int = 9,
-        conditions: int = 0,
     ) -> None:
         super().__init__()
-        no_conditions(conditions)
         self.smallest_side = 2 ** (downsamplings + 1)
         self.features = _encoder_decoder(in_channels, filters, downsamplings, blocks)
         self.to_image = _to_image(filters, out_channels)
@@ -48,7 +45,7 @@ class GlobalGenerator(nn.Module):
             ValueError: H or W is no multiple of 2ⁿ, or smaller than 2ⁿ⁺¹, where reflection padding ends;
                 or a condition is given.
         """
-        no_conditions(0 if condition is None else condition.shape[1])
+        no_condition(condition)
         check_sides(image, self.smallest_side)
         return self.to_image(self.features(image))
 
@@ -65,7 +62,6 @@ class LocalEnhancer(nn.Module):
         filters: channels f outside; G1 has 2f.
         downsamplings, blocks: of G1.
         local_blocks: residual blocks of G2.
-        conditions: must be 0; see `no_conditions`.
     """
 
     def __init__(
@@ -76,10 +72,8 @@ class LocalEnhancer(nn.Module):
         downsamplings: int = 4,
         blocks: int = 9,
         local_blocks: int = 3,
-        conditions: int = 0,
     ) -> None:
         super().__init__()
-        no_conditions(conditions)
         self.smallest_side = 2 ** (downsamplings + 2)
         self.shrink = half_resolution()
         self.global_features = _encoder_decoder(in_channels, 2 * filters, downsamplings, blocks)
@@ -95,7 +89,7 @@ class LocalEnhancer(nn.Module):
             ValueError: H or W is no multiple of 2ⁿ⁺¹, or smaller than 2ⁿ⁺², where reflection padding ends;
                 or a condition is given.
         """
-        no_conditions(0 if condition is None else condition.shape[1])
+        no_condition(condition)
         check_sides(image, self.smallest_side)
         features = self.encoder(image) + self.global_features(self.shrink(image))
         return self.to_image(self.decoder(features))
@@ -125,13 +119,13 @@ def half_resolution() -> nn.Module:
     return nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
 
 
-def no_conditions(conditions: int) -> None:
-    """Raises ValueError unless `conditions` is 0.
+def no_condition(condition: Tensor | None) -> None:
+    """Raises ValueError unless it is None.
 
     pix2pixHD has no place for a condition: as constant input channels its instance norm would remove it.
     """
-    if conditions:
-        raise ValueError(f"the pix2pixHD generators take no condition (asked for {conditions}): set condition=none")
+    if condition is not None:
+        raise ValueError("the pix2pixHD generators take no condition: set condition=none")
 
 
 def check_sides(image: Tensor, smallest: int) -> None:

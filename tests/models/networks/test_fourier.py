@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from lacbed_gan.models.networks.fourier import FromPotential, ToPotential
-from lacbed_gan.models.networks.registry import build_generator
+from lacbed_gan.models.networks.fourier import FourierGenerator, FromPotential, ToPotential
 
 SIDES = ["input", "output"]
 SMALL = {"image_size": 32, "order": 6, "width": 64, "depth": 1}
@@ -10,7 +9,7 @@ SMALL = {"image_size": 32, "order": 6, "width": 64, "depth": 1}
 
 def made(**sizes):
     torch.manual_seed(0)
-    return build_generator("fourier", **{**SMALL, **sizes})
+    return FourierGenerator(**{**SMALL, **sizes})
 
 
 def awake(network):
@@ -25,26 +24,15 @@ def awake(network):
 @pytest.mark.parametrize("size", [32, 64, 128])
 @pytest.mark.parametrize("conditions", [0, 2])
 def test_shapes_and_number_of_parameters(size, conditions, side):
-    network = build_generator("fourier", image_size=size, conditions=conditions, periodic=side)
+    network = FourierGenerator(image_size=size, conditions=conditions, potential=side)
     condition = torch.rand(2, conditions) if conditions else None
     assert network(torch.rand(2, 1, size, size), condition).shape == (2, 1, size, size)
     assert 1.3e6 < sum(p.numel() for p in network.parameters()) < 3.4e6
 
 
-@pytest.mark.parametrize("side", SIDES)
-def test_channels_of_input_and_output_are_independent(side):
-    network = awake(made(periodic=side, in_channels=4, out_channels=3))
-    image = torch.rand(1, 4, 32, 32, requires_grad=True)
-    answer = network(image)
-    assert answer.shape == (1, 3, 32, 32)
-    assert not torch.allclose(answer[:, 0], answer[:, 1])
-    answer.square().sum().backward()
-    assert (image.grad.abs().amax((0, 2, 3)) > 0).all()
-
-
 def test_network_is_built_without_memory():
     with torch.device("meta"):
-        network = build_generator("fourier", conditions=2)
+        network = FourierGenerator(conditions=2)
         assert network(torch.rand(2, 1, 128, 128), torch.rand(2, 2)).shape == (2, 1, 128, 128)
 
 
@@ -71,16 +59,8 @@ def test_coefficients_are_turned_back_into_the_image(order):
     torch.testing.assert_close(back(there(image)), image, atol=1e-5, rtol=0)
 
 
-def test_patterns_have_two_mirror_lines_exactly():
-    answer = made(conditions=2)(torch.rand(3, 1, 32, 32), torch.rand(3, 2))
-    assert torch.equal(answer, answer.flip(-1))
-    assert torch.equal(answer, answer.flip(-2))
-    assert 0 <= answer.min() and answer.max() <= 1
-    assert answer.std() > 1e-3
-
-
 def test_patterns_are_read_up_to_their_symmetry():
-    network = awake(made(periodic="output"))
+    network = awake(made(potential="output"))
     image = torch.rand(2, 1, 32, 32)
     torch.testing.assert_close(network(image.flip(-1)), network(image))
     torch.testing.assert_close(network(image.flip(-2)), network(image))
@@ -89,28 +69,10 @@ def test_patterns_are_read_up_to_their_symmetry():
 
 @pytest.mark.parametrize("side", SIDES)
 def test_every_pixel_of_the_input_reaches_every_pixel_of_the_output(side):
-    network = awake(made(periodic=side, order=15))
+    network = awake(made(potential=side, order=15))
     image = torch.rand(1, 1, 32, 32, requires_grad=True)
     network(image)[0, 0, 3, 5].backward()
     assert (image.grad != 0).all()
-
-
-@pytest.mark.parametrize("side", SIDES)
-def test_output_depends_on_the_condition(side):
-    network = awake(made(periodic=side, conditions=2))
-    image = torch.rand(1, 1, 32, 32).expand(2, -1, -1, -1)
-    first, second = network(image, torch.tensor([[0.0, 0.0], [0.0, 1.0]]))
-    assert (first - second).abs().mean() > 1e-4
-
-
-@pytest.mark.parametrize("side", SIDES)
-def test_gradients_are_finite_and_reach_every_weight(side):
-    network = awake(made(periodic=side, conditions=1))
-    answer = network(torch.rand(4, 1, 32, 32), torch.randn(4, 1))
-    (answer - torch.rand(4, 1, 32, 32)).square().mean().backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().max() > 0, name
 
 
 def test_what_it_was_not_made_for_is_refused():
@@ -121,15 +83,15 @@ def test_what_it_was_not_made_for_is_refused():
         network(torch.rand(1, 1, 32, 32))
     with pytest.raises(ValueError, match="image_size is an even number"):
         made(image_size=33)
-    with pytest.raises(ValueError, match="periodic is input or output"):
-        made(periodic="none")
+    with pytest.raises(ValueError, match="potential is input or output"):
+        made(potential="none")
 
 
 @pytest.mark.parametrize("side", SIDES)
 def test_eight_pairs_are_learned(side):
     """Smooth images of eight random crystals: far below the error of their mean image in a few seconds."""
     torch.manual_seed(0)
-    network = made(periodic=side, width=128)
+    network = made(potential=side, width=128)
     blocks = torch.rand(2, 8, 1, 4, 4)
     inputs, targets = (torch.nn.functional.interpolate(b, scale_factor=8, mode="bicubic").clamp(0, 1) for b in blocks)
     if side == "input":

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from lacbed_gan.models.networks.registry import build_generator
 from lacbed_gan.models.networks.symmetry import Symmetrised, symmetrised
+from lacbed_gan.models.networks.unet import GlobalUNet
 
 
 @pytest.mark.parametrize("size", [8, 9])
@@ -44,7 +44,7 @@ def test_two_fold_mean_by_hand():
 
 
 def test_symmetrised_generator_passes_image_and_condition_on():
-    generator = build_generator("global_unet", image_size=32, conditions=2, filters=8, bottleneck=64)
+    generator = GlobalUNet(image_size=32, conditions=2, filters=8, bottleneck=64)
     network = Symmetrised(generator, "2mm", "angle")
     image, condition = torch.rand(2, 1, 32, 32), torch.rand(2, 2)
     answer = network(image, condition)

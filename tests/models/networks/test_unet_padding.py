@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from lacbed_gan.models.networks.registry import build_generator
+from lacbed_gan.models.networks.unet import GlobalUNet
 
 SIDE = 64
 BLOCK = SIDE // 32  # pixels folded into one
@@ -10,7 +10,7 @@ BLOCK = SIDE // 32  # pixels folded into one
 
 def made(periodic):
     torch.manual_seed(0)
-    return build_generator("global_unet", image_size=SIDE, filters=8, bottleneck=32, periodic=periodic)
+    return GlobalUNet(image_size=SIDE, filters=8, bottleneck=32, periodic=periodic)
 
 
 def first_features(network, image):

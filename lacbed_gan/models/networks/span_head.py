@@ -10,7 +10,7 @@ from torch import Tensor, nn
 WORKING_SIZE = 32  # pixels at which the convolutions work, whatever the image
 
 
-class ScaleHead(nn.Module):
+class SpanHead(nn.Module):
     """Predicts standardised log(ρ_max − ρ_min) from patterns and what is known of the cell.
 
     The range of ρ decides how fast the intensities oscillate with thickness and angle, which a few convolutions on

@@ -5,9 +5,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from lacbed_gan.measures.metrics import correlation_r, mse
-from lacbed_gan.models.cgan import ConditionalGAN, ForwardCGAN, InverseCGAN
-from lacbed_gan.models.losses import LossWeights, discriminator_terms, judgement_terms
-from lacbed_gan.models.networks.registry import build_discriminator, build_generator
+from lacbed_gan.models.divergence import DivergenceError
+from lacbed_gan.models.gan import ConditionalGAN, ForwardCGAN, InverseCGAN
+from lacbed_gan.models.losses import discriminator_terms, judgement_terms
+from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
+from lacbed_gan.models.networks.unet import GlobalUNet
+from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 SIZE = 32
 LOSSES = ["train/loss_d_real", "train/loss_d_fake", "train/loss_g_gan", "train/loss_g_feature_matching"]
@@ -29,11 +32,16 @@ def loader(count=4, conditions=2, batch_size=4):
     return DataLoader(pairs(count, conditions), batch_size=batch_size)
 
 
-def module(weights=None, conditions=2, kind=ForwardCGAN, **arguments):
+def weights(adversarial=1.0, feature_matching=10.0, l1=0.0):
+    return LossWeights(adversarial=adversarial, feature_matching=feature_matching, l1=l1)
+
+
+def module(loss_weights=None, conditions=2, kind=ForwardCGAN, **learning):
     torch.manual_seed(0)
-    generator = build_generator("global_unet", image_size=SIZE, conditions=conditions, filters=8, bottleneck=64)
-    discriminator = build_discriminator("multiscale_patchgan", filters=8, layers=2)
-    return kind(generator, discriminator, weights, **arguments)
+    loss_weights = loss_weights or weights()
+    generator = GlobalUNet(image_size=SIZE, conditions=conditions, filters=8, bottleneck=64)
+    discriminator = MultiscaleDiscriminator(filters=8, layers=2) if loss_weights.needs_discriminator else None
+    return kind(generator, discriminator, loss_weights, LearningSettings(**learning))
 
 
 def trainer(tmp_path, epochs=1, **arguments):
@@ -72,7 +80,7 @@ def test_each_step_changes_only_its_own_network(tmp_path, stepping):
 
 def test_gradients_are_those_of_each_networks_own_loss(tmp_path):
     """The discriminator's gradient has nothing of the generator's loss in it, and the other way round."""
-    gan, reference = module(lr=0.0), module()
+    gan, reference = module(learning_rate=1e-30), module()
     trainer(tmp_path).fit(gan, loader())
 
     batch = next(iter(loader()))
@@ -80,7 +88,7 @@ def test_gradients_are_those_of_each_networks_own_loss(tmp_path):
     prediction = reference(image, batch["condition"])
     real, fake = reference.discriminator(image, target), reference.discriminator(image, prediction)
     loss_d = sum(discriminator_terms(fake, real).values())
-    loss_g = sum(judgement_terms(LossWeights(), fake, real).values())
+    loss_g = sum(judgement_terms(weights(), fake, real).values())
     for network, loss in (("discriminator", loss_d), ("generator", loss_g)):
         expected = torch.autograd.grad(loss, list(getattr(reference, network).parameters()), retain_graph=True)
         for parameter, gradient in zip(getattr(gan, network).parameters(), expected, strict=True):
@@ -90,7 +98,7 @@ def test_gradients_are_those_of_each_networks_own_loss(tmp_path):
 @pytest.mark.parametrize("kind", [ForwardCGAN, InverseCGAN])
 @pytest.mark.parametrize("gan_loss", ["lsgan", "log"])
 def test_trains_and_logs_every_term_and_measure(tmp_path, kind, gan_loss):
-    gan = module(LossWeights(1, 10, 5), kind=kind, gan_loss=gan_loss)
+    gan = module(weights(l1=5), kind=kind, gan_loss=gan_loss)
     run = trainer(tmp_path)
     run.fit(gan, loader(), [loader(3, batch_size=2), loader()])
     expected = [*LOSSES, "train/loss_g_l1", "test/mse", "test/r", "train/mse", "train/r"]
@@ -104,7 +112,7 @@ def test_trains_and_logs_every_term_and_measure(tmp_path, kind, gan_loss):
 
 def test_an_inverse_network_that_is_right_but_for_the_origin(tmp_path):
     """As figure 7d of the paper: bad by the plain measures, exactly right by the others."""
-    gan = InverseCGAN(torch.nn.Identity(), weights=LossWeights(0, 0, 1))
+    gan = InverseCGAN(torch.nn.Identity(), loss_weights=weights(0, 0, 1))
     gan.generator.forward = lambda image, condition: image.flip(-2, -1).roll((3, 9), (-2, -1))
     data = [{**item, "target": item["input"]} for item in pairs()]
     run = trainer(tmp_path)
@@ -130,7 +138,7 @@ def test_validation_measures_are_means_over_images_of_clamped_predictions(tmp_pa
 
 
 def test_predictions_are_clamped_float32():
-    gan = ForwardCGAN(torch.nn.Identity(), weights=LossWeights(0, 0, 1))
+    gan = ForwardCGAN(torch.nn.Identity(), loss_weights=weights(0, 0, 1))
     gan.generator.forward = lambda image, condition: (4 * image - 2).bfloat16()
     prediction = gan.predict_step({"input": torch.rand(2, 1, 8, 8)})
     assert prediction.dtype == torch.float32
@@ -139,7 +147,7 @@ def test_predictions_are_clamped_float32():
 
 @pytest.mark.parametrize("conditions", [0, 2])
 def test_overfits_four_pairs(tmp_path, conditions):
-    gan = module(LossWeights(1, 10, 100), conditions, lr=2e-3)
+    gan = module(weights(l1=100), conditions, learning_rate=2e-3)
     run = trainer(tmp_path, epochs=60, check_val_every_n_epoch=60, num_sanity_val_steps=0)
     run.validate(gan, loader(conditions=conditions), verbose=False)
     before = run.callback_metrics["test/mse"].item()
@@ -148,7 +156,7 @@ def test_overfits_four_pairs(tmp_path, conditions):
 
 
 def test_plain_regression_has_no_discriminator_and_one_optimizer(tmp_path):
-    gan = module(LossWeights(0, 0, 1), lr=2e-3)
+    gan = module(weights(0, 0, 1), learning_rate=2e-3)
     assert gan.discriminator is None
     run = trainer(tmp_path, epochs=2)
     run.fit(gan, loader())
@@ -157,9 +165,9 @@ def test_plain_regression_has_no_discriminator_and_one_optimizer(tmp_path):
 
 
 def test_three_channels_repeat_the_images_and_average_the_predictions(tmp_path):
-    generator = build_generator("global_unet", image_size=SIZE, in_channels=3, out_channels=3, filters=8)
-    discriminator = build_discriminator("multiscale_patchgan", in_channels=3, out_channels=3, filters=4)
-    gan = InverseCGAN(generator, discriminator, LossWeights(1, 10, 1), channels=3)
+    generator = GlobalUNet(image_size=SIZE, in_channels=3, out_channels=3, filters=8)
+    discriminator = MultiscaleDiscriminator(in_channels=3, out_channels=3, filters=4)
+    gan = InverseCGAN(generator, discriminator, weights(l1=1), channels=3)
     trainer(tmp_path).fit(gan, loader(conditions=0), loader(conditions=0))
     batch = next(iter(loader(conditions=0)))
     with torch.no_grad():
@@ -167,19 +175,21 @@ def test_three_channels_repeat_the_images_and_average_the_predictions(tmp_path):
     torch.testing.assert_close(gan.predict_step(batch), output.mean(1, keepdim=True))
 
 
-def test_missing_discriminator_and_unknown_loss_are_refused():
+def test_a_discriminator_is_there_exactly_where_the_loss_needs_one():
     with pytest.raises(ValueError, match="needs a discriminator"):
         ConditionalGAN(torch.nn.Identity())
-    with pytest.raises(ValueError, match="lsgan, log"):
+    with pytest.raises(ValueError, match="uses no discriminator"):
+        ConditionalGAN(torch.nn.Identity(), MultiscaleDiscriminator(filters=4), weights(0, 0, 1))
+    with pytest.raises(ValueError, match="'lsgan' or 'log'"):
         module(gan_loss="wgan")
 
 
 def test_non_finite_loss_stops_with_term_epoch_and_batch(tmp_path):
     data = pairs()
     data[2]["target"][0, 3, 3] = float("nan")
-    gan = module(LossWeights(0, 0, 1))
+    gan = module(weights(0, 0, 1))
     before = state(gan.generator)
-    with pytest.raises(RuntimeError, match="epoch 0 at batch 2: loss_g_l1 is nan"):
+    with pytest.raises(DivergenceError, match="epoch 0 at batch 2: loss_g_l1 is nan"):
         trainer(tmp_path).fit(gan, DataLoader(data, batch_size=1))
     assert all(value.isfinite().all() for value in gan.generator.state_dict().values())
     assert changed(before, gan.generator)
@@ -189,7 +199,7 @@ def test_non_finite_measures_stop_the_run(tmp_path):
     gan = module()
     with torch.no_grad():
         gan.generator.dense_out.bias[0] = float("nan")
-    with pytest.raises(RuntimeError, match="after validation: test/mse is nan"):
+    with pytest.raises(DivergenceError, match="after validation: test/mse is nan"):
         trainer(tmp_path).validate(gan, loader(), verbose=False)
 
 
