@@ -113,7 +113,8 @@ def wandb_logger(folder: Path, name: str, group: str | None, project: str, setti
         id=id_file.read_text(encoding="utf-8"),
         group=group,
         save_dir=folder.resolve(),  # W&B's own process may have started elsewhere
-        config=settings,
+        # to filter runs by: one thickness is a number there
+        config={k: v[0] if k == "thickness" and len(v) == 1 else v for k, v in settings.items()},
         resume="allow",
         mode=mode,
         settings=wandb.Settings(console="off"),

@@ -73,7 +73,7 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
     settings = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
     checkpoint = torch.load(folder / "last.ckpt", weights_only=True)
     assert checkpoint["config"]["settings"] == settings
-    assert settings["condition"] == ("scale" if direction == "forward" else "cell")
+    assert settings["condition"] == ["log_a", "log_span"][: 1 + (direction == "forward")]
     assert checkpoint["config"]["data"]["checksum"] == Store.open(config.store).checksum
     assert checkpoint["direction"] == direction
 
