@@ -17,13 +17,15 @@ class Occupied(Exception):
     """Another process holds the lock."""
 
 
-def acquire(path: Path, wait: bool = False, note: str = "") -> BaseFileLock:
-    """The lock that this file stands for, held until its `release`, or until the process ends.
+@contextmanager
+def exclusive(path: Path, wait: bool = False, note: str = "") -> Iterator[None]:
+    """Hold the lock that a file stands for, and remove the file; the lock ends with the process, too.
 
     Where the file system has no locks, the file itself is the lock, and what a killed process left of it is taken over
     on the same machine.
 
     Args:
+        path: of the file, in a folder that there is.
         wait: for another process to let go of it.
         note: for others to read in the file; without locks of the file system it has process and machine instead.
 
@@ -36,25 +38,18 @@ def acquire(path: Path, wait: bool = False, note: str = "") -> BaseFileLock:
     try:
         try:
             lock.acquire()
-            if note:
-                path.write_text(note, encoding="utf-8")
         except OSError as error:
-            if isinstance(error, Timeout) or error.errno not in WITHOUT_LOCKS:
+            if error.errno not in WITHOUT_LOCKS:
                 raise
             if path.stat().st_size == 0:  # made by this attempt; that of a process at work holds its number
                 path.unlink(missing_ok=True)
-            lock = SoftFileLock(path, timeout=timeout)
+            lock, note = SoftFileLock(path, timeout=timeout), ""
             lock.acquire()
     except Timeout:
         raise Occupied(str(path)) from None
-    return lock
-
-
-@contextmanager
-def exclusive(path: Path, wait: bool = False, note: str = "") -> Iterator[None]:
-    """Hold the lock that this file stands for, and remove the file; arguments and errors as for `acquire`."""
-    lock = acquire(path, wait, note)
     try:
+        if note:
+            path.write_text(note, encoding="utf-8")
         yield
     finally:
         with suppress(OSError):  # Windows removes no open file

@@ -8,17 +8,19 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lacbed_gan.base.files import write_atomically
-from lacbed_gan.base.locks import Occupied, acquire
+from lacbed_gan.base.locks import Occupied, exclusive
 from lacbed_gan.base.version import program_version
 from lacbed_gan.store.store import FORMAT, INDEX_KEYS, VERSION, StoreError, array_layout, read_meta
 
+_json = partial(json.dumps, default=np.generic.item, allow_nan=False, ensure_ascii=False)  # NumPy's scalars too
 # The header of an .npy file, of one fixed length, so that it can be rewritten in place when N is known.
 HEADER_BYTES = 128
 LOCK = "writing.lock"  # held by the process that writes
@@ -84,22 +86,21 @@ class StoreWriter:
         )
         require_place(self.folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            self._lock = acquire(self.folder / LOCK)
-        except Occupied:
-            raise StoreError(f"{self.folder}: another process is writing this store; wait for it, or stop it") from None
-        self._files: dict[str, Any] = {}
-        try:
-            self._start_or_continue()
-        except BaseException:
-            self.close()
-            raise
         names = [f"{name}.npy" for name in self._layout] + ["index.jsonl"]
-        # Unbuffered: what append has written is in the operating system's hands and survives the process.
-        self._files = {name: open(_touch(self.folder / name), "r+b", buffering=0) for name in names}
-        self._ends = dict.fromkeys(names, HEADER_BYTES) | {"index.jsonl": 0}
-        self._find_complete_crystals()
-        self._cut()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(exclusive(self.folder / LOCK))
+            except Occupied:
+                raise StoreError(f"{self.folder}: another process is writing this store; wait, or stop it") from None
+            self._start_or_continue()
+            for name in names:
+                (self.folder / name).touch()
+            # Unbuffered: what append has written is in the operating system's hands and survives the process.
+            self._files = {name: stack.enter_context(open(self.folder / name, "r+b", buffering=0)) for name in names}
+            self._ends = dict.fromkeys(names, HEADER_BYTES) | {"index.jsonl": 0}
+            self._find_complete_crystals()
+            self._cut()
+            self._open = stack.pop_all()
 
     def append(
         self,
@@ -164,9 +165,8 @@ class StoreWriter:
             file = self._files[f"{name}.npy"]
             file.seek(0)
             _write(file, _npy_header((len(self.done), *shape), dtype))
-            digests[name] = _sha256_of_rest(file)
-        self._files["index.jsonl"].seek(0)
-        digests["index"] = _sha256_of_rest(self._files["index.jsonl"])
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        digests["index"] = hashlib.sha256((self.folder / "index.jsonl").read_bytes()).hexdigest()
         self._write_meta(self._meta | {"finished": True, "count": len(self.done), "sha256": digests})
         self.close()
 
@@ -180,12 +180,7 @@ class StoreWriter:
 
     def close(self) -> None:
         """Close the files and leave the store unfinished, to be continued later."""
-        for file in self._files.values():
-            file.close()
-        if self._lock.is_locked:
-            with suppress(OSError):  # Windows removes no open file
-                (self.folder / LOCK).unlink()
-            self._lock.release()
+        self._open.close()
 
     def __enter__(self) -> StoreWriter:
         return self
@@ -246,17 +241,6 @@ def require_place(folder: Path) -> None:
         raise StoreError(f"{folder}: the folder is not empty and not a store; choose another output")
 
 
-def _json(value: Any, indent: int | None = None) -> str:
-    """Strict JSON: NaN is refused, NumPy scalars become numbers."""
-
-    def plain(item: Any) -> Any:
-        if isinstance(item, np.generic):
-            return item.item()
-        raise TypeError(f"{type(item).__name__} is not a plain JSON value")
-
-    return json.dumps(value, default=plain, allow_nan=False, ensure_ascii=False, indent=indent)
-
-
 def _npy_header(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
     """Header of an .npy file, format 1.0, padded to `HEADER_BYTES`."""
     text = repr({"descr": dtype.str, "fortran_order": False, "shape": shape})
@@ -273,18 +257,6 @@ def _write(file: Any, data: bytes) -> None:
         os.fsync(file.fileno())
     except OSError as error:  # it names no file
         raise OSError(error.errno, error.strerror, file.name) from None
-
-
-def _touch(path: Path) -> Path:
-    path.touch()
-    return path
-
-
-def _sha256_of_rest(file: Any) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def differences(present: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
