@@ -38,8 +38,11 @@ class Beams:
     def within(
         cls, g_max: float, potential: Tensor, net: Net, lattice: Sublattice, reflection: PlaneOperation | None
     ) -> Beams:
-        """All with |g| ≤ g_max (1/Å) on the lattice."""
+        """All with |g| ≤ g_max (1/Å) on the lattice; what the potential lacks is 0."""
         hk = net.within(g_max)
+        (h_max, k_max), (rows, columns) = net.reach(g_max), potential.shape
+        h_more, k_more = 2 * h_max - rows // 2, 2 * k_max - columns // 2  # what is too much is cut off
+        potential = torch.nn.functional.pad(potential, (k_more, k_more, h_more, h_more))
         return cls(torch.from_numpy(hk[lattice.contains(hk)]), potential, net, lattice, reflection)
 
     def __len__(self) -> int:
@@ -62,9 +65,16 @@ class Beams:
         """(2,) index of U₀ in the potential."""
         return torch.tensor(self.potential.shape) // 2
 
+    def between(self, first: Tensor, second: Tensor) -> Tensor:
+        """(…, N, M) float64 U_{g−h} in 1/Å² of beams g (…, N, 2) and h (…, M, 2)."""
+        # The place of a reflection in the flattened potential is linear in h and k.
+        stride = torch.tensor([self.potential.shape[1], 1])
+        place = (first * stride).sum(-1)[..., :, None] - (second * stride).sum(-1)[..., None, :]
+        return self.potential.flatten()[place + self.potential.numel() // 2]
+
     def coupling(self) -> Tensor:
         """(N, N) float64 matrix U_{g−h} in 1/Å²."""
-        return self.at(self.hk[:, None] - self.hk)
+        return self.between(self.hk, self.hk)
 
     def find(self, reflections: Sequence[tuple[int, int]]) -> Tensor:
         """(G,) int64 index of each reflection (h, k) among the beams, −1 where it is not one."""

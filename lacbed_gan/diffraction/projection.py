@@ -87,13 +87,14 @@ class Projection:
         axis = self.two_fold_axis
         if axis is None:
             raise CalculationError("its operations have no two-fold axis along the zone axis")
-        hk = torch.from_numpy(grid(h_max, k_max))
+        hk = torch.from_numpy(grid(h_max, k_max)[h_max:])  # h ≥ 0, for U is real and so U_-h = U_h
         shift = 2 * math.pi * (hk.double() @ torch.tensor(axis, dtype=torch.float64))
         u = self.structure_factors(hk, energy_kv) * torch.polar(torch.ones_like(shift), shift)
-        u[h_max, k_max] = 0
+        u[0, k_max] = 0
         largest = u.abs().max()
         if not torch.isfinite(largest):
             raise CalculationError("the structure factors are not finite")
         if u.imag.abs().max() > 1e-6 * largest:
             raise CalculationError("the atoms are not symmetric about the two-fold axis along z")
-        return torch.where(u.real.abs() > NEGLIGIBLE * largest, u.real, 0.0)
+        half = torch.where(u.real.abs() > NEGLIGIBLE * largest, u.real, 0.0)
+        return torch.cat([half[1:].flip(0, 1), half])

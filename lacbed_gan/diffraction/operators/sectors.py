@@ -117,9 +117,7 @@ class _Adapted:
 
     def matrix(self) -> Tensor:
         """(4, R, R) float32, A without its tilt in each sector."""
-        total = torch.zeros(4, len(self.hk), len(self.hk), dtype=torch.float64)
-        for t, images in enumerate(self.images):
-            total += self.sign[:, t, None] * (self.beams.at(self.hk[:, None] - images) / 4)
+        total = torch.einsum("str,tqr->sqr", self.sign, self.beams.between(self.hk, self.images)) / 4
         total *= self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
         total -= torch.diag((self.along**2).sum(1))
         return total.float()
