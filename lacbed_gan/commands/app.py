@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands.command import require, run_command
-from lacbed_gan.commands.settings.others import AppSettings
+from lacbed_gan.commands.settings import AppSettings
 
 if TYPE_CHECKING:
     from lacbed_gan.app.compute import Networks

@@ -23,18 +23,13 @@ from pydantic import BaseModel, ValidationError
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import one_line
-from lacbed_gan.commands.refusal import places, refusal, typed, unknown_key
+from lacbed_gan.commands.refusal import places, refusal, typed
 
 # Beside the package in a checkout, inside it in a wheel.
 CONF = next(p for p in (Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf") if p.is_dir())
-# The schema of each command, in its module of `lacbed_gan.commands.settings`.
-SCHEMAS = {
-    "train": "train.TrainSettings",
-    "simulate": "simulate.SimulateSettings",
-    "predict": "predict.PredictSettings",
-    "evaluate": "others.EvaluateSettings",
-    "join": "others.JoinSettings",
-    "app": "others.AppSettings",
+# Modules and classes of the commands' settings.
+SCHEMAS = {"train": "train_settings.TrainSettings"} | {
+    name: f"settings.{name.capitalize()}Settings" for name in ("simulate", "predict", "evaluate", "join", "app")
 }
 # Keys of before, and what they are called now.
 RENAMED = {
@@ -53,7 +48,7 @@ OmegaConf.register_new_resolver("either", lambda value, default: default if valu
 def schema(command: str) -> type[BaseModel]:
     """The class of a command's settings."""
     module, name = SCHEMAS[command].split(".")
-    return getattr(importlib.import_module(f"lacbed_gan.commands.settings.{module}"), name)
+    return getattr(importlib.import_module(f"lacbed_gan.commands.{module}"), name)
 
 
 def composed(command: str, overrides: list[str]) -> Any:
@@ -62,7 +57,7 @@ def composed(command: str, overrides: list[str]) -> Any:
     Raises:
         SettingsError: an override names no key or no choice there is, or a value is not what the schema allows.
     """
-    groups, words = _groups(command), []
+    groups, words, keys = _groups(command), [], ", ".join(schema(command).model_fields)
     for override in parse([literal(word, command) for word in overrides]):
         key, text = override.key_or_group, override.input_line
         first = re.split("[./]", key)[0]
@@ -70,7 +65,7 @@ def composed(command: str, overrides: list[str]) -> Any:
             if f"{key}.".startswith(f"{before}."):
                 raise SettingsError(f"{key} is now {now}{key.removeprefix(before)}")
         if first != "hydra" and (override.type != OverrideType.CHANGE or override.package):
-            raise SettingsError(f"'{text}' adds or deletes a key; {_unknown(command, key).partition('; ')[2]}")
+            raise SettingsError(f"'{text}' adds or deletes a key; keys are {keys}")
         if first == "hydra":
             words.append(text)
         elif key in groups:
@@ -80,9 +75,9 @@ def composed(command: str, overrides: list[str]) -> Any:
         elif first in schema(command).model_fields:
             words.append(f"++{text}")  # what there is not goes in too, for the schema to refuse
         else:
-            raise SettingsError(_unknown(command, first))
-    with one_line_errors():
-        return settings(command, _compose(command, words), overrides)
+            raise SettingsError(f"unknown key '{first}'; keys are {keys}")
+    with initialize_config_dir(str(CONF), version_base="1.3"), one_line_errors():
+        return settings(command, compose(command, words), overrides)
 
 
 def settings(command: str, config: DictConfig, overrides: list[str] = ()) -> Any:
@@ -170,16 +165,6 @@ def one_line_errors(
         yield
     except errors as error:
         raise SettingsError(one_line(f"{prefix}{error}")) from None
-
-
-def _compose(command: str, words: list[str]) -> DictConfig:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose(command, words)
-
-
-def _unknown(command: str, key: str) -> str:
-    root = schema(command).model_json_schema()
-    return unknown_key(key, root, OmegaConf.to_container(_compose(command, [])), root)
 
 
 @cache

@@ -12,7 +12,7 @@ from lacbed_gan.base.files import replacing, write_atomically
 from lacbed_gan.base.tables import to_csv
 from lacbed_gan.base.version import program_version
 from lacbed_gan.commands.command import require, run_command
-from lacbed_gan.commands.settings.others import EvaluateSettings
+from lacbed_gan.commands.settings import EvaluateSettings
 from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.page import page

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import require, run_command
-from lacbed_gan.commands.settings.others import JoinSettings
+from lacbed_gan.commands.settings import JoinSettings
 from lacbed_gan.store.convergence import convergence
 from lacbed_gan.store.shards import join_shards, open_shards
 from lacbed_gan.store.store import read_meta

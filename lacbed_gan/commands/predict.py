@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.commands.command import require, run_command
-from lacbed_gan.commands.settings.predict import PredictSettings
+from lacbed_gan.commands.settings import PredictSettings
 from lacbed_gan.images.grey import ImageError
 from lacbed_gan.images.measured import kind_of
 

@@ -24,7 +24,7 @@ def refusal(error: ValidationError, schema: type[BaseModel], values: Mapping[str
         if isinstance(value, Mapping) and part in value:
             inner = node.get("properties", {}).get(part)
             if inner is None:
-                return unknown_key(".".join([*path, str(part)]), node, value, root)
+                return unknown_key(".".join([*path, str(part)]), node)
             path, value, node = [*path, str(part)], value[part], _applying(inner, root, value[part])
     key = ".".join(path)
     if problem["type"] == "value_error":
@@ -40,29 +40,18 @@ def refusal(error: ValidationError, schema: type[BaseModel], values: Mapping[str
     return f"{key}={typed(value)} is not {allowed(node, root)}"
 
 
-def unknown_key(key: str, node: Node, values: Mapping[str, Any], root: Node) -> str:
-    """The line on a key that a mapping has not, with those it has; of all settings those of the first mappings too."""
-    properties = node.get("properties", {})
-    names = [*(name for name in values if name in properties), *(name for name in properties if name not in values)]
+def unknown_key(key: str, node: Node) -> str:
+    """The line on a key that a mapping has not, with those it has."""
     outer = key.rpartition(".")[0]
-    if outer:
-        return f"unknown key '{key}'; keys of {outer} are {', '.join(names)}"
-    inner = {
-        name: [f"{name}.{part}" for part in values[name]] if isinstance(values.get(name), Mapping) else []
-        for name in names
-    }
-    return f"unknown key '{key}'; keys are {', '.join(part for name in names for part in [name, *inner[name]])}"
+    return f"unknown key '{key}'; keys{f' of {outer}' if outer else ''} are {', '.join(node.get('properties', ()))}"
 
 
 def typed(value: object) -> str:
     """A value as one types it: null, true, [50,100]."""
     if isinstance(value, str):
         return value
-    if isinstance(value, float):
-        return f"{value:.12g}"
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{typed(one)}" for key, one in value.items()) + "}"
-    return f"[{','.join(map(typed, value))}]" if isinstance(value, list | tuple) else json.dumps(value)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace('"', "")
+    return text.replace("NaN", "nan").replace("Infinity", "inf")
 
 
 def allowed(node: Node, root: Node) -> str:
@@ -73,11 +62,11 @@ def allowed(node: Node, root: Node) -> str:
     if "description" in node:
         return node["description"]
     if "anyOf" in node:
-        parts = sorted(node["anyOf"], key=lambda one: one.get("type") != "null")
-        words = [*_words(parts, root)]
-        if all(" " not in word for word in words):
-            return f"one of {', '.join(words)}"
-        return " or ".join(word for word in words if word != "null")
+        parts = sorted(node["anyOf"], key=lambda part: part.get("type") != "null")
+        if all(part.get("type") == "null" or "enum" in part or "const" in part for part in parts):
+            choices = [choice for part in parts for choice in part.get("enum", [part.get("const")])]
+            return f"one of {', '.join(map(typed, choices))}"
+        return " or ".join(allowed(part, root) for part in parts if part.get("type") != "null")
     if "enum" in node:
         return f"one of {', '.join(map(typed, node['enum']))}"
     if "const" in node:
@@ -120,16 +109,6 @@ def _applying(node: Node, root: Node, value: object) -> Node:
             node = {"$ref": choice}
         else:
             return node
-
-
-def _words(parts: list[Node], root: Node) -> Iterator[str]:
-    for part in parts:
-        if part.get("type") == "null":
-            yield "null"
-        elif "enum" in part:
-            yield from map(typed, part["enum"])
-        else:
-            yield allowed(part, root)
 
 
 def _range(node: Node) -> str:

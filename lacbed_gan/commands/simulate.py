@@ -11,7 +11,7 @@ from tqdm import tqdm
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import require, run_command
-from lacbed_gan.commands.settings.simulate import SimulateSettings
+from lacbed_gan.commands.settings import SimulateSettings
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.structures import NAMED, find_files, structures
 from lacbed_gan.images.scaling import to_uint8

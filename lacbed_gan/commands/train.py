@@ -17,7 +17,7 @@ from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import refusal
-from lacbed_gan.commands.settings.train import TrainSettings
+from lacbed_gan.commands.train_settings import TrainSettings
 from lacbed_gan.data.conditions import SHORTHAND
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.running.folder import claimed, run_group, run_name

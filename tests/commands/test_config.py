@@ -51,7 +51,7 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
         (["fold=10"], "fold=10 is not one of 0 … 9"),
         (["fold=-1"], "0 … 9"),
         (["fold=first"], "0 … 9"),
-        (["fold=1.0"], "fold=1 is not one of 0 … 9"),
+        (["fold=1.0"], "fold=1.0 is not one of 0 … 9"),
         (["fold=true"], "fold=true is not one of 0 … 9"),
         (["direction=sideways"], "direction=sideways is not one of forward, inverse"),
         (["direction=null"], "direction=… is needed, one of forward, inverse"),

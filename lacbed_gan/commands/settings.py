@@ -1,12 +1,12 @@
-"""Settings of ``python -m lacbed_gan.simulate``: ``conf/simulate.yaml``."""
+"""Settings of the commands beside train, as in their files in ``conf/``."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
-from lacbed_gan.commands.settings.words import Count, Place, Positive, Source
+from lacbed_gan.commands.train_settings import Count, Logger, Place, Source, Thickness, listed
 from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.shards import Shard
@@ -46,21 +46,21 @@ class SimulateSettings(Settings):
     output: Place
     method: Literal["converged", "felix"]
     thickness: Annotated[
-        tuple[Positive, ...],
-        BeforeValidator(lambda value: tuple(value) or None if isinstance(value, list) else value),
+        tuple[PositiveFloat, ...],
+        BeforeValidator(lambda value: listed(value) if isinstance(value, list) else value),
         Field(description="a list of positive numbers in nm, such as [50,100]"),
     ]
     size: Count
-    half_width: Positive
-    energy_kv: Positive
-    g_max: Positive
+    half_width: PositiveFloat
+    energy_kv: PositiveFloat
+    g_max: PositiveFloat
     felix_ranks: Count
     dark_field: Annotated[tuple[tuple[int, int], ...], BeforeValidator(reflections), Field(description=REFLECTIONS)]
     b_iso_default: Annotated[float, Field(ge=0, lt=100, description="a number of Å² from 0 to 100")]
-    rho_g_max: Positive
+    rho_g_max: PositiveFloat
     rho_sampling: Literal["periodic", "endpoints"]
     save_intensity: bool
-    tolerance: Positive
+    tolerance: PositiveFloat
     count: Count | None
     seed: int
     shard: Annotated[Shard | None, BeforeValidator(lambda text: text if text is None else Shard.parse(text))]
@@ -84,3 +84,61 @@ class SimulateSettings(Settings):
     def recipe(self) -> Recipe:
         """The rule by which all pairs of the store are made."""
         return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
+
+
+class PredictSettings(Settings):
+    """What to predict from, with which networks, and what a measured pattern does not say of itself."""
+
+    input: Annotated[
+        tuple[Place, ...],
+        BeforeValidator(listed),
+        Field(description="a CIF, an image, a folder of them, or a list"),
+    ]
+    output: Place
+    checkpoint: Source | None
+    thickness: Thickness | None
+    figure: bool
+    compare: bool
+    check: bool
+    a: PositiveFloat | None
+    pixel_size: PositiveFloat | None
+    half_width: PositiveFloat | None
+    rotation: Annotated[float | None, Field(description="an angle in degrees")]
+    centre: Annotated[
+        tuple[float, float] | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="[row, column]"),
+    ]
+    polarity: Literal["dark_high", "bright_high"] | None
+
+    @model_validator(mode="after")
+    def _one_calibration(self) -> PredictSettings:
+        if self.pixel_size is not None and self.half_width is not None:
+            raise ValueError("pixel_size and half_width both say how large the angles are; give one of them")
+        return self
+
+
+class EvaluateSettings(Settings):
+    """The report on a folder of runs."""
+
+    runs: Place
+    group: str | None
+    crystal: Annotated[str | None, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
+    timing: bool
+    logger: Logger
+
+
+class JoinSettings(Settings):
+    """A folder of shards."""
+
+    output: Annotated[Place, Field(description="the folder that holds the shards")]
+    tolerance: PositiveFloat
+
+
+class AppSettings(Settings):
+    """The page for the lab."""
+
+    port: Annotated[int, Field(ge=1, le=65535)]
+    open_browser: bool
+    forward: Source | None
+    inverse: Source | None

@@ -5,12 +5,43 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
-from lacbed_gan.commands.settings.words import Count, Name, Place, Positive, Seed, Source, nanometres
-from lacbed_gan.models.settings import Condition, Direction, LearningSettings, ModelSettings, Origin, Settings
+from lacbed_gan.models.settings import (
+    Betas,
+    Condition,
+    Decay,
+    Direction,
+    GanLoss,
+    ModelSettings,
+    Origin,
+    Schedule,
+    Settings,
+)
 
 CONDITION = "null, none, cell, scale, or a list of log_a, log_span"
+Count = Annotated[int, Field(ge=1)]
+Place = Annotated[Path, BeforeValidator(lambda path: path or None), Field(description="a path")]
+# A folder or a file, or a word that stands for data of the package; its name is kept as it was typed.
+Source = Annotated[str, Field(min_length=1, description="a path", json_schema_extra={"format": "path"})]
+# Of W&B, whose names these are.
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[^/\\#?%:]{1,128}$",
+        description="a name without / \\ # ? % : (figures alone take quotes: '\"7\"')",
+    ),
+]
+
+
+def listed(value: Any) -> Any:
+    """One value, or a list of them, as a tuple; nothing, and no value, as they are, for the schema to refuse."""
+    return value if value in (None, [], ()) else tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Thickness = Annotated[
+    tuple[PositiveFloat, ...], BeforeValidator(listed), Field(description="a number of nm or a list of them")
+]
 
 
 class StoreData(Settings):
@@ -80,7 +111,7 @@ Data = Annotated[StoreData | PublishedData, Field(discriminator="name")]
 Logger = Annotated[FilesOnly | WeightsAndBiases, Field(discriminator="name")]
 
 
-class TrainSettings(LearningSettings):
+class TrainSettings(Settings):
     """One run.
 
     Attributes:
@@ -90,8 +121,8 @@ class TrainSettings(LearningSettings):
 
     direction: Direction
     thickness: Annotated[
-        tuple[Positive, ...],
-        BeforeValidator(lambda value: () if value == "all" else nanometres(value)),
+        tuple[PositiveFloat, ...],
+        BeforeValidator(lambda value: () if value == "all" else listed(value)),
         Field(description="a number of nm, a list of them, or all"),
     ]
     fold: Annotated[int, Field(ge=0, le=9, description="one of 0 … 9")]
@@ -103,7 +134,12 @@ class TrainSettings(LearningSettings):
     validation: bool
     epochs: Count
     batch_size: Count
-    seed: Seed
+    learning_rate: PositiveFloat
+    schedule: Schedule
+    ema: Decay
+    betas: Betas
+    gan_loss: GanLoss
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     profile: bool
     allow_data_change: bool
     runs: Place
@@ -124,11 +160,6 @@ class TrainSettings(LearningSettings):
             nm = f"[{','.join(f'{one:g}' for one in self.thickness)}]" if self.thickness else "all"
             raise ValueError(f"thickness={nm} needs networks of one channel; take model.channels=1")
         return self
-
-    @property
-    def pairs(self) -> Path | str:
-        """Where the images come from."""
-        return self.data.root if self.data.name == "kaggle" and self.data.root else self.store
 
     def plain(self) -> dict[str, Any]:
         """As JSON values, which files and checkpoints hold."""
