@@ -18,8 +18,7 @@ from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import refusal
 from lacbed_gan.commands.train_settings import TrainSettings
-from lacbed_gan.data.conditions import SHORTHAND
-from lacbed_gan.models.settings import NetworkSettings
+from lacbed_gan.models.settings import LearningSettings, NetworkSettings
 from lacbed_gan.running.folder import claimed, run_group, run_name
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ def check(settings: TrainSettings) -> None:
     """Refuse what cannot be trained, before any folder is made."""
     import torch
 
+    from lacbed_gan.data.sources import describe_pairs
+
     machine, cuda = settings.trainer, torch.cuda.is_available()
     gpu = cuda or submitted()
     require(machine.accelerator != "gpu" or gpu, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
@@ -41,8 +42,6 @@ def check(settings: TrainSettings) -> None:
         not bf16 or torch.cuda.is_bf16_supported(including_emulation=False),
         "trainer.precision=bf16-mixed, but this GPU has no bfloat16; take trainer.precision=32-true",
     )
-    from lacbed_gan.data.sources import describe_pairs
-
     network_settings(prepare(settings, describe_pairs(settings.store, settings.plain()["data"]))[0])
 
 
@@ -57,8 +56,8 @@ def prepare(settings: TrainSettings, pairs: Pairs) -> tuple[TrainSettings, PairD
     if condition is None:
         condition = model.conditions(settings.direction)
         if condition and published:
-            word, condition = condition_word(model.condition), ()
-            say(f"condition=none: the model's file says {word}, but the range of ρ is not known of published images")
+            names, condition = ", ".join(condition), ()
+            say(f"condition=none: the model's file says {names}, which not all published images tell")
     if published:  # its range is not known
         model = model.model_copy(update={"loss_weights": model.loss_weights.model_copy(update={"span": 0.0})})
     if settings.direction == "inverse" and augment.shift:
@@ -94,10 +93,6 @@ def network_settings(settings: TrainSettings) -> NetworkSettings:
         raise SettingsError(refusal(error, NetworkSettings, settings.plain())) from None
 
 
-def condition_word(names: tuple[str, ...]) -> str:
-    return next((word for word, meant in SHORTHAND.items() if meant == names), ",".join(names))
-
-
 @cache
 def say(line: str) -> None:
     """Print a line once, however often it is said."""
@@ -110,16 +105,15 @@ def train(settings: TrainSettings) -> None:
     from lacbed_gan.running.devices import own_gpu
     from lacbed_gan.running.training import is_first_process
 
-    folder = settings.runs / run_name(settings.plain())
+    plain = settings.plain()
+    folder = settings.runs / run_name(plain)
     if finished(folder):
         return
-    plain = settings.plain()
     # read and verified before there is a folder
     pairs = open_pairs(settings.store, plain["data"], lambda codes: progress(codes, len(codes)))
     with claimed(folder) if is_first_process() else nullcontext():
         if not finished(folder):  # by another process, just before
-            machine = settings.trainer.model_dump()
-            with own_gpu(machine, launcher() == "joblib") as machine:
+            with own_gpu(plain["trainer"], launcher() == "joblib") as machine:
                 train_in(folder, settings, machine, pairs)
 
 
@@ -143,7 +137,7 @@ def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], 
     group = getattr(settings.logger, "group", None) or run_group(settings.plain())
     plain = choices.plain() | {"group": group}
     training.begin(settings.seed)
-    module = build_gan(network_settings(choices), choices)
+    module = build_gan(network_settings(choices), LearningSettings.of_run(dict(choices)))
     module.config = {"settings": plain, "data": provenance(data)}
     last, where = checkpoint_to_resume(folder, module.config["data"], settings.allow_data_change)
     if where and training.is_first_process():

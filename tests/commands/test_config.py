@@ -1,5 +1,6 @@
 """The command line: what is composed, and the one line for what is refused."""
 
+import os
 import subprocess
 import sys
 
@@ -195,6 +196,25 @@ def test_one_line_for_an_error_of_a_job_and_the_sweep_goes_on(command):
     _, error = command("seed=1,2", "-m", *SILENT, check=lambda config: None, main=job)
     assert error == "error: store: damaged; make the store again\n"
     assert seeds == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("line", "limit"),
+    [(["-m", "lacbed_gan.train", "--help"], 12.0), (["-c", "import lacbed_gan"], 2.0)],  # 1.5 s and 0.03 s when idle
+)
+def test_what_is_asked_for_at_once_comes_at_once(tmp_path, line, limit):
+    """Measured by the processor's time, which a busy machine does not stretch much."""
+    before = os.times()
+    subprocess.run([sys.executable, *line], cwd=tmp_path, capture_output=True, check=True)
+    after = os.times()
+    assert after.children_user + after.children_system - before.children_user - before.children_system < limit
+
+
+def test_help_needs_neither_torch_nor_lightning():
+    program = "import sys, lacbed_gan.commands.train\n"
+    program += "print([name for name in ('torch', 'lightning', 'wandb', 'gemmi') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_as_a_program(tmp_path):

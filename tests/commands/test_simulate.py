@@ -268,7 +268,9 @@ def test_a_gpu_that_is_not_there(cifs):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["output=out"], "output=out holds a finished store; delete it or choose another output"),
+        (["output=out", "g_max=1.3"], "output=out holds a finished store; delete it or choose another output"),
+        (["output=out", "save_intensity=true"], "output=out holds a finished store; delete it"),
+        (["output=out", "structures=cifs/Cu.cif"], "output=out holds a finished store of other crystals; delete it"),
         (
             ["output=half", "g_max=1.3"],
             "half: holds an unfinished store made with other settings (g_max: 1.2 there",
@@ -291,3 +293,17 @@ def test_an_output_that_cannot_be_used_is_one_line(cifs, monkeypatch, capsys, wo
     assert error.startswith(f"error: {named}")
     assert error.count("\n") == 1
     assert {path.name for path in cifs.parent.iterdir()} == {"cifs", "out", "half"}
+
+
+def test_its_own_finished_store_is_said_and_left_alone(cifs, monkeypatch, capsys):
+    """So that a job that is queued again ends well; crystals that failed before are no others."""
+    (cifs / "bad.cif").write_text("nothing")
+    run()
+    before = contents(cifs.parent / "out")
+    monkeypatch.setattr(pairs, "compute", None)
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "argv", ["simulate", "structures=cifs", "output=out", *TINY])
+    run_command("simulate", simulate.check, simulate.simulate)
+    printed, error = capsys.readouterr()
+    assert not error and "out holds this store, finished: 3 crystals; delete the folder" in printed
+    assert contents(cifs.parent / "out") == before

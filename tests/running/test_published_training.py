@@ -156,4 +156,4 @@ def test_the_condition_becomes_none_and_is_said(root, tmp_path, monkeypatch, cap
         composed("train", ["data=kaggle", f"data.root={root}"]), open_pairs("bundled", settings(root, tmp_path))
     )
     assert resolved.condition == ()
-    assert "condition=none: the model's file says scale" in capsys.readouterr().out
+    assert "condition=none: the model's file says log_a, log_span" in capsys.readouterr().out
