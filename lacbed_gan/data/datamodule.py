@@ -267,7 +267,7 @@ class PairDataModule(L.LightningDataModule):
         return DataLoader(
             self.dataset(rows, batches if training else None),
             batch_sampler=batches,
-            collate_fn=_collated,
+            collate_fn=lambda batch: batch,  # PairDataset.__getitems__ has done it
             # A generator of its own: the loader otherwise draws from the stream that initialises networks.
             generator=torch.Generator(),
         )
@@ -291,7 +291,3 @@ def _choose(name: str, value: object, allowed: object, where: str = "") -> None:
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "null" if value is None else str(value)
-
-
-def _collated(batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    return batch  # PairDataset.__getitems__ has done it

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 
 def squared_error_map(prediction: Tensor, target: Tensor) -> Tensor:
@@ -57,7 +55,7 @@ def correlation_r(prediction: Tensor, target: Tensor) -> Tensor:
         (B,) float32 in [0, 1].
 
     >>> import torch
-    >>> image = torch.tensor([[[0.0, 0.2], [0.7, 1.0]]])
+    >>> image = torch.tensor([[[0.0, 0.25], [0.75, 1.0]]])
     >>> correlation_r(torch.cat([image, 1 - image, torch.full_like(image, 0.3)]), image.expand(3, 2, 2))
     tensor([1.0000, 0.0000, 0.5000])
     """
@@ -103,89 +101,6 @@ def summary(values: Tensor) -> dict[str, float]:
         "quartile_1": values.quantile(0.25).item(),
         "quartile_3": values.quantile(0.75).item(),
     }
-
-
-class PerImage(Metric):
-    """Collects one value per image; `compute` returns all of them, (N,), in the order they were seen."""
-
-    full_state_update = False
-    values: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("values", default=[], dist_reduce_fx="cat")
-
-    def compute(self) -> Tensor:
-        return dim_zero_cat(self.values)
-
-
-class ImageMSE(PerImage):
-    """Mean squared error (eq. 3) of every image seen.
-
-    `update` takes prediction and target as `mse` does; `compute` returns (N,) float32.
-
-    >>> import torch
-    >>> metric = ImageMSE()
-    >>> metric.update(torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4))
-    >>> metric.update(torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.5))
-    >>> metric.compute()
-    tensor([0.0000, 0.0000, 0.2500])
-    >>> summary(metric.compute())["median"]
-    0.0
-    """
-
-    higher_is_better = False
-
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.values.append(mse(prediction, target))
-
-
-class ImageR(PerImage):
-    """R (eq. 4) of every image seen.
-
-    `update` takes prediction and target as `correlation_r` does; `compute` returns (N,) float32.
-
-    >>> import torch
-    >>> metric = ImageR()
-    >>> image = torch.linspace(0, 1, 16).reshape(1, 1, 4, 4)
-    >>> metric.update(image, image)
-    >>> metric.update(1 - image, image)
-    >>> metric.compute()
-    tensor([1., 0.])
-    """
-
-    higher_is_better = True
-
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.values.append(correlation_r(prediction, target))
-
-
-class AbsoluteError(PerImage):
-    """|prediction − target| of one number for every image seen.
-
-    `update` takes two tensors (B,); `compute` returns (N,) float32.
-
-    >>> metric = AbsoluteError()
-    >>> metric.update(torch.tensor([1.0, 2.0]), torch.tensor([1.5, 2.0]))
-    >>> metric.compute()
-    tensor([0.5000, 0.0000])
-    """
-
-    higher_is_better = False
-
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.values.append((prediction.float() - target.float()).abs())
-
-
-class ImageIndex(PerImage):
-    """Store row of every image seen, so that values of the other metrics can be told apart.
-
-    `update` takes the rows (B,) long; `compute` returns (N,) long in the order of the other metrics that saw the
-    same batches, on several devices too.
-    """
-
-    def update(self, index: Tensor) -> None:
-        self.values.append(index)
 
 
 def check_shapes(prediction: Tensor, target: Tensor) -> None:

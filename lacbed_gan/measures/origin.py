@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lacbed_gan.measures.metrics import PerImage, check_shapes, correlation_r, mse
+from lacbed_gan.measures.metrics import check_shapes, correlation_r, mse
 
 BAD_MSE = 1e-3  # four times the mean of the paper's inverse networks
 SHARE = 0.1  # of the plain MSE, at most, that a misjudged image keeps with the best origin
@@ -109,37 +109,3 @@ def misjudged(plain: Tensor, independent: Tensor) -> int:
     1
     """
     return int(((plain > BAD_MSE) & (independent <= SHARE * plain)).sum())
-
-
-class OriginMSE(PerImage):
-    """`origin_mse` of every image seen; `compute` returns (N,) float32.
-
-    >>> import torch
-    >>> metric = OriginMSE()
-    >>> image = torch.linspace(0, 1, 32).reshape(2, 1, 4, 4)
-    >>> metric.update(image.roll((1, 2), (2, 3)), image)
-    >>> metric.compute()
-    tensor([0., 0.])
-    """
-
-    higher_is_better = False
-
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.values.append(origin_mse(prediction, target))
-
-
-class OriginR(PerImage):
-    """`origin_r` of every image seen; `compute` returns (N,) float32.
-
-    >>> import torch
-    >>> metric = OriginR()
-    >>> image = torch.linspace(0, 1, 32).reshape(2, 1, 4, 4)
-    >>> metric.update(image.roll((1, 2), (2, 3)), image)
-    >>> metric.compute()
-    tensor([1., 1.])
-    """
-
-    higher_is_better = True
-
-    def update(self, prediction: Tensor, target: Tensor) -> None:
-        self.values.append(origin_r(prediction, target))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
+from torchmetrics import CatMetric
 
 from lacbed_gan.measures.familiarity import Familiar
-from lacbed_gan.measures.metrics import AbsoluteError, ImageIndex, ImageMSE, ImageR, PerImage
-from lacbed_gan.measures.origin import OriginMSE, OriginR
+from lacbed_gan.measures.metrics import correlation_r, mse
+from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.models.divergence import gradient_norm, require_finite
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
 from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms, span_term
@@ -54,7 +56,7 @@ class ConditionalGAN(LightningModule):
         network: makes the predictions: the generator, or the moving average of its weights.
         measures: the metrics of the last validation, by logged name: `measures["test/mse"].compute()` gives
             its value for every image, (N,).
-        rows: what those images are, in the same order: `rows["test/index"].compute()` is (N,) long, the store rows;
+        rows: what those images are, in the same order: `rows["test/index"].compute()` is (N,) float32, the store rows;
             `rows["test/time"]`, where it was updated, which thickness.
 
     Raises:
@@ -62,7 +64,7 @@ class ConditionalGAN(LightningModule):
     """
 
     direction: str
-    measured: ClassVar[dict[str, type[PerImage]]] = {"mse": ImageMSE, "r": ImageR}
+    measured: ClassVar[dict[str, Callable[[Tensor, Tensor], Tensor]]] = {"mse": mse, "r": correlation_r}
 
     def __init__(
         self,
@@ -87,11 +89,8 @@ class ConditionalGAN(LightningModule):
         self.channels = channels
         self.config: dict[str, Any] = {}
         self.familiar: Familiar | None = None
-        measured = self.measured | ({"span_error": AbsoluteError} if span_head else {})
-        self.measures = nn.ModuleDict(
-            {f"{part}/{name}": measure() for part in PARTS for name, measure in measured.items()}
-        )
-        self.rows = nn.ModuleDict({f"{part}/{name}": ImageIndex() for part in PARTS for name in ("index", "time")})
+        self.measures = values_per_image([*self.measured, *(["span_error"] if span_head else [])])
+        self.rows = values_per_image(["index", "time"])
 
     @property
     def network(self) -> nn.Module:
@@ -179,12 +178,12 @@ class ConditionalGAN(LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         part = PARTS[dataloader_idx]
         prediction = self.predict_step(batch)
-        for name in self.measured:
-            self.measures[f"{part}/{name}"].update(prediction, batch["target"])
+        for name, measure in self.measured.items():
+            self.measures[f"{part}/{name}"].update(measure(prediction, batch["target"]))
         if self.span_head is not None:
             number = self.span_head(batch["input"], batch.get("condition"))
             _, std = self.config.get("data", {}).get("standardisation", {}).get("log_span", (0.0, 1.0))
-            self.measures[f"{part}/span_error"].update(std * number[:, 0], std * batch["span"][:, 0])
+            self.measures[f"{part}/span_error"].update(std * (number - batch["span"])[:, 0].float().abs())
         for name in ("index", "time"):
             if name in batch:
                 self.rows[f"{part}/{name}"].update(batch[name])
@@ -212,6 +211,14 @@ class ConditionalGAN(LightningModule):
         return parts if isinstance(parts, list) else [parts] if parts else []
 
 
+def values_per_image(names: Iterable[str]) -> nn.ModuleDict:
+    """For each part of validation and name a metric that keeps one number for every image, in the order of the images.
+
+    On several devices all of them that saw the same batches keep one order, too.
+    """
+    return nn.ModuleDict({f"{part}/{name}": CatMetric(nan_strategy="disable") for part in PARTS for name in names})
+
+
 class ForwardCGAN(ConditionalGAN):
     """Projected potential ρ → bright-field LACBED pattern."""
 
@@ -222,4 +229,4 @@ class InverseCGAN(ConditionalGAN):
     """Bright-field LACBED pattern → projected potential ρ."""
 
     direction = "inverse"
-    measured: ClassVar = ConditionalGAN.measured | {"origin_mse": OriginMSE, "origin_r": OriginR}
+    measured: ClassVar = ConditionalGAN.measured | {"origin_mse": origin_mse, "origin_r": origin_r}

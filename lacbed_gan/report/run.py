@@ -89,9 +89,9 @@ def crystal_table(module: LightningModule, data: PairDataModule) -> str:
     table = []
     for split in ("test", "train"):
         rows, times = (module.rows[f"{split}/{name}"] for name in ("index", "time"))
-        rows = rows.compute().flatten().tolist()
-        times = times.compute().flatten().tolist() if times.update_called else [None] * len(rows)
-        measures = [module.measures[f"{split}/{name}"].compute().flatten().tolist() for name in names]
+        rows = rows.compute().long().tolist()
+        times = times.compute().long().tolist() if times.update_called else [None] * len(rows)
+        measures = [module.measures[f"{split}/{name}"].compute().tolist() for name in names]
         for row, time, *values in sorted(zip(rows, times, *measures, strict=True)):
             entry = data.store.index[row]
             table.append(
