@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lacbed_gan.base.files import replacing
 from lacbed_gan.images.colours import COLOUR_MAP, DIFFERENCE_MAP
 from lacbed_gan.report.collect import nm
 from lacbed_gan.report.predicted import Case
-from lacbed_gan.report.publication import COLUMN, PAGE, new_figure, published
+from lacbed_gan.report.publication import COLUMN, PAGE, SCREEN_DPI, new_figure, published
 
 NAMES = {"forward": ("ρ", "LACBED"), "inverse": ("LACBED", "ρ")}
 
@@ -30,6 +33,13 @@ def cases_figure(cases: dict[str, Case], direction: str) -> Figure:
     for axes, title in zip(grid[0], _titles(direction), strict=True):
         axes.set_title(title)
     return figure
+
+
+@published
+def save_samples(cases: dict[str, Case], direction: str, path: Path) -> None:
+    """A PNG of `cases_figure`."""
+    with replacing(path) as file:
+        cases_figure(cases, direction).savefig(file, format="png", dpi=SCREEN_DPI)
 
 
 @published

@@ -14,7 +14,9 @@ from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.metrics import correlation_r, mse, summary
 from lacbed_gan.measures.origin import misjudged
-from lacbed_gan.report.figures import save_loss_curves, save_samples
+from lacbed_gan.report.figures import save_loss_curves
+from lacbed_gan.report.image_figures import save_samples
+from lacbed_gan.report.predicted import Case
 from lacbed_gan.running.tracking import finite, log_crystals, predictions, read_metrics
 
 if TYPE_CHECKING:
@@ -107,16 +109,14 @@ def show(folder: Path, module: LightningModule, data: PairDataModule, samples: d
     """Write loss_curves.png and samples.png."""
     save_loss_curves(read_metrics(folder / "metrics.csv"), folder / "loss_curves.png", folder.name)
     predicted = predictions(module, samples)
-    images = {"input": samples["input"], "prediction": predicted, "target": samples["target"]}
-    errors = zip(mse(predicted, samples["target"]), correlation_r(predicted, samples["target"]), strict=True)
-    entries = [data.store.index[i] for i in samples["index"].tolist()]
-    save_samples(
-        {key: value[:, 0].numpy() for key, value in images.items()},
-        [f"{entry['id']}\n{entry['space_group']}" for entry in entries],
-        [(float(error), float(r)) for error, r in errors],
-        folder / "samples.png",
-        module.direction,
-    )
+    cases = {}
+    for i, row in enumerate(samples["index"].tolist()):
+        entry = data.store.index[row]
+        images = [images[i : i + 1, :1] for images in (samples["input"], predicted, samples["target"])]
+        errors = {"mse": float(mse(*images[1:])), "r": float(correlation_r(*images[1:]))}
+        names = entry["id"], entry["formula"], entry["space_group"] or ""
+        cases[entry["id"]] = Case(*names, *(image[0, 0].numpy() for image in images), **errors)
+    save_samples(cases, module.direction, folder / "samples.png")
 
 
 def report(folder: Path, result: dict[str, float]) -> str:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lacbed_gan.report.figures import save_loss_curves, save_samples
+from lacbed_gan.report.figures import save_loss_curves
+from lacbed_gan.report.image_figures import save_samples
+from lacbed_gan.report.predicted import Case
 
 
 def colours(path):
@@ -25,13 +27,14 @@ def test_loss_curves(tmp_path, epochs):
 @pytest.mark.parametrize(("direction", "count"), [("forward", 1), ("inverse", 3)])
 def test_samples(tmp_path, direction, count):
     random = np.random.default_rng(0)
-    images = {name: random.random((count, 16, 16)) for name in ("input", "prediction", "target")}
-    save_samples(images, ["NaCl"] * count, [(0.1, 0.5)] * count, tmp_path / "samples.png", direction)
+    names = [f"NaCl-{i}" for i in range(count)]
+    cases = {name: Case(name, "NaCl", "F m -3 m", *random.random((3, 16, 16)), 0.1, 0.5) for name in names}
+    save_samples(cases, direction, tmp_path / "samples.png")
     assert colours(tmp_path / "samples.png") > 100
 
 
 def test_a_perfect_prediction_can_be_drawn(tmp_path):
-    image = np.zeros((1, 8, 8))
-    images = {"input": image, "prediction": image, "target": image}
-    save_samples(images, ["NaCl"], [(0.0, 0.5)], tmp_path / "samples.png", "forward")
+    image = np.zeros((8, 8))
+    case = Case("NaCl", "NaCl", "F m -3 m", image, image, image, 0.0, 0.5)
+    save_samples({"NaCl": case}, "forward", tmp_path / "samples.png")
     assert colours(tmp_path / "samples.png") > 10
