@@ -34,7 +34,7 @@ def check(settings: PredictSettings) -> None:
                 f"{file} is {what[direction]}, but checkpoint={settings.checkpoint} is of direction="
                 f"{predictor.direction}, which takes {what[predictor.direction]}"
             )
-        predictor.require_known(settings.thickness or predictor.thicknesses)
+        predictor.require_thickness(settings.thickness or predictor.thicknesses)
         if direction == "inverse":
             needed = {"the network": predictor.needs_a, "the physics check": settings.check}
             needed["pixel_size"] = settings.pixel_size is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,8 @@ from torch import Tensor
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.data.conditions import QUANTITIES, thickness_number
+from lacbed_gan.data.conditions import QUANTITIES, quantity, thickness_number
 from lacbed_gan.diffraction.potential import projected_potential
-from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import Calibration
 from lacbed_gan.images.preparation import prepare_pattern
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
@@ -156,8 +155,7 @@ class Predictor:
             PredictionError: the network is of the other direction, or never saw a thickness.
         """
         self._require("forward")
-        chosen = self.require_known(self.thicknesses if thickness is None else thickness)
-        recipe = self.recipe
+        nm, recipe = self.require_thickness(self.thicknesses if thickness is None else thickness), self.recipe
         rho = projected_potential(
             crystal.with_default_b_iso(recipe.b_iso_default),
             recipe.size,
@@ -167,17 +165,17 @@ class Predictor:
         ).numpy()
         image = reduced_potential(to_uint8(rho)[None], self.size, self._trained.settings.origin)[0]
         image = torch.from_numpy(to_unit(image))
-        values = [crystal.a, float(rho.max()) - float(rho.min())]
-        condition, said = self._conditions(values)
-        if len(self.thicknesses) > 1:  # the network is told which
-            told = torch.tensor([[thickness_number(one)] for one in chosen])
-            condition = told if condition is None else torch.cat([condition.expand(len(chosen), -1), told], 1)
+        entry = {"a": crystal.a, "rho_min": float(rho.min()), "rho_max": float(rho.max())}
+        condition, lines = self._conditions(entry)
+        if len(self.thicknesses) > 1:  # the network is given it too
+            numbers = torch.tensor([[thickness_number(t)] for t in nm])
+            condition = numbers if condition is None else torch.cat([condition.expand(len(nm), -1), numbers], 1)
         with torch.inference_mode():
-            pattern = self._trained.predict(image.expand(len(chosen), 1, -1, -1), condition)
-        said += self._unlike(image[None, None])
+            pattern = self._trained.predict(image.expand(len(nm), 1, -1, -1), condition)
+        lines += self._unlike(image[None, None])
         if image.max() == image.min():
-            said.append("ρ is the same all over")
-        return PatternPrediction(pattern[:, 0].numpy(), chosen, image.numpy(), recipe, said)
+            lines.append("ρ is the same all over")
+        return PatternPrediction(pattern[:, 0].numpy(), nm, image.numpy(), recipe, lines)
 
     def predict_potential(
         self,
@@ -207,7 +205,7 @@ class Predictor:
         """
         self._require("inverse")
         if thickness is not None:
-            self.require_known([thickness] if isinstance(thickness, int | float) else thickness)
+            self.require_thickness([thickness] if isinstance(thickness, int | float) else thickness)
         if a is not None and not (math.isfinite(a) and a > 0):
             raise PredictionError(f"a={a} is not a positive number of Å")
         if a is None and (self.needs_a or check):
@@ -215,57 +213,57 @@ class Predictor:
         images = np.asarray(pattern)
         images = images[None] if images.ndim == 2 else images
         if images.ndim != 3 or len(images) != len(self.thicknesses):
-            asked = ", ".join(f"{one:g}" for one in self.thicknesses)
-            raise PredictionError(f"the pattern is {images.shape}, but the network takes those at {asked} nm together")
-        known = Calibration(a, pixel_size, half_width, rotation, centre)
-        window = Window(self.recipe.size, self.recipe.half_width)
-        prepared = [prepare_pattern(image, window, known) for image in images]
+            nm = ", ".join(f"{t:g}" for t in self.thicknesses)
+            raise PredictionError(f"the pattern is {images.shape}, but the network takes those at {nm} nm together")
+        calibration = Calibration(a, pixel_size, half_width, rotation, centre)
+        prepared = [prepare_pattern(image, self.recipe.window, calibration) for image in images]
         reduced = reduced_pattern(np.stack([255 * image.pattern for image in prepared]), self.size)
         inputs = to_unit(reduced)
-        condition, said = self._conditions([] if a is None else [a])
-        said += dict.fromkeys(line for image in prepared for line in pattern_warnings(image))
+        condition, lines = self._conditions({"a": a})
+        lines += dict.fromkeys(line for image in prepared for line in pattern_warnings(image))
         batch = torch.from_numpy(inputs)[None]
-        said += self._unlike(batch)
+        lines += self._unlike(batch)
         with torch.inference_mode():
             potential = self._trained.predict(batch, condition)[0, 0].numpy()
             span = self._trained.predict_span(batch, condition)
             span = None if span is None else float(span)
-        checked = None
+        result = None
         if potential.max() == potential.min():
-            said.append("the predicted ρ is the same all over")
+            lines.append("the predicted ρ is the same all over")
         elif check:
-            checked = check_potential(potential, inputs, float(a), self.recipe, self.thicknesses, span)
-            said += [checked.verdict] if checked.flagged else []
-        return PotentialPrediction(potential, span, inputs, self.thicknesses, self.recipe, checked, said)
+            result = check_potential(potential, inputs, float(a), self.recipe, self.thicknesses, span)
+            lines += [result.verdict] if result.flagged else []
+        return PotentialPrediction(potential, span, inputs, self.thicknesses, self.recipe, result, lines)
 
     def _require(self, direction: str) -> None:
         if self.direction != direction:
             takes = {"forward": "crystals (CIF)", "inverse": "patterns"}[self.direction]
             raise PredictionError(f"the network is of direction={self.direction}, which takes {takes}")
 
-    def require_known(self, thickness: Sequence[float]) -> tuple[float, ...]:
+    def require_thickness(self, thickness: Sequence[float]) -> tuple[float, ...]:
         """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
-        for one in thickness:
-            if one not in self.thicknesses:
-                known = ", ".join(f"{t:g}" for t in self.thicknesses)
-                raise PredictionError(f"thickness={one:g} nm: the network never saw it; it knows {known} nm")
-        return tuple(float(one) for one in thickness)
+        for t in thickness:
+            if t not in self.thicknesses:
+                known = ", ".join(f"{nm:g}" for nm in self.thicknesses)
+                raise PredictionError(f"thickness={t:g} nm: the network never saw it; it knows {known} nm")
+        return tuple(map(float, thickness))
 
-    def _conditions(self, values: Sequence[float]) -> tuple[Tensor | None, list[str]]:
-        """(1, C) standardised logarithms of the values that the network is given, and warnings."""
+    def _conditions(self, entry: Mapping[str, Any]) -> tuple[Tensor | None, list[str]]:
+        """(1, C) standardised logarithms that the network is given of a crystal, and warnings.
+
+        Args:
+            entry: what a store's index tells of a crystal.
+        """
         names = self._trained.settings.condition
-        if not names:
-            return None, []
-        values = values[: len(names)]
-        z = [self._trained.standardised(name, math.log(value)) for name, value in zip(names, values, strict=True)]
-        return torch.tensor([z], dtype=torch.float32), condition_warnings(
-            [QUANTITIES[name][0] for name in names], values, z
-        )
+        logarithms = [quantity(name, entry) for name in names]
+        z = [self._trained.standardised(*pair) for pair in zip(names, logarithms, strict=True)]
+        lines = condition_warnings([QUANTITIES[name][0] for name in names], np.exp(logarithms), z)
+        return torch.tensor([z], dtype=torch.float32) if names else None, lines
 
     def _unlike(self, batch: Tensor) -> list[str]:
         """A warning where the input (1, C, H, W) is far from all training inputs."""
-        kept = self._trained.familiar
-        return [] if kept is None else distance_warnings(kept.distance(self.direction, batch))
+        familiar = self._trained.familiar
+        return [] if familiar is None else distance_warnings(familiar.distance(self.direction, batch))
 
 
 def _warned(prediction: Any) -> Any:

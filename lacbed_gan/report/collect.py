@@ -15,8 +15,8 @@ from typing import Any
 import yaml
 
 from lacbed_gan.base.messages import printable
-from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
-from lacbed_gan.models.migrations import migrated_settings
+from lacbed_gan.models.checkpoints import read_checkpoint
+from lacbed_gan.models.migrations import migrated, migrated_settings
 from lacbed_gan.running.folder import WITHOUT_EFFECT
 from lacbed_gan.running.tracking import read_metrics
 from lacbed_gan.store.recipe import Recipe
@@ -88,8 +88,8 @@ class Run:
     def data(self) -> dict[str, Any]:
         """What its checkpoint knows of the pairs; nothing where that is gone."""
         try:
-            return read_checkpoint(self.checkpoint, mmap=True)["config"]["data"]
-        except (OSError, WeightsError):
+            return migrated(read_checkpoint(self.checkpoint, mmap=True)["config"])["data"]
+        except (OSError, ValueError, KeyError, TypeError):
             return {}
 
     @cached_property

@@ -77,7 +77,7 @@ def _images(figure: Figure, axes: np.ndarray, case: Case, bar_at: str) -> None:
 
 def _titles(direction: str) -> tuple[str, ...]:
     source, result = NAMES[direction]
-    return f"input: {source}", f"prediction: {result}", f"truth: {result}", "p(i, j)"
+    return f"input: {source}", f"prediction: {result}", f"truth: {result}", "squared difference p(i, j)"
 
 
 def _short(text: str, length: int = 24) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.sources import open_pairs
@@ -15,7 +16,7 @@ from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights
 from lacbed_gan.report.collect import Group, Run
 
-Wanted = tuple[Run, str]  # a run and the id of a crystal
+Request = tuple[Run, str]  # a run and the id of a crystal
 
 
 class Gap(Exception):
@@ -36,7 +37,7 @@ class Case:
     r: float
 
 
-def extreme_cases(runs: Sequence[Run]) -> dict[str, Wanted]:
+def extreme_cases(runs: Sequence[Run]) -> dict[str, Request]:
     """The test crystals, of all folds together, with the best, the median and the worst MSE.
 
     Raises:
@@ -49,7 +50,7 @@ def extreme_cases(runs: Sequence[Run]) -> dict[str, Wanted]:
     return {name: (runs[ranked[place][2]], ranked[place][1]) for name, place in places.items()}
 
 
-def thickness_series(group: Group, direction: str, crystal: str | None = None) -> dict[float, Wanted]:
+def thickness_series(group: Group, direction: str, crystal: str | None = None) -> dict[float, Request]:
     """One crystal at all thicknesses at which a run of this direction has it in its test fold.
 
     Args:
@@ -67,27 +68,27 @@ def thickness_series(group: Group, direction: str, crystal: str | None = None) -
         thicknesses = [t for d, t in group.cells if d == direction]
         if len(thicknesses) < 2:
             raise Gap("there are runs at one thickness only")
-        everywhere = {name: found for name, found in errors.items() if len(found) == len(thicknesses)}
+        everywhere = {name: by_nm for name, by_nm in errors.items() if len(by_nm) == len(thicknesses)}
         if not everywhere:
             raise Gap("no crystal is in a test fold at every thickness; train the same folds at all of them")
-        means = sorted((float(np.mean([e for e, _ in found.values()])), name) for name, found in everywhere.items())
+        means = sorted((float(np.mean([e for e, _ in by_nm.values()])), name) for name, by_nm in everywhere.items())
         crystal = means[(len(means) - 1) // 2][1]
     if len(errors.get(crystal, {})) < 2:
         raise Gap(f"crystal {crystal} is in the test fold of runs at fewer than two thicknesses")
     return {thickness: (run, crystal) for thickness, (_, run) in sorted(errors[crystal].items())}
 
 
-def predict_cases(wanted: Mapping[object, Wanted]) -> dict[object, Case]:
-    """Every wanted prediction; each run's checkpoint and data are read once.
+def predict_cases(requests: Mapping[object, Request]) -> dict[object, Case]:
+    """Every prediction that is asked for; each run's checkpoint and data are read once.
 
     Raises:
         Gap: a checkpoint or the data are gone, or the data are other than the run was trained on.
     """
     by_run: dict[tuple, tuple[Run, list[str]]] = {}
-    for run, crystal in wanted.values():
+    for run, crystal in requests.values():
         by_run.setdefault((run.folder.name, run.at), (run, []))[1].append(crystal)
     cases = {name: _predict(run, list(dict.fromkeys(crystals))) for name, (run, crystals) in by_run.items()}
-    return {key: cases[run.folder.name, run.at][crystal] for key, (run, crystal) in wanted.items()}
+    return {key: cases[run.folder.name, run.at][crystal] for key, (run, crystal) in requests.items()}
 
 
 def open_data(settings: Mapping[str, Any]) -> PairDataModule:
@@ -129,12 +130,16 @@ def _predict(run: Run, crystals: list[str]) -> dict[str, Case]:
     batch = data.batch(np.array([rows[crystal] for crystal in crystals]), run.at)
     with torch.inference_mode():
         predicted = trained.predict(batch["input"], batch.get("condition"))
+    return cases_of(data, batch, predicted)
+
+
+def cases_of(data: PairDataModule, batch: Mapping[str, Tensor], predicted: Tensor) -> dict[str, Case]:
+    """The predictions (B, 1, H, W) of a batch of one crystal each, by the crystals' ids."""
     errors, r = mse(predicted, batch["target"]), correlation_r(predicted, batch["target"])
-    found = {}
-    for i, crystal in enumerate(crystals):
-        entry = data.store.index[rows[crystal]]
+    cases = {}
+    for i, row in enumerate(batch["index"].tolist()):
+        entry = data.store.index[row]
+        names = entry["id"], entry["formula"], entry["space_group"] or ""
         images = (images[i, 0].numpy() for images in (batch["input"], predicted, batch["target"]))
-        found[crystal] = Case(
-            crystal, entry["formula"], entry["space_group"] or "", *images, mse=float(errors[i]), r=float(r[i])
-        )
-    return found
+        cases[entry["id"]] = Case(*names, *images, mse=float(errors[i]), r=float(r[i]))
+    return cases

@@ -12,11 +12,11 @@ from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.tables import to_csv
 from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.measures.metrics import correlation_r, mse, summary
+from lacbed_gan.measures.metrics import summary
 from lacbed_gan.measures.origin import misjudged
 from lacbed_gan.report.figures import save_loss_curves
 from lacbed_gan.report.image_figures import save_samples
-from lacbed_gan.report.predicted import Case
+from lacbed_gan.report.predicted import cases_of
 from lacbed_gan.running.tracking import finite, log_crystals, predictions, read_metrics
 
 if TYPE_CHECKING:
@@ -108,14 +108,7 @@ def crystal_table(module: LightningModule, data: PairDataModule) -> str:
 def show(folder: Path, module: LightningModule, data: PairDataModule, samples: dict[str, torch.Tensor]) -> None:
     """Write loss_curves.png and samples.png."""
     save_loss_curves(read_metrics(folder / "metrics.csv"), folder / "loss_curves.png", folder.name)
-    predicted = predictions(module, samples)
-    cases = {}
-    for i, row in enumerate(samples["index"].tolist()):
-        entry = data.store.index[row]
-        images = [images[i : i + 1, :1] for images in (samples["input"], predicted, samples["target"])]
-        errors = {"mse": float(mse(*images[1:])), "r": float(correlation_r(*images[1:]))}
-        names = entry["id"], entry["formula"], entry["space_group"] or ""
-        cases[entry["id"]] = Case(*names, *(image[0, 0].numpy() for image in images), **errors)
+    cases = cases_of(data, samples, predictions(module, samples))
     save_samples(cases, module.direction, folder / "samples.png")
 
 

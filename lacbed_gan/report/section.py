@@ -137,16 +137,16 @@ def _cases(section: Section, direction: str, thickness: Thickness) -> None:
 def _series(section: Section, direction: str, crystal: str | None) -> None:
     name = f"thickness_{direction}"
     try:
-        wanted = thickness_series(section.group, direction, crystal)
+        requests = thickness_series(section.group, direction, crystal)
     except Gap as reason:
         section.gaps.append(f"{name} left out: {reason}")
         return
-    run, shown = next(iter(wanted.values()))
-    row = next(row for row in run.of("test") if row["id"] == shown)
+    run, id_ = next(iter(requests.values()))
+    row = next(row for row in run.of("test") if row["id"] == id_)
     section.add(
         name,
-        f"{direction}: {row['formula']} ({shown}, {row['space_group']}) at "
-        f"{', '.join(map(nm, wanted))} nm, by networks that never saw it. As figure 7 of "
+        f"{direction}: {row['formula']} ({id_}, {row['space_group']}) at "
+        f"{', '.join(map(nm, requests))} nm, by networks that never saw it. As figure 7 of "
         "the paper.",
-        lambda: series_figure(predict_cases(wanted), direction),
+        lambda: series_figure(predict_cases(requests), direction),
     )
