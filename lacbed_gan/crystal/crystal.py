@@ -211,7 +211,10 @@ def _seitz(operations: gemmi.GroupOps) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _orbit(position: np.ndarray, rotations: np.ndarray, translations: np.ndarray, tolerance: float) -> np.ndarray:
-    """Distinct images of a position, (n, 3) in [0, 1); images within the tolerance are averaged into one."""
+    """Distinct images of a position, (n, 3) in [0, 1); images within the tolerance are averaged into one.
+
+    gemmi leaves rounded coordinates where they are, and takes what is within 0.4 Å for one atom.
+    """
     images = rotations @ position + translations
     orbit: list[np.ndarray] = []
     while len(images):

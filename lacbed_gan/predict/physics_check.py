@@ -133,7 +133,7 @@ def residual_limit(recipe: Recipe, size: int, a: float, thickness: float) -> tup
     """
     if recipe.method != "converged":
         return None, "the network's patterns are a truncated calculation, which differs from this one"
-    reach = min(recipe.rho_g_max, (size - 1) // 2 / a)
+    reach = min(recipe.rho_g_max, (size - 1) // 2 * Net.square(a).lengths[0])
     if reach < recipe.g_max:
         return None, f"ρ of {size} pixels holds coefficients up to {reach:.3g} 1/Å, the beams go to {recipe.g_max:g}"
     scattering = wavelength(recipe.energy_kv) * lorentz_factor(recipe.energy_kv)

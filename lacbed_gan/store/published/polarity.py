@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.window import Window
 
 PIXELS = 32  # to which patterns are thinned out for this
@@ -50,12 +51,12 @@ def bragg_map(potential: np.ndarray, size: int, step: int = 1) -> np.ndarray:
     """
     largest = min(REFLECTIONS, (len(potential) - 1) // 2)
     amplitude = np.abs(np.fft.fft2(potential))
-    h, k = (index.ravel() for index in np.mgrid[-largest : largest + 1, -largest : largest + 1])
-    inside = (0 < h**2 + k**2) & (h**2 + k**2 <= largest**2)
-    h, k = h[inside, None, None], k[inside, None, None]
+    net = Net.square(1.0)  # in units of 1/a, whatever a is
+    hk = net.within(largest)[1:]  # without 000
+    h, k = hk.T[..., None, None]
     width = COUPLING * amplitude[k, h] / max(amplitude[k, h].max(), 1e-12) + 1e-12
     edge = Window(size).axis[step // 2 :: step]
-    deviation = 2 * (edge * h + edge[:, None] * k) + h**2 + k**2
+    deviation = 2 * (edge * h + edge[:, None] * k) + net.squared_length(hk)[:, None, None]
     return np.log1p((width**2 / (width**2 + deviation**2)).sum(0))
 
 
