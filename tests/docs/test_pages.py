@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [*DOCS.glob("*.md"), *DOCS.glob("decisions/*.md")]
 TEXTS = [
-    ROOT / "README.md",
-    *DOCS.glob("*.md"),
+    *ROOT.glob("*.md"),
+    *PAGES,
     *ROOT.glob("experiments/*/README.md"),
     *ROOT.glob("lacbed_gan/**/*.md"),
 ]
