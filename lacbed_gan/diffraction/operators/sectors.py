@@ -132,10 +132,12 @@ class _Adapted:
 
 
 def _reflects(line: PlaneOperation, beams: Beams) -> bool:
-    """Whether U_(hW) = χ(h) U_h."""
+    """Whether U_(hW) = χ(h) U_h, where both are known."""
     hk = torch.nonzero(beams.potential) - beams.middle
-    expected = torch.from_numpy(line.character(hk)) * beams.at(hk)
-    difference = beams.at(torch.from_numpy(line.images(hk))) - expected
+    images = torch.from_numpy(line.images(hk))
+    known = (images.abs() <= beams.middle).all(-1)
+    hk, images = hk[known], images[known]
+    difference = beams.at(images) - torch.from_numpy(line.character(hk)) * beams.at(hk)
     return bool((difference.abs() <= 1e-6 * beams.potential.abs().max()).all())
 
 
