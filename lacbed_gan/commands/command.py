@@ -50,6 +50,7 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
                 _check_option(option)
             _check_launcher(words)
             for job in jobs(words, several):
+                require("experiment=null" not in job, "experiment=null is none of several; leave it out of the sweep")
                 job_settings = composed(command, job)
                 check(job_settings)
     except (ValueError, OSError) as error:

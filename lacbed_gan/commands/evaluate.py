@@ -5,21 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import datetime
-from pathlib import Path
 
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.base.files import replacing, write_atomically
-from lacbed_gan.base.tables import to_csv
 from lacbed_gan.base.version import program_version
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import EvaluateSettings
 from lacbed_gan.report.attach import attach
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
+from lacbed_gan.report.files import FIGURES, REPORT, write_report
 from lacbed_gan.report.page import page
-from lacbed_gan.report.section import Section, build_section
-
-REPORT = "report"  # the report's folder, beside the runs'
-FIGURES = "figures"  # in it, a folder for each group
+from lacbed_gan.report.section import build_section
 
 
 def check(settings: EvaluateSettings) -> None:
@@ -63,7 +58,7 @@ def evaluate(settings: EvaluateSettings) -> None:
     folder = settings.runs / REPORT
     command = shlex.join(["python", "-m", "lacbed_gan.evaluate", *sys.argv[1:]])
     date = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    write(folder, sections, page(sections, left_out, command, program_version(), date))
+    write_report(folder, sections, page(sections, left_out, command, program_version(), date))
     if settings.logger.name == "wandb":
         for section in sections:
             attach(section, folder / FIGURES / section.group.name, settings.logger.project, settings.logger.group)
@@ -79,36 +74,6 @@ def evaluate(settings: EvaluateSettings) -> None:
         for gap in section.gaps:
             print(f"{section.group.name}: {gap}")
     print(f"report: {folder / 'index.html'}")
-
-
-def write(folder: Path, sections: list[Section], html: str) -> None:
-    """The page, its tables and its figures; figures that an older report had and this one has not are deleted."""
-    tables = {
-        "table": [row for section in sections for row in section.measures],
-        "space_groups": [row for section in sections for row in section.space_groups],
-        "plane_groups": [row for section in sections for row in section.plane_groups],
-        "crystals": [row for section in sections for row in section.crystals],
-        "timing": [row for section in sections for row in section.timing],
-    }
-    folder.mkdir(exist_ok=True)
-    for name, rows in tables.items():
-        if rows:
-            write_atomically(folder / f"{name}.csv", to_csv(rows))
-        else:
-            (folder / f"{name}.csv").unlink(missing_ok=True)
-    written = set()
-    for section in sections:
-        figures = folder / FIGURES / section.group.name
-        figures.mkdir(parents=True, exist_ok=True)
-        for picture in section.pictures:
-            path = figures / f"{picture.name}.pdf"
-            with replacing(path) as file:
-                file.write(picture.pdf)
-            written.add(path)
-    write_atomically(folder / "index.html", html)
-    for path in (folder / FIGURES).glob("*/*.pdf"):
-        if path not in written:
-            path.unlink()
 
 
 def main() -> None:

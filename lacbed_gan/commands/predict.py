@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +11,7 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import PredictSettings
-from lacbed_gan.images.grey import ImageError
-from lacbed_gan.images.measured import kind_of
+from lacbed_gan.images.measured import prediction_inputs
 
 if TYPE_CHECKING:
     from lacbed_gan.predict.predictor import Predictor
@@ -23,7 +21,7 @@ CALIBRATION = ("a", "pixel_size", "half_width", "rotation", "centre", "polarity"
 
 def check(settings: PredictSettings) -> None:
     """Refuse files and networks that do not go together, before any prediction."""
-    inputs, _ = find_inputs(settings.input)
+    inputs, _ = prediction_inputs(settings.input)
     directions = {_direction(kind) for kind in inputs.values()}
     for direction in sorted(directions):
         predictor = _predictor(settings.checkpoint, direction)
@@ -47,40 +45,11 @@ def check(settings: PredictSettings) -> None:
             )
 
 
-def find_inputs(paths: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:
-    """The files to predict from, with their kind by content, and those of folders that are left out, with why.
-
-    Raises:
-        SettingsError: there is no such file, nothing to predict from, or two would have results of one name.
-        ImageError: a file that was named is of no known kind.
-    """
-    inputs: dict[Path, str] = {}
-    left_out = []
-    for path in paths:
-        require(path.exists(), f"input={path}: no such file or folder")
-        if not path.is_dir():
-            inputs[path] = kind_of(path)
-            continue
-        for file in sorted(path.iterdir()):
-            if file.name.startswith(".") or not file.is_file():
-                continue
-            try:
-                inputs[file] = kind_of(file)
-            except ImageError as error:
-                left_out.append(str(error))
-    require(bool(inputs), f"input={', '.join(map(str, paths))}: it holds neither a CIF nor an image")
-    stems: dict[str, Path] = {}
-    for path in inputs:
-        other = stems.setdefault(path.stem, path)
-        require(other is path, f"{other} and {path} would both be called {path.stem}; rename one")
-    return inputs, left_out
-
-
 def predict(settings: PredictSettings) -> None:
     """Write figure, arrays and numbers of each input; one that cannot be used is left out and named."""
     from lacbed_gan.predict.files import predict_crystal, predict_measured  # PyTorch
 
-    inputs, left_out = find_inputs(settings.input)
+    inputs, left_out = prediction_inputs(settings.input)
     folder = settings.output
     done = 0
     for path, kind in inputs.items():

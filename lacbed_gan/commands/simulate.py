@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.structures import NAMED, find_files, structures
 from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store.convergence import convergence
-from lacbed_gan.store.making import Pair, compute_pairs
+from lacbed_gan.store.making import compute_pairs
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.store import Store, read_meta
 from lacbed_gan.store.writer import FinishedStore, StoreWriter, require_place
@@ -68,7 +67,7 @@ def simulate(settings: SimulateSettings) -> Path:
                 tqdm.write(f"left out: {pair}")
                 continue
             writer.append(
-                index_entry(crystal, pair) | ({"position": position[crystal.name]} if shard else {}),
+                pair.entry(crystal) | ({"position": position[crystal.name]} if shard else {}),
                 to_uint8(pair.potential),
                 to_uint8(pair.intensity),
                 pair.intensity if settings.save_intensity else None,
@@ -83,23 +82,6 @@ def simulate(settings: SimulateSettings) -> Path:
     print(summary, end="\n" * bool(summary))
     print(f"{count} crystals in {folder}" + (f", {len(failures)} left out" if failures else ""))
     return folder
-
-
-def index_entry(crystal: Crystal, pair: Pair) -> dict[str, object]:
-    """The line of a crystal in a store's index."""
-    errors = {"error_rms": pair.error_rms, "error_max": pair.error_max}
-    return {
-        "id": crystal.name,
-        "formula": crystal.formula,
-        "space_group": crystal.space_group,
-        "number": crystal.number,
-        "a": crystal.a,
-        "pattern_symmetry": crystal.pattern_symmetry,
-        "source": crystal.source,
-        "rho_min": float(pair.potential.min()),
-        "rho_max": float(pair.potential.max()),
-        **{key: float(f"{error:.3g}") if math.isfinite(error) else None for key, error in errors.items()},
-    }
 
 
 def _finished(folder: Path, crystals: Sequence[Crystal]) -> str:

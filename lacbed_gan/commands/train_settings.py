@@ -149,16 +149,11 @@ class TrainSettings(Settings):
     logger: Logger
 
     @model_validator(mode="after")
-    def _fits(self) -> TrainSettings:
-        if self.direction == "inverse" and "log_span" in (self.condition or ()):
-            raise ValueError("condition=scale needs direction=forward; direction=inverse takes condition=cell or none")
+    def _of_the_published_images(self) -> TrainSettings:
         if self.data.name == "kaggle" and self.store != "bundled":
             raise ValueError(f"store={self.store} is not read with data=kaggle, leave one of them out")
         if self.data.name == "kaggle" and "log_span" in (self.condition or ()):
             raise ValueError("condition=scale needs the range of ρ, which data=kaggle does not tell")
-        if len(self.thickness) != 1 and self.model.channels > 1:
-            nm = f"[{','.join(f'{one:g}' for one in self.thickness)}]" if self.thickness else "all"
-            raise ValueError(f"thickness={nm} needs networks of one channel; take model.channels=1")
         return self
 
     def plain(self) -> dict[str, Any]:

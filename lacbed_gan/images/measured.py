@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import printable
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.images.grey import ImageError, one_line, read_grey, require_size
@@ -79,6 +81,38 @@ def kind_of(path: Path) -> str:
     if head.strip() and b"\0" not in head and (b"data_" in head.lower() or b"_cell_length" in head):
         return "CIF"
     raise ImageError(f"{path}: neither a CIF nor an image of a known format (PNG, TIFF, NPY, HSPY, EMD, DM, MRC, BLO)")
+
+
+def prediction_inputs(paths: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:
+    """The files to predict from, with their kind by content, and those of folders that are left out, with why.
+
+    Raises:
+        SettingsError: there is no such file, nothing to predict from, or two would have results of one name.
+        ImageError: a file that was named is of no known kind.
+    """
+    inputs: dict[Path, str] = {}
+    left_out = []
+    for path in paths:
+        if not path.exists():
+            raise SettingsError(f"input={path}: no such file or folder")
+        if not path.is_dir():
+            inputs[path] = kind_of(path)
+            continue
+        for file in sorted(path.iterdir()):
+            if file.name.startswith(".") or not file.is_file():
+                continue
+            try:
+                inputs[file] = kind_of(file)
+            except ImageError as error:
+                left_out.append(str(error))
+    if not inputs:
+        raise SettingsError(f"input={', '.join(map(str, paths))}: it holds neither a CIF nor an image")
+    stems: dict[str, Path] = {}
+    for path in inputs:
+        other = stems.setdefault(path.stem, path)
+        if other is not path:
+            raise SettingsError(f"{other} and {path} would both be called {path.stem}; rename one")
+    return inputs, left_out
 
 
 def read_images(path: Path) -> Measured:

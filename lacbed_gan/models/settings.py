@@ -213,7 +213,7 @@ class NetworkSettings(Settings):
         if self.direction == "inverse" and "log_span" in self.condition:
             raise ValueError("a pattern does not tell the range of ρ: direction=inverse takes condition=cell or none")
         if len(self.thickness) > 1 and self.model.channels > 1:
-            raise ValueError("networks of several thicknesses have one channel: set model.channels=1")
+            raise ValueError("several thicknesses need networks of one channel; take model.channels=1")
         if self.tells_thickness and isinstance(generator, WITHOUT_CONDITIONS):
             raise ValueError(f"{generator.name} cannot be told the thickness: take one, or another model")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -39,6 +40,22 @@ class Pair:
     dark_field: np.ndarray
     error_rms: float
     error_max: float
+
+    def entry(self, crystal: Crystal) -> dict[str, object]:
+        """The line of the crystal in a store's index."""
+        errors = {"error_rms": self.error_rms, "error_max": self.error_max}
+        return {
+            "id": crystal.name,
+            "formula": crystal.formula,
+            "space_group": crystal.space_group,
+            "number": crystal.number,
+            "a": crystal.a,
+            "pattern_symmetry": crystal.pattern_symmetry,
+            "source": crystal.source,
+            "rho_min": float(self.potential.min()),
+            "rho_max": float(self.potential.max()),
+            **{key: float(f"{error:.3g}") if math.isfinite(error) else None for key, error in errors.items()},
+        }
 
 
 def compute_pairs(

@@ -12,7 +12,11 @@ SETTINGS = [
     ("train", ["direction=inverse", "condition=scale"], "direction=forward"),
     ("train", ["data=kaggle", "condition=scale"], "condition=scale needs the range of ρ"),
     ("train", ["data=kaggle", "data.root=nowhere"], "nowhere: No such file or directory; data.root is the folder"),
-    ("train", ["thickness=all", "model=pix2pixhd"], "needs networks of one channel; take model.channels=1"),
+    (
+        "train",
+        ["thickness=all", "model=pix2pixhd"],
+        "several thicknesses need networks of one channel; take model.channels=1",
+    ),
     ("train", ["runs=${oc.env:NOT_SET_ANYWHERE}"], "NOT_SET_ANYWHERE"),
     ("simulate", ["structures=catalogue", "output=out", "sise=64"], "unknown key 'sise'; keys are structures, output"),
     ("simulate", ["structures=catalogue", "output=out", "size=[64]"], "size=[64] is not a whole number"),

@@ -87,6 +87,7 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
         (["direction=forward,inverse"], "add -m"),
         (["-m", "direction=forward,sideways"], "direction=sideways is not one of"),
         (["-m", "direction=inverse,forward", "fold=range(9,12)"], "fold=10 is not one of"),
+        (["-m", "experiment=null,smoke"], "experiment=null is none of several"),
         (["--fold=3"], "unknown option '--fold=3'; settings are given as key=value"),
         (["-m", "model=small,large"], "model=large is not one of"),
         (["hydra.bogus=1"], "hydra.bogus"),
