@@ -55,7 +55,7 @@ def describe_pairs(store: str, data: Mapping[str, Any]) -> Pairs:
 
 
 def open_pairs(store: str, data: Mapping[str, Any], track: Callable[[list[str]], Iterable[str]] = iter) -> Pairs:
-    """The pairs that settings name, for work: published images are read, and those of a store are verified once.
+    """The pairs that settings name, for work: published images are read, and the arrays are verified once.
 
     Args:
         store, data: as for `describe_pairs`.
@@ -66,10 +66,11 @@ def open_pairs(store: str, data: Mapping[str, Any], track: Callable[[list[str]],
     """
     if data["name"] == "store":
         pairs = describe_pairs(store, data)
-        verify_once(pairs.store)
-        return pairs
-    images, lines = _published(data).open(track)
-    return _dealt(images, data, lines)
+    else:
+        images, lines = _published(data).open(track)
+        pairs = _dealt(images, data, lines)
+    verify_once(pairs.store)
+    return pairs
 
 
 def _published(data: Mapping[str, Any]) -> Published:

@@ -116,7 +116,7 @@ def test_training_on_images_gives_the_numbers_of_the_store(tmp_path, pairs, monk
         assert result[:2] == expected[:2]
         assert all(torch.equal(value, result[2][name]) for name, value in expected[2].items())
         with open(result[3]) as config:
-            assert re.search("condition: none\n.*group: lists\n", config.read(), re.DOTALL)
+            assert re.search(r"condition: \[\]\n.*group: lists\n", config.read(), re.DOTALL)
         printed = capsys.readouterr().out
         assert printed.count(f"{root}: 40 crystals, 120 images of 32 × 32; ") == 1
     assert len(list((tmp_path / "stores").glob("*/meta.json"))) == len(ways)
