@@ -17,6 +17,7 @@ def write_run(runs, direction, thickness, fold, symmetries=SYMMETRIES, crystals=
     values = {"direction": direction, "thickness": thickness, "fold": fold, "store": "stores/gone", "size": 32}
     values |= {"epochs": 4, "condition": "scale" if direction == "forward" else "none", "batch_size": 16, "seed": 0}
     values |= {"model": {"generator": {"name": "global_unet"}, "condition": "scale"}, **settings}
+    values.setdefault("group", f"gone-{values['seed']}")
     folder = runs / f"{direction}-{thickness}nm-fold{fold}-{values['seed']}"
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(values))

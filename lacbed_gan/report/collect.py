@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -17,7 +16,6 @@ import yaml
 from lacbed_gan.base.messages import printable
 from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.migrations import migrated, migrated_settings
-from lacbed_gan.running.folder import WITHOUT_EFFECT
 from lacbed_gan.running.tracking import read_metrics
 from lacbed_gan.store.recipe import Recipe
 
@@ -161,14 +159,15 @@ def _by_thickness(run: Run) -> list[Run]:
 def grouped(runs: Sequence[Run]) -> tuple[list[Group], dict[str, str]]:
     """Groups by name, and why a run is in none of them.
 
-    Runs with other settings are in different groups, and so are runs on different data; a run whose
-    checkpoint is gone is taken for one on the same data where there is no choice.
+    Training wrote the name of its group, which follows from the settings, into config.yaml. Runs on different data are
+    in different groups; a run whose checkpoint is gone is taken for one on the same data where there is no choice.
     """
-    by_settings: dict[str, list[Run]] = {}
+    by_name: dict[str, list[Run]] = {}
     for run in runs:
-        by_settings.setdefault(_group_key(run, runs), []).append(run)
+        name = re.sub(r"[^\w .+=@-]", "_", str(run.settings["group"]))[:100].lstrip(".")  # of a folder of figures
+        by_name.setdefault(name + "-all" * run.several, []).append(run)  # beside those of one thickness
     groups, left_out = [], {}
-    for key, members in sorted(by_settings.items()):
+    for key, members in sorted(by_name.items()):
         known = sorted({run.checksum for run in members} - {None})
         for number, checksum in enumerate(known or [None]):
             cells: dict[tuple, Run] = {}
@@ -226,7 +225,7 @@ def _read_settings(path: Path) -> dict[str, Any]:
         raise _LeftOut(f"config.yaml cannot be read ({type(error).__name__})") from None
     if not isinstance(settings, dict):
         raise _LeftOut("config.yaml holds no settings")
-    missing = [key for key in (*VARIED, "store", "model") if key not in settings]
+    missing = [key for key in (*VARIED, "store", "model", "group") if key not in settings]
     if missing:
         raise _LeftOut(f"config.yaml lacks {', '.join(missing)}")
     thickness = settings["thickness"]
@@ -246,36 +245,3 @@ def _read_settings(path: Path) -> dict[str, Any]:
     if wrong:
         raise _LeftOut(f"config.yaml has a setting that no run has ({', '.join(wrong)})")
     return migrated_settings(settings)
-
-
-def _group_key(run: Run, runs: Sequence[Run]) -> str:
-    """Name of all runs with the same settings but for direction, thickness, fold.
-
-    Training writes it into config.yaml as ``group``. Where it did not, the settings tell: but for the
-    condition, which inverse runs do not have, so that they go with the forward runs there are.
-    """
-    if run.settings.get("group"):
-        name = re.sub(r"[^\w .+=@-]", "_", str(run.settings["group"]))[:100]  # it names a folder of figures
-        return name.lstrip(".") + "-all" * run.several  # beside those of one thickness
-    rest = _rest(run)
-    conditions = {_condition(other.settings) for other in runs if _rest(other) == rest and _is_forward(other)}
-    default = _condition(run.settings["model"])
-    condition = next(iter(conditions)) if len(conditions) == 1 else default
-    if _is_forward(run):
-        condition = _condition(run.settings)
-    digest = hashlib.sha256(json.dumps([rest, condition], sort_keys=True).encode()).hexdigest()
-    return f"{Path(run.settings['store']).stem}-{digest[:8]}"
-
-
-def _condition(settings: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("condition") or ())
-
-
-def _is_forward(run: Run) -> bool:
-    return run.direction == "forward"
-
-
-def _rest(run: Run) -> dict[str, Any]:
-    without = (*WITHOUT_EFFECT, *VARIED, "condition", "group")
-    plain = {key: value for key, value in run.settings.items() if key not in without}
-    return plain | {"precision": run.settings.get("trainer", {}).get("precision")}

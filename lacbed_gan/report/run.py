@@ -14,10 +14,10 @@ from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.metrics import summary
 from lacbed_gan.measures.origin import misjudged
-from lacbed_gan.report.figures import save_loss_curves
 from lacbed_gan.report.image_figures import save_samples
 from lacbed_gan.report.predicted import cases_of
-from lacbed_gan.running.tracking import finite, log_crystals, predictions, read_metrics
+from lacbed_gan.report.statistics_figures import save_loss_curves
+from lacbed_gan.running.tracking import finite, log_crystals, predictions
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -107,7 +107,7 @@ def crystal_table(module: LightningModule, data: PairDataModule) -> str:
 
 def show(folder: Path, module: LightningModule, data: PairDataModule, samples: dict[str, torch.Tensor]) -> None:
     """Write loss_curves.png and samples.png."""
-    save_loss_curves(read_metrics(folder / "metrics.csv"), folder / "loss_curves.png", folder.name)
+    save_loss_curves(folder)
     cases = cases_of(data, samples, predictions(module, samples))
     save_samples(cases, module.direction, folder / "samples.png")
 

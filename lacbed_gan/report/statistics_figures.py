@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from lacbed_gan.base.files import replacing
 from lacbed_gan.images.colours import LINE_COLOURS
 from lacbed_gan.report.collect import Group, Run, Thickness, nm
 from lacbed_gan.report.publication import (
     COLUMN,
     PAGE,
+    SCREEN_DPI,
     SPLIT_COLOURS,
     SPLIT_LINES,
     box_plot,
@@ -38,19 +42,7 @@ def loss_figure(group: Group, direction: str) -> Figure:
     for thickness, (measures, terms, boxes) in zip(thicknesses, grid.T, strict=True):
         runs = group.cell(direction, thickness)
         measures.set_title(f"{nm(thickness)} nm")
-        for split in SPLITS:
-            colour = SPLIT_COLOURS[split]
-            _curve(measures, runs, f"{split}/mse", split, band=True, color=colour, linestyle=SPLIT_LINES[split])
-        names = sorted({name for run in runs for row in run.curves for name in row if name.startswith(TERMS)})
-        for number, name in enumerate(names):
-            label = name.removeprefix(TERMS).replace("_", " ").replace("g ", "G ", 1).replace("d ", "D ", 1)
-            colour, line = LINE_COLOURS[number % len(LINE_COLOURS)], TERM_LINES[number % len(TERM_LINES)]
-            _curve(terms, runs, name, label, color=colour, linestyle=line)
-        for axes in (measures, terms):
-            logarithmic(axes)
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-            axes.grid(alpha=0.3)
+        _draw_curves(measures, terms, runs)
         box_plot(
             boxes,
             [[row["mse"] for run in runs for row in run.of(split)] for split in SPLITS],
@@ -70,6 +62,20 @@ def loss_figure(group: Group, direction: str) -> Figure:
         handles, labels = grid[1, -1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2 if narrow else 5)
     return figure
+
+
+@published
+def save_loss_curves(folder: Path) -> None:
+    """loss_curves.png of a run's folder, from its metrics.csv: MSE above, the terms of the loss below."""
+    figure = new_figure(COLUMN, 110)
+    measures, terms = figure.subplots(2, 1, sharex=True)
+    _draw_curves(measures, terms, [Run(folder, {}, {})])
+    measures.set(title=folder.name, ylabel="MSE")
+    terms.set_ylabel("weighted loss term")
+    for axes in (measures, terms):
+        axes.legend(fontsize=6)
+    with replacing(folder / "loss_curves.png") as file:
+        figure.savefig(file, format="png", dpi=SCREEN_DPI)
 
 
 @published
@@ -101,6 +107,23 @@ def symmetry_figure(group: Group, direction: str, column: str) -> Figure:
 
 def _thicknesses(group: Group, direction: str) -> list[Thickness]:
     return [t for d, t in group.cells if d == direction]
+
+
+def _draw_curves(measures: Axes, terms: Axes, runs: list[Run]) -> None:
+    """MSE of test and training images, and the terms of the loss of G and D, against epoch."""
+    for split in SPLITS:
+        look = {"color": SPLIT_COLOURS[split], "linestyle": SPLIT_LINES[split]}
+        _curve(measures, runs, f"{split}/mse", split, band=True, **look)
+    names = sorted({name for run in runs for row in run.curves for name in row if name.startswith(TERMS)})
+    for number, name in enumerate(names):
+        label = name.removeprefix(TERMS).replace("_", " ").replace("g ", "G ", 1).replace("d ", "D ", 1)
+        colour, line = LINE_COLOURS[number % len(LINE_COLOURS)], TERM_LINES[number % len(TERM_LINES)]
+        _curve(terms, runs, name, label, color=colour, linestyle=line)
+    for axes in (measures, terms):
+        logarithmic(axes)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.grid(alpha=0.3)
 
 
 def _curve(axes: Axes, runs: list[Run], name: str, label: str, band: bool = False, **style: object) -> None:

@@ -154,7 +154,7 @@ def test_runs_that_are_left_out_are_named(sweep, undrawn, capsys):
         ("forward-50nm-fold2-0", "unfinished, after 4 of 4 epochs"),
         ("forward-50nm-fold1-0", "no crystals.csv (an older version)"),
         ("inverse-50nm-fold1-0", "summary.json is damaged"),
-        ("inverse-50nm-fold2-0", "config.yaml lacks thickness, fold, store, model"),
+        ("inverse-50nm-fold2-0", "config.yaml lacks thickness, fold, store, model, group"),
     ):
         assert re.search(f"left out: {name}: {re.escape(reason)}", printed)
         assert re.search(f"{name}\\s+: {re.escape(reason)}", text)

@@ -7,12 +7,9 @@ import pytest
 from lacbed_gan.report.collect import Run, collect_runs, grouped
 
 
-def run(direction="forward", thickness=50, fold=0, condition=None, checksum="a" * 64, name="", **settings):
-    condition = condition or ("scale" if direction == "forward" else "none")
-    values = {"direction": direction, "thickness": [thickness], "fold": fold, "condition": condition, "store": "s"}
-    made = Run(
-        Path(name or f"{direction}-{thickness}-{fold}"), values | {"model": {"condition": "scale"}} | settings, {}
-    )
+def run(direction="forward", thickness=50, fold=0, checksum="a" * 64, name="", group="sweep"):
+    settings = {"direction": direction, "thickness": [thickness], "fold": fold, "group": group}
+    made = Run(Path(name or f"{direction}-{thickness}-{fold}"), settings, {})
     made.__dict__["checksum"] = checksum  # where it is kept once it is read
     return made
 
@@ -23,7 +20,6 @@ def sizes(*runs):
 
 
 def test_a_sweep_is_one_group():
-    """The inverse networks take no condition: that alone does not set them apart."""
     runs = [run(d, t, f) for d in ("inverse", "forward") for t in (100, 50) for f in (1, 0)]
     (group,), left_out = grouped(runs)
     assert group.cells == [("forward", 50), ("forward", 100), ("inverse", 50), ("inverse", 100)]
@@ -31,27 +27,14 @@ def test_a_sweep_is_one_group():
     assert left_out == {} and group.folds() == [0, 1]
 
 
-@pytest.mark.parametrize(
-    "other", [{"seed": 1}, {"epochs": 3}, {"checksum": "b" * 64}, {"trainer": {"precision": "bf16"}}]
-)
+@pytest.mark.parametrize("other", [{"group": "another"}, {"checksum": "b" * 64}])
 def test_other_settings_and_other_data_are_other_groups(other):
     assert sizes(run(), run(**other)) == ([1, 1], {})
 
 
-@pytest.mark.parametrize(
-    "alike", [{"trainer": {"accelerator": "gpu"}}, {"runs": "elsewhere"}, {"logger": {"name": "csv"}}]
-)
-def test_what_changes_no_result_makes_no_group(alike):
-    assert sizes(run(), run(fold=1, **alike)) == ([2], {})
-
-
-def test_forward_runs_of_both_conditions_are_two_groups():
-    assert sizes(run(), run(condition="none"), run("inverse"))[0] == [1, 2]
-    assert sizes(run(condition="none"), run("inverse"))[0] == [2]
-
-
-def test_the_group_that_training_wrote_down_counts():
-    assert sizes(run(group="mine"), run(fold=1, group="mine", condition="none"))[0] == [2]
+def test_a_group_s_name_is_that_of_a_folder():
+    (group,), _ = grouped([run(group="../mine/…")])
+    assert group.name == "_mine__"
 
 
 def test_a_run_without_checkpoint_goes_with_the_others_where_there_is_no_choice():

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from lacbed_gan.report.figures import save_loss_curves
+from lacbed_gan.base.tables import to_csv
 from lacbed_gan.report.image_figures import save_samples
 from lacbed_gan.report.predicted import Case
+from lacbed_gan.report.statistics_figures import save_loss_curves
 
 
 def colours(path):
@@ -20,8 +21,9 @@ def test_loss_curves(tmp_path, epochs):
         for i in range(epochs)
     ]
     rows[0].pop("train/loss_d_real")  # a term that a run did not have from the start
-    save_loss_curves(rows, tmp_path / "curves.png", "inverse-200nm-fold3")
-    assert colours(tmp_path / "curves.png") > 10
+    (tmp_path / "metrics.csv").write_text(to_csv(rows))
+    save_loss_curves(tmp_path)
+    assert colours(tmp_path / "loss_curves.png") > 10
 
 
 @pytest.mark.parametrize(("direction", "count"), [("forward", 1), ("inverse", 3)])
