@@ -48,29 +48,18 @@ class Sublattice:
         return abs(p * s - q * r)
 
     def coordinates(self, hk: ArrayLike) -> NDArray[np.int64]:
-        """(…, 2) the (i, j) of points of the sublattice, those of others rounded down."""
-        return self._scaled(hk) // self._determinant
+        """(…, 2) the (i, j) of points of the sublattice, for others of one near by."""
+        return np.rint(np.asarray(hk) @ np.linalg.inv(self.basis)).astype(np.int64)
 
     def contains(self, hk: ArrayLike) -> NDArray[np.bool_]:
         """(…) which (h, k) of (…, 2) are points of it."""
-        return (self._scaled(hk) % self._determinant == 0).all(-1)
+        return (self.coordinates(hk) @ np.asarray(self.basis) == np.asarray(hk)).all(-1)
 
     def half_vectors(self) -> Iterator[tuple[float, float]]:
         """Translations w with h · w = 0 or ½ at every point, by which a glide line may move: 0, and three more."""
-        inverse = np.linalg.inv(np.asarray(self.basis))
         for parity in ((0, 0), (1, 1), (1, 0), (0, 1)):
-            x, y = inverse @ parity / 2
+            x, y = np.linalg.inv(self.basis) @ parity / 2
             yield float(x), float(y)
-
-    @property
-    def _determinant(self) -> int:
-        (p, q), (r, s) = self.basis
-        return p * s - q * r
-
-    def _scaled(self, hk: ArrayLike) -> NDArray[np.int64]:
-        (p, q), (r, s) = self.basis
-        h, k = np.moveaxis(np.asarray(hk, dtype=np.int64), -1, 0)
-        return np.stack([h * s - k * r, k * p - h * q], -1)
 
 
 def _reduced(b: tuple[int, int], c: tuple[int, int], net: Net) -> Matrix:

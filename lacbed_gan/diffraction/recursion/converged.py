@@ -60,7 +60,8 @@ def intensities(
     angstroms = [10.0 * t for t in thickness]
     wave_number = 1 / wavelength(energy_kv)
     results = []
-    for batch in _balanced(k, _pixels_at_once(beams, k.device)):
+    # Parts of about equal size.
+    for batch in k.chunk(max(1, round(k.shape[1] / _pixels_at_once(beams, k.device))), dim=1):
         result, steps = _batch(beams, batch, angstroms, wave_number, reflections, expected)
         results.append(result)
         expected = math.ceil(GROWTH * steps)
@@ -141,11 +142,6 @@ def _diffracted(
     components = recursion.components(crystal, pixel)
     intensity = diffracted_intensity(alpha, beta, components, offset.flatten(), wave_number, angstroms)
     return intensity.view(*intensity.shape[:2], count, pixels).permute(2, 0, 1, 3)
-
-
-def _balanced(k: Tensor, at_once: int) -> tuple[Tensor, ...]:
-    """Pixels (C, P, 2) in parts of about equal size, about `at_once` or fewer."""
-    return k.chunk(max(1, round(k.shape[1] / at_once)), dim=1)
 
 
 def _pixels_at_once(beams: Sequence[Beams], device: torch.device) -> int:
