@@ -84,7 +84,7 @@ def calibrate(
         window: half width that an image without calibration is taken to have, in reciprocal lattice units 1/a.
         a, pixel_size, half_width, rotation, centre, polarity: what the user says, each None where nothing is said.
     """
-    user = {"a": a, "pixel_size": pixel_size, "half_width": half_width}
+    user: dict[str, Any] = {"a": a, "pixel_size": pixel_size, "half_width": half_width}
     user |= {"rotation": rotation, "centre": centre, "polarity": polarity}
     values = {name: value for name, value in user.items() if value is not None}
     source = dict.fromkeys(values, USER)

@@ -158,7 +158,7 @@ def _read_npy(path: Path) -> np.ndarray:
 def _read_tiff(path: Path) -> np.ndarray:
     pages = []
     with one_line(), Image.open(io.BytesIO(path.read_bytes()), formats=["TIFF"]) as image:
-        for number in range(image.n_frames):
+        for number in range(getattr(image, "n_frames", 1)):
             image.seek(number)
             require_size(image.width * image.height * (number + 1))
             pages.append(_page(image))
@@ -167,7 +167,7 @@ def _read_tiff(path: Path) -> np.ndarray:
     return np.stack(pages)
 
 
-def _page(image: Image.Image) -> np.ndarray:
+def _page(image: Any) -> np.ndarray:
     if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode == "RGB":

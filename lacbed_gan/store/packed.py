@@ -30,8 +30,8 @@ BUNDLED = Path(__file__).parent / "bundled.zip"
 MOST_BYTES = 4 << 30  # of what it expands to in memory; a larger store is a folder, whose arrays are mapped
 
 # What reading an archive with flipped, missing or foreign bytes raises.
-DAMAGE = (zipfile.BadZipFile, lzma.LZMAError, OSError, EOFError, LookupError, TypeError, ValueError, RuntimeError)
-DAMAGE += (OverflowError, MemoryError)
+FORMATS = (zipfile.BadZipFile, lzma.LZMAError, OSError, EOFError)
+DAMAGE = (*FORMATS, LookupError, TypeError, ValueError, RuntimeError, OverflowError, MemoryError)
 
 
 def open_store(source: str | Path) -> Store:
