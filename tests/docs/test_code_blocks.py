@@ -147,7 +147,7 @@ def check_command(module, rest, monkeypatch, request):
     if quick.get(name) and not options:
         run_command(name, command.check, getattr(command, name))
         made = {"train": "runs", "simulate": "output", "predict": "output", "evaluate": "runs"}[name]
-        assert any(Path(config[made]).iterdir())
+        assert any(getattr(config, made).iterdir())
 
 
 def place_stand_ins(name, config, made):
@@ -156,8 +156,8 @@ def place_stand_ins(name, config, made):
         if config.data.name == "kaggle":
             images = made("published")
             for key in ("root", "folds", "metadata"):
-                if config.data[key]:
-                    link(Path(config.data[key]), images / key)
+                if path := getattr(config.data, key):
+                    link(path, images / key)
         elif config.store != "bundled":
             link(Path(config.store), packed.BUNDLED)
     elif name == "simulate" and config.structures not in NAMED:
@@ -166,8 +166,7 @@ def place_stand_ins(name, config, made):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CIF, path)
     elif name == "predict":
-        given = [config.input] if isinstance(config.input, str) else list(config.input)
-        inverse = [place_input(Path(one), config) for one in given]
+        inverse = [place_input(path, config) for path in config.input]
         if config.checkpoint:
             direction = "inverse" if inverse[0] else "forward"
             weights = Path(config.checkpoint).suffix == ".safetensors"
@@ -175,9 +174,9 @@ def place_stand_ins(name, config, made):
             link(Path(config.checkpoint), source)
     elif name == "evaluate":
         run = made("smoke_run")
-        shutil.copytree(run, Path(config.runs) / run.name, dirs_exist_ok=True)
+        shutil.copytree(run, config.runs / run.name, dirs_exist_ok=True)
     elif name == "join":
-        Path(config.output).mkdir(parents=True, exist_ok=True)
+        config.output.mkdir(parents=True, exist_ok=True)
 
 
 def place_input(path, config):
@@ -187,7 +186,7 @@ def place_input(path, config):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(CIF, path)
         return False
-    size = 256 if config.scale is None else round(2 * HALF_WIDTH / (config.a * config.scale))
+    size = 256 if config.pixel_size is None else round(2 * HALF_WIDTH / (config.a * config.pixel_size))
     image = Image.fromarray(np.array(a_tenth().pattern[0, 0])).resize((size, size))
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
