@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lacbed_gan.crystal import Crystal, CrystalError, Site
+    from lacbed_gan.data.datamodule import PairDataModule
     from lacbed_gan.diffraction import bright_field, projected_potential
+    from lacbed_gan.models.gan import ForwardCGAN, InverseCGAN
     from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
 
 # Where each name is defined: imported when it is first used, because PyTorch takes seconds.
@@ -23,6 +25,9 @@ _HOMES = {
     "Site": "lacbed_gan.crystal",
     "bright_field": "lacbed_gan.diffraction",
     "projected_potential": "lacbed_gan.diffraction",
+    "ForwardCGAN": "lacbed_gan.models.gan",
+    "InverseCGAN": "lacbed_gan.models.gan",
+    "PairDataModule": "lacbed_gan.data.datamodule",
     "Predictor": "lacbed_gan.predict.predictor",
     "TrustWarning": "lacbed_gan.predict.predictor",
     "load": "lacbed_gan.predict.predictor",
@@ -30,6 +35,9 @@ _HOMES = {
 __all__ = [
     "Crystal",
     "CrystalError",
+    "ForwardCGAN",
+    "InverseCGAN",
+    "PairDataModule",
     "Predictor",
     "Site",
     "TrustWarning",

@@ -131,7 +131,8 @@ def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], 
     from lacbed_gan.report.run import write_results
     from lacbed_gan.running import training
     from lacbed_gan.running.resume import checkpoint_to_resume, provenance
-    from lacbed_gan.running.tracking import SampleImages, wandb_run
+    from lacbed_gan.running.samples import SampleImages
+    from lacbed_gan.running.tracking import wandb_run
 
     choices, data = prepare(settings, pairs)
     group = getattr(settings.logger, "group", None) or run_group(settings.plain())

@@ -16,7 +16,7 @@ import yaml
 from lacbed_gan.base.messages import printable
 from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.migrations import migrated, migrated_settings
-from lacbed_gan.running.tracking import read_metrics
+from lacbed_gan.running.curves import read_metrics
 from lacbed_gan.store.recipe import Recipe
 
 VARIED = ("direction", "thickness", "fold")  # what the runs of one group differ in

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from lacbed_gan.measures.origin import misjudged
 from lacbed_gan.report.image_figures import save_samples
 from lacbed_gan.report.predicted import cases_of
 from lacbed_gan.report.statistics_figures import save_loss_curves
-from lacbed_gan.running.tracking import finite, log_crystals, predictions
+from lacbed_gan.running.samples import predictions
+from lacbed_gan.running.tracking import log_crystals
 
 if TYPE_CHECKING:
     from lightning import LightningModule
@@ -45,7 +47,9 @@ def write_results(
     if logger:
         logger.experiment.summary.update(result)
         log_crystals(logger, folder / "crystals.csv")
-    write_atomically(folder / "summary.json", json.dumps(finite(result), indent=1) + "\n")
+    # JSON has no NaN, such as the standard error of one image
+    finite = {name: value if math.isfinite(value) else None for name, value in result.items()}
+    write_atomically(folder / "summary.json", json.dumps(finite, indent=1) + "\n")
     print(report(folder, result))
 
 

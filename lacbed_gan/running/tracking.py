@@ -1,9 +1,7 @@
-"""What a run records while it trains: metrics.csv, and Weights & Biases where asked for."""
+"""A run in Weights & Biases."""
 
 from __future__ import annotations
 
-import csv
-import math
 import netrc
 import os
 from collections.abc import Iterator
@@ -13,83 +11,7 @@ from typing import Any
 from urllib.parse import urlparse
 from uuid import uuid4
 
-import torch
-from lightning import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import TQDMProgressBar
-from torch import Tensor
-
 from lacbed_gan.base.files import write_atomically
-from lacbed_gan.base.tables import to_csv
-
-
-class MetricsTable(Callback):
-    """metrics.csv: one row an epoch with every loss term and measure; a resumed run goes on in it."""
-
-    def __init__(self, path: Path):
-        self.path = path
-
-    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        values = {k: float(v) for k, v in trainer.callback_metrics.items() if "/" in k}
-        if not trainer.is_global_zero or not values:
-            return
-        rows = [row for row in read_metrics(self.path) if row["epoch"] < trainer.current_epoch]
-        rows.append({"epoch": trainer.current_epoch, **dict(sorted(values.items()))})
-        write_atomically(self.path, to_csv(rows, digits=8))
-
-
-def read_metrics(path: Path) -> list[dict[str, float]]:
-    """Rows of a metrics.csv, by column name; none where there is no file yet."""
-    if not path.exists():
-        return []
-    with path.open(encoding="utf-8", newline="") as lines:
-        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(lines)]
-
-
-class LossBar(TQDMProgressBar):
-    """Lightning's progress bar with the losses, without the name of the run, which W&B's logger puts there.
-
-    On a GPU it is drawn every so many steps only: each time waits for the device to know the losses.
-    """
-
-    EVERY = 50
-
-    def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        super().setup(trainer, module, stage)
-        if trainer.strategy.root_device.type == "cuda":
-            self._refresh_rate = self.EVERY
-
-    def get_metrics(self, trainer: Trainer, module: LightningModule) -> dict[str, Any]:
-        return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
-
-
-class SampleImages(Callback):
-    """Sends the sample panel of fixed test crystals to Weights & Biases after every epoch."""
-
-    def __init__(self, batch: dict[str, Tensor]):
-        self.batch = batch
-
-    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if trainer.is_global_zero:
-            panel = sample_panel(self.batch, predictions(module, self.batch))
-            trainer.logger.log_image("samples", [panel.numpy()], caption=["input, prediction, truth, difference²"])
-
-
-def predictions(module: LightningModule, batch: dict[str, Tensor]) -> Tensor:
-    """Predicted images (B, 1, H, W) on the CPU, in evaluation mode."""
-    training = module.training
-    module.eval()
-    with torch.no_grad():
-        predicted = module.predict_step({name: value.to(module.device) for name, value in batch.items()}).cpu()
-    module.train(training)
-    return predicted
-
-
-def sample_panel(batch: dict[str, Tensor], predicted: Tensor) -> Tensor:
-    """One row a crystal: input, prediction, truth and squared difference (scaled to its maximum), (B·H, 4·W)."""
-    difference = (predicted - batch["target"]).square()
-    difference = difference / difference.amax().clamp_min(1e-12)
-    columns = torch.cat([batch["input"][:, :1], predicted, batch["target"], difference], 3)
-    return columns.flatten(0, 2)
 
 
 def wandb_logger(folder: Path, name: str, group: str | None, project: str, settings: dict[str, Any]) -> Any:
@@ -158,8 +80,3 @@ def _logged_in() -> bool:
         return netrc.netrc().authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
-
-
-def finite(values: dict[str, float]) -> dict[str, float | None]:
-    """Values that JSON can hold: NaN (a standard error of one image) becomes null."""
-    return {k: v if not isinstance(v, float) or math.isfinite(v) else None for k, v in values.items()}

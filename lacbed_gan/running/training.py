@@ -18,8 +18,8 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.running.checkpoints import AtomicCheckpointIO
+from lacbed_gan.running.epochs import EpochLines, LossBar, MetricsTable
 from lacbed_gan.running.profile import StepProfiler
-from lacbed_gan.running.tracking import LossBar, MetricsTable
 
 
 def begin(seed: int) -> None:
@@ -52,19 +52,20 @@ def train(
         folder: of the run; last.ckpt, and best.ckpt where there is a validation fold, are written there.
         last: a checkpoint to go on from.
         machine: accelerator, devices, strategy and precision of Lightning's Trainer, and whether to compile.
-        bar: show a progress bar, where there is a terminal.
+        bar: show a progress bar, where there is a terminal; else there is a line now and then.
         logger: of Lightning; None for no other record than the run's own files.
 
     Raises:
         SettingsError: the GPU has not enough memory.
         SystemExit: SIGTERM came; the whole epochs are kept.
     """
+    bar = bar and sys.stdout.isatty()
     trainer = L.Trainer(
         max_epochs=epochs,
         logger=logger or False,
         callbacks=[
             MetricsTable(folder / "metrics.csv"),
-            *([LossBar(leave=False)] if bar else []),
+            LossBar(leave=False) if bar else EpochLines(folder.name),
             # last comes last: a run that is killed between the two makes this epoch, and its best, again
             *([_checkpoint(folder, "best", monitor="validation/mse")] if validation else []),
             _checkpoint(folder, "last", save_top_k=1),

@@ -15,7 +15,7 @@ from lacbed_gan.commands import evaluate, train
 from lacbed_gan.commands.command import run_command
 from lacbed_gan.commands.config import composed
 from lacbed_gan.report import section
-from lacbed_gan.running.tracking import read_metrics
+from lacbed_gan.running.curves import read_metrics
 
 LIMIT = 300  # seconds for one command
 LINE = [sys.executable, "-m", "lacbed_gan.train", "-m", "experiment=smoke", "trainer=cpu"]

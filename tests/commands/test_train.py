@@ -18,8 +18,10 @@ from lacbed_gan.commands import train
 from lacbed_gan.commands.config import composed
 from lacbed_gan.models.weights import load_weights
 from lacbed_gan.running import training
+from lacbed_gan.running.curves import read_metrics
+from lacbed_gan.running.epochs import MetricsTable
 from lacbed_gan.running.folder import claimed, run_group, run_name
-from lacbed_gan.running.tracking import MetricsTable, read_metrics, wandb_logger
+from lacbed_gan.running.tracking import wandb_logger
 from lacbed_gan.store.store import Store
 
 TABLES = {"metrics.csv", "crystals.csv", "summary.json"}

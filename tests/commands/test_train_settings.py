@@ -12,8 +12,8 @@ from lacbed_gan.commands import train
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.weights import load_weights
+from lacbed_gan.running.curves import read_metrics
 from lacbed_gan.running.folder import run_name
-from lacbed_gan.running.tracking import read_metrics
 
 
 def test_the_epoch_reported_on_is_chosen_by_the_validation_fold(configured):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lacbed_gan.commands import train
-from lacbed_gan.running.tracking import read_metrics
+from lacbed_gan.running.curves import read_metrics
 
 # The differences of rounding grow with each step of Adam, the faster the larger it is.
 WORDS = ["epochs=1", "model=small", "learning_rate=1e-5", "schedule=linear", "ema=0.9"]

@@ -14,7 +14,7 @@ from lightning import Callback
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import train
 from lacbed_gan.running import training
-from lacbed_gan.running.tracking import read_metrics
+from lacbed_gan.running.curves import read_metrics
 
 CGAN = ["model=small", "schedule=linear", "ema=0.9", "augment.point_group=true"]
 SQUARES = "{adversarial: 0, feature_matching: 0, l2: 1}"
