@@ -1,6 +1,7 @@
 """Stores, weights and runs that commit a7113ce wrote, in tests/data/before, are read as what they were."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,15 @@ def test_networks_answer_as_they_did(tmp_path, direction, file):
     assert len(trained.familiar.features) == 26
 
 
-def test_runs_are_reported_and_predict_again(monkeypatch):
-    monkeypatch.chdir(BEFORE)  # their store's folder is relative
-    runs, left_out = collect_runs(BEFORE)
+@pytest.fixture
+def copy(tmp_path, monkeypatch):
+    """The working directory, with a copy: what follows from a store is kept beside it."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(BEFORE, tmp_path, dirs_exist_ok=True))
+
+
+def test_runs_are_reported_and_predict_again(copy):
+    runs, left_out = collect_runs(copy)
     assert left_out == {} and [run.thickness for run in runs] == [50.0, 100.0, 50.0]
     groups, left_out = grouped(runs)
     assert left_out == {} and sum(len(group.runs) for group in groups) == 3
@@ -56,8 +63,8 @@ def test_runs_are_reported_and_predict_again(monkeypatch):
         assert case.mse == pytest.approx(float(row["mse"]), rel=1e-4)
 
 
-def test_a_store_is_the_same_data():
-    store = Store.open(BEFORE / "store")
+def test_a_store_is_the_same_data(copy):
+    store = Store.open(copy / "store")
     store.verify()
     assert store.checksum == read_checkpoint(RUNS["forward"] / "last.ckpt")["config"]["data"]["checksum"]
     assert len(store) == 30 and (store.recipe.size, store.recipe.thickness) == (16, (50.0, 100.0))
