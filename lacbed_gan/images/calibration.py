@@ -65,33 +65,20 @@ class Calibration:
         return ", ".join(f"{text} ({self.source[name]})" for name, text in words.items())
 
 
-def calibrate(
-    measured: Measured,
-    energy_kv: float,
-    window: float,
-    *,
-    a: float | None = None,
-    pixel_size: float | None = None,
-    half_width: float | None = None,
-    rotation: float | None = None,
-    centre: tuple[float, float] | None = None,
-    polarity: str | None = None,
-) -> Calibration:
+def calibrate(measured: Measured, energy_kv: float, window: float, **user: Any) -> Calibration:
     """The calibration of a file's images: what the user says, else what the file says, else what is assumed.
 
     Args:
         energy_kv: of the beam, which makes lengths of the angles that some files give.
         window: half width that an image without calibration is taken to have, in reciprocal lattice units 1/a.
-        a, pixel_size, half_width, rotation, centre, polarity: what the user says, each None where nothing is said.
+        user: attributes of `Calibration` as the user says them, None where nothing is said.
     """
-    user: dict[str, Any] = {"a": a, "pixel_size": pixel_size, "half_width": half_width}
-    user |= {"rotation": rotation, "centre": centre, "polarity": polarity}
     values = {name: value for name, value in user.items() if value is not None}
-    source = dict.fromkeys(values, USER)
-    if pixel_size is None and half_width is None:
+    source = dict.fromkeys(("rotation", "centre", "polarity"), ASSUMED) | dict.fromkeys(values, USER)
+    if "pixel_size" not in values and "half_width" not in values:
         size = measured.pixel_size_at(energy_kv)
-        # in units of the cell alone, an image whose cell is not known has angles
-        name, value = ("pixel_size", size) if size is not None and a is not None else ("half_width", window)
-        values[name], source[name] = value, FILE if name == "pixel_size" else ASSUMED
-    assumed = dict.fromkeys(("rotation", "centre", "polarity"), ASSUMED)
-    return Calibration(**values, source=assumed | source)
+        if size is None or "a" not in values:  # without the cell edge a length in 1/Å is no angle in units of it
+            values["half_width"], source["half_width"] = window, ASSUMED
+        else:
+            values["pixel_size"], source["pixel_size"] = size, FILE
+    return Calibration(**values, source=source)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import printable
@@ -158,7 +159,8 @@ def _read_npy(path: Path) -> np.ndarray:
 def _read_tiff(path: Path) -> np.ndarray:
     pages = []
     with one_line(), Image.open(io.BytesIO(path.read_bytes()), formats=["TIFF"]) as image:
-        for number in range(getattr(image, "n_frames", 1)):
+        assert isinstance(image, TiffImageFile)
+        for number in range(image.n_frames):
             image.seek(number)
             require_size(image.width * image.height * (number + 1))
             pages.append(_page(image))
@@ -167,7 +169,7 @@ def _read_tiff(path: Path) -> np.ndarray:
     return np.stack(pages)
 
 
-def _page(image: Any) -> np.ndarray:
+def _page(image: TiffImageFile) -> np.ndarray:
     if image.mode == "1":
         return np.asarray(image.convert("L"))
     if image.mode == "RGB":
