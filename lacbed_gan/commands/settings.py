@@ -62,7 +62,7 @@ class SimulateSettings(Settings):
     save_intensity: bool
     tolerance: PositiveFloat
     count: Count | None
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
     shard: Annotated[Shard | None, BeforeValidator(lambda text: text if text is None else Shard.parse(text))]
     device: Literal["cpu", "cuda"] | None
     workers: Count | None

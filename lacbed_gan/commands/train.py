@@ -16,7 +16,7 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import launcher, require, run_command, submitted
-from lacbed_gan.commands.refusal import refusal
+from lacbed_gan.commands.refusal import refusal, typed
 from lacbed_gan.commands.train_settings import TrainSettings
 from lacbed_gan.models.settings import LearningSettings, NetworkSettings
 from lacbed_gan.running.folder import claimed, run_group, run_name
@@ -37,6 +37,12 @@ def check(settings: TrainSettings) -> None:
     machine, cuda = settings.trainer, torch.cuda.is_available()
     gpu = cuda or submitted()
     require(machine.accelerator != "gpu" or gpu, "trainer=gpu, but PyTorch finds no GPU; take trainer=cpu")
+    gpus = torch.cuda.device_count() if cuda and machine.accelerator != "cpu" else 0
+    most = max(machine.devices) + 1 if isinstance(machine.devices, list) else machine.devices if gpus else 0
+    require(
+        most == "auto" or most <= gpus or submitted(),
+        f"trainer.devices={typed(machine.devices)}, but trainer.accelerator={machine.accelerator} has {gpus} GPUs here",
+    )
     bf16 = machine.precision == "bf16-mixed" and machine.accelerator != "cpu" and cuda
     require(
         not bf16 or torch.cuda.is_bf16_supported(including_emulation=False),
@@ -67,7 +73,7 @@ def prepare(settings: TrainSettings, pairs: Pairs) -> tuple[TrainSettings, PairD
     data = PairDataModule(
         pairs.store,
         settings.direction,
-        settings.thickness or "all",
+        settings.thickness or pairs.store.thickness,
         settings.fold,
         settings.batch_size,
         size=settings.size,

@@ -85,7 +85,7 @@ class Machine(Settings):
 
     accelerator: Literal["auto", "cpu", "gpu"]
     devices: Annotated[
-        Count | Literal["auto"] | list[Annotated[int, Field(ge=0)]],
+        Count | Literal["auto"] | Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)],
         Field(description="auto, a whole number from 1 up, or a list of GPUs' numbers"),
     ]
     strategy: Literal["auto", "ddp", "ddp_find_unused_parameters_true"]
