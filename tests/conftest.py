@@ -2,7 +2,7 @@
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine a second thread makes small networks far slower
+os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine a second thread makes small networks far slower
 
 import struct
 import tempfile
@@ -181,7 +181,10 @@ def make_weights(tmp_path):
 
 @pytest.fixture
 def configured(shared_store, tmp_path, monkeypatch):
-    """configured(key=value…) → the configuration of a smoke run, and its folder, in an empty working directory."""
+    """configured(key=value…) → the configuration of a smoke run, and its folder, in an empty working directory.
+
+    Runs in this process do not draw their pictures.
+    """
     from lacbed_gan.commands import train  # brings Lightning
     from lacbed_gan.commands.config import composed
     from lacbed_gan.running.folder import run_name
@@ -193,4 +196,5 @@ def configured(shared_store, tmp_path, monkeypatch):
         train.check(config)
         return config, tmp_path / "runs" / run_name(config.plain())
 
-    return configure
+    with undrawn():
+        yield configure

@@ -1,9 +1,13 @@
-"""Folders of runs as training leaves them, without training."""
+"""Folders of runs as training leaves them, without training; and training that draws nothing."""
 
 import csv
 import json
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
+import pytest
+from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from lacbed_gan.data.datamodule import PairDataModule
@@ -47,6 +51,14 @@ def write_run(runs, direction, thickness, fold, symmetries=SYMMETRIES, crystals=
     with (folder / "metrics.csv").open("w", newline="") as file:
         csv.writer(file).writerows([list(curve[0]), *(list(row.values()) for row in curve)])
     return folder
+
+
+@contextmanager
+def undrawn():
+    """Figures are composed, but drawing them takes longer than a run of two epochs: their files are empty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, file, **settings: Path(file).touch())
+        yield
 
 
 def data_of(checkpoint):

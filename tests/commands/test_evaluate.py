@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+import run_folders
 import torch
 import wandb
 from PIL import Image
@@ -51,7 +52,8 @@ def trained(shared_store, tmp_path_factory):
     runs = tmp_path_factory.mktemp("trained") / "runs"
     for thickness in (50, 100):
         words = [f"store={shared_store}", f"runs={runs}", "experiment=smoke", "trainer=cpu", f"thickness={thickness}"]
-        train.train(composed("train", words))
+        with run_folders.undrawn():
+            train.train(composed("train", words))
     return runs
 
 

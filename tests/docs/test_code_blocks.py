@@ -21,6 +21,7 @@ import pytest
 import torch
 from markdown_it import MarkdownIt
 from PIL import Image
+from run_folders import undrawn
 
 from lacbed_gan.commands.command import run_command
 from lacbed_gan.commands.config import composed, jobs
@@ -237,6 +238,7 @@ def smoke_run(tmp_path_factory):
         patch.setattr(sys, "argv", ["train", "experiment=smoke", "trainer=cpu", f"runs={runs}"])
         patch.setattr(packed, "open_packed", a_tenth)
         train = importlib.import_module("lacbed_gan.commands.train")
-        run_command("train", train.check, train.train)
+        with undrawn():
+            run_command("train", train.check, train.train)
     (run,) = runs.iterdir()
     return run
