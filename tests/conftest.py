@@ -12,6 +12,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from programs import FORKS, Program
+from run_folders import undrawn
 from wandb.proto.wandb_internal_pb2 import Record
 
 from lacbed_gan.store.store import Store

@@ -99,8 +99,8 @@ def test_side_by_side(shared_store, tmp_path, monkeypatch, capsys):
     damaged = tmp_path / "runs" / run_name(composed("train", [*words, "fold=0"]))
     (damaged / "last.ckpt").mkdir(parents=True)
     line = ["-m", *words, "fold=0,1,2", "hydra/launcher=joblib"]
-    begin = [sys.executable, "-m", "lacbed_gan.train", *line, "hydra.launcher.n_jobs=2"]
-    done = subprocess.run(begin, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT)
+    command = [sys.executable, "-m", "lacbed_gan.train", *line, "hydra.launcher.n_jobs=2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT)
     assert done.returncode != 0
     assert done.stderr.startswith("error: ") and f"{damaged.name}" in done.stderr.splitlines()[0]
     assert "error: not every job is done; the lines above say why" in done.stderr
