@@ -20,7 +20,7 @@ demo: $(READY)
 test: $(READY)
 	$(RUN) -m ruff check .
 	$(VENV)/bin/lint-imports --no-cache
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 # The documentation as HTML; a warning is an error.
 docs: $(READY)
@@ -28,7 +28,7 @@ docs: $(READY)
 
 # The tests again, with the lines of the package that they run.
 coverage: $(READY)
-	$(RUN) -m pytest -n 2 --dist loadfile --cov --cov-report=term
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 # The generator against dense eigen-solutions and the felix method (some minutes); on a GPU crystals per second too.
 bench: $(READY)

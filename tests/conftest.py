@@ -22,7 +22,15 @@ CACHE = tempfile.TemporaryDirectory(prefix="lacbed-gan-")  # of this process and
 os.environ["XDG_CACHE_HOME"] = CACHE.name
 
 THICKNESS = (50, 100)
+# Files of tests that take longest, each a whole for one of two processes: begun first, they end together.
+LONGEST = ["test_train_settings", "test_sweep", "test_resume", "test_code_blocks", "test_recipes", "test_evaluate"]
+LONGEST += ["test_train", "test_machine", "test_killed", "test_published_training", "test_structures", "test_stores"]
 SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
+
+
+def pytest_collection_modifyitems(items):
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 def symmetric(images, group):

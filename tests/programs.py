@@ -15,12 +15,11 @@ if hasattr(os, "fork"):
     import resource
 
 FORKS = multiprocessing.get_context("forkserver") if hasattr(os, "fork") else None
-COMMANDS = ("train", "simulate")
+NEEDED = ["lightning", "matplotlib.figure", "lacbed_gan.running.training", "lacbed_gan.store.making"]
+NEEDED += ["lacbed_gan.commands.train", "lacbed_gan.commands.simulate"]
 LIMIT = 120  # seconds
 if FORKS:
-    FORKS.set_forkserver_preload(
-        ["lightning", "matplotlib.figure", "lacbed_gan.commands.train", "lacbed_gan.commands.simulate"]
-    )
+    FORKS.set_forkserver_preload(NEEDED)
 
 
 def work(command, words, folder, environment, said, largest_file):
