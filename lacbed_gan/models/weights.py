@@ -169,10 +169,10 @@ class NoLargerThan(TorchFunctionMode):
         self._most = ROOM + max((tensor.numel() for tensor in tensors.values()), default=0)
 
     def __torch_function__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
-        made = function(*arguments, **(named or {}))  # memory that nothing was written to takes no room yet
-        if isinstance(made, Tensor) and made.numel() > self._most:
+        result = function(*arguments, **(named or {}))  # memory that nothing was written to takes no room yet
+        if isinstance(result, Tensor) and result.numel() > self._most:
             raise ValueError("its settings ask for larger networks than it holds")
-        return made
+        return result
 
 
 def _fill(networks: Networks, tensors: dict[str, Tensor]) -> None:

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacbed_gan.images.symmetry import MIRRORS, fold, mirror, quadrant
 from lacbed_gan.models.networks.sizes import check_inputs
-from lacbed_gan.models.networks.symmetry import symmetrised
 
 EMBEDDING = 64  # width of the embedded condition
 # Divisors that make the coefficients of min–max scaled ρ of order one: ρ_hk by 0.015 exp(−√(h² + k²)/4.5), ρ_00 by 0.1.
@@ -134,9 +134,7 @@ class FromPattern(nn.Module):
     """Pattern (B, C, S, S) in [0, 1] → the mean of its four quadrants, of order one, (B, C · S²/4)."""
 
     def forward(self, pattern: Tensor) -> Tensor:
-        middle = pattern.shape[-1] // 2
-        quadrant = symmetrised(pattern, "2mm", "angle")[..., middle:, middle:]
-        return 4 * (quadrant - 0.5).flatten(1)
+        return 4 * (quadrant(fold(pattern)) - 0.5).flatten(1)
 
 
 class ToPattern(nn.Module):
@@ -148,9 +146,10 @@ class ToPattern(nn.Module):
         self.quadrant = nn.Linear(width, channels * (size // 2) ** 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        quadrant = torch.sigmoid(self.quadrant(x)).unflatten(1, self.shape)
-        half = torch.cat([quadrant.flip(-1), quadrant], dim=-1)
-        return torch.cat([half.flip(-2), half], dim=-2)
+        quarter = torch.sigmoid(self.quadrant(x)).unflatten(1, self.shape)
+        for (axis,) in MIRRORS:  # as `unfold`, whose indices have a slow gradient
+            quarter = torch.cat([mirror(quarter, (axis,)), quarter], dim=axis)
+        return quarter
 
 
 class DenseBlock(nn.Module):

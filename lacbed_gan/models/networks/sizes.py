@@ -10,6 +10,6 @@ def check_inputs(image: Tensor, condition: Tensor | None, image_size: int, condi
     if image.shape[-2:] != (image_size, image_size):
         shape = " × ".join(str(side) for side in image.shape[-2:])
         raise ValueError(f"image of {shape} pixels, but the network was made for {image_size}²")
-    given = 0 if condition is None else condition.shape[1]
-    if given != conditions:
-        raise ValueError(f"{given} conditions given, but the network was made for {conditions}")
+    count = 0 if condition is None else condition.shape[1]
+    if count != conditions:
+        raise ValueError(f"{count} conditions given, but the network was made for {conditions}")

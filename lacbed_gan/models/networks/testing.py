@@ -132,4 +132,4 @@ class GeneratorInvariants:
             except ValueError as error:
                 assert "condition" in str(error)
             else:
-                raise AssertionError(f"{self.conditions} conditions wanted, and {condition} is taken")
+                raise AssertionError(f"the network takes {self.conditions} conditions, and {condition} all the same")
