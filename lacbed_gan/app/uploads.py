@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from lacbed_gan.base.errors import UserError
+from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.images.measured import Measured, kind_of, read_images
 
@@ -62,29 +64,22 @@ def images_from(data: bytes, name: str) -> Measured:
 
 @contextmanager
 def in_a_sentence(what: str) -> Iterator[None]:
-    """Whatever is raised inside, as Refused.
-
-    The project's own errors (CrystalError, ImageError, PreparationError, PredictionError) are ValueErrors whose
-    message is one line for users; anything else is logged.
-    """
+    """Whatever is raised inside, as Refused; what a user cannot mend is logged."""
     try:
         yield
     except Refused:
         raise
+    except UserError as error:
+        raise Refused(printable(error, 300)) from None
     except Exception as error:
-        text = " ".join(str(error).split())[:300]
-        if isinstance(error, ValueError) and type(error).__module__.startswith("lacbed_gan."):
-            raise Refused(text) from None
         log.exception(what)
-        reason = text if isinstance(error, ValueError) else type(error).__name__
+        reason = printable(error, 300) if isinstance(error, ValueError) else type(error).__name__
         raise Refused(f"{what} failed ({reason}).") from None
 
 
 def plain_name(name: str) -> str:
     """A file's name for a sentence: printable, without folders, not too long."""
-    last = re.split(r"[/\\]", name)[-1]
-    plain = "".join(c for c in last if c.isprintable()).strip()
-    return (plain if len(plain) <= 60 else plain[:57] + "…") or "the file"
+    return printable(re.split(r"[/\\]", name)[-1], 60) or "the file"
 
 
 def _read(read: Callable[[Path], Result], data: bytes, name: str) -> Result:

@@ -92,7 +92,7 @@ def test_wrong_settings_are_refused_before_anything_is_served(free_port, make_we
     port, inverse = f"port={free_port}", make_weights("inverse")
     for message, words in [
         ("port=0 is not a whole number from 1 to 65535", ["port=0"]),
-        ("open_browser=null is not true or false", [port, "open_browser=null"]),
+        ("open_browser=3 is not true or false", [port, "open_browser=3"]),
         ("gone.safetensors: no such file", [port, "forward=gone.safetensors"]),
         ("is of direction=inverse; give it as inverse=…", [port, f"forward={inverse}"]),
     ]:
