@@ -43,8 +43,3 @@ class Window:
     def directions(self, net: Net, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.float64]:
         """(P, 2) in-plane components (x, y) in 1/Å of the incoming beams at P pixels."""
         return net.cartesian(np.stack([self.axis[np.asarray(columns)], self.axis[np.asarray(rows)]], -1))
-
-    def extent(self, net: Net) -> tuple[float, float, float, float]:
-        """Left, right, bottom and top edge of the image in 1/Å along b₁ and b₂."""
-        x, y = (self.half_width * length for length in net.lengths)
-        return -x, x, -y, y

@@ -50,9 +50,8 @@ def test_window_is_that_of_the_published_data() -> None:
     assert Window(128).step == pytest.approx(axis[1] - axis[0])
 
 
-def test_directions_and_extent() -> None:
+def test_directions_and_pixels() -> None:
     window, net = Window(4, 2.0), Net.square(4.0)
     k = window.directions(net, [0, 3], [1, 3])
     np.testing.assert_allclose(k, [[-0.5 / 4, -1.5 / 4], [1.5 / 4, 1.5 / 4]])
-    assert window.extent(net) == pytest.approx((-0.5, 0.5, -0.5, 0.5))
     assert window.pixel_size(net) == pytest.approx((0.25, 0.25))
