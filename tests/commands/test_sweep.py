@@ -18,7 +18,7 @@ from lacbed_gan.running.curves import read_metrics
 from lacbed_gan.running.folder import run_name
 
 LIMIT = 300  # seconds for one command
-EPOCHS = 10
+EPOCHS = 15
 
 
 @pytest.fixture(autouse=True)
