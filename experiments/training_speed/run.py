@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor
@@ -27,9 +28,7 @@ from lacbed_gan.models.build import build_gan
 from lacbed_gan.models.gan import ConditionalGAN
 from lacbed_gan.models.inference import to_channels
 from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms
-from lacbed_gan.models.migrations import migrated_settings
-from lacbed_gan.models.settings import LearningSettings, NetworkSettings
-from lacbed_gan.running.folder import plain_settings
+from lacbed_gan.models.settings import NetworkSettings
 
 HERE = Path(__file__).parent
 CUDA = torch.cuda.is_available()
@@ -81,6 +80,7 @@ def default_step(module: ConditionalGAN) -> Callable[[dict[str, Tensor]], Tensor
     losses: dict[str, Tensor] = {}
     number = count()
     module.log_dict = lambda values, **_: losses.update(values)
+    module.trainer = SimpleNamespace(is_last_batch=False, current_epoch=0, global_step=0)
 
     def step(batch: dict[str, Tensor]) -> Tensor:
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=CUDA):
@@ -94,13 +94,11 @@ def made(words: list[str], channels: int, seed: int = 0) -> tuple[ConditionalGAN
     """Module and data of these settings, with that many channels."""
     words = ["trainer=cpu", "logger=csv", f"model.channels={channels}", *words]
     config = composed("train", words)
-    settings = plain_settings(config) | {"condition": "none", "thickness": 50, "origin": "given"}
     data = PairDataModule("bundled", "forward", 50, 0, config.batch_size, config.size, seed=seed)
     data.setup()
-    settings["size"] = data.size
+    choices = {"condition": (), "origin": "given", "size": data.size}
     torch.manual_seed(seed)
-    network_settings = NetworkSettings.of_run(migrated_settings(settings))
-    return build_gan(network_settings, LearningSettings.of_run(settings)).to(DEVICE), data
+    return build_gan(NetworkSettings.of_run(config.plain() | choices), config).to(DEVICE), data
 
 
 def clock() -> float:
