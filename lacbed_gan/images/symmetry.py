@@ -73,5 +73,13 @@ def unfold(quarter: Images, size: int) -> Images:
            [2, 1, 2],
            [4, 3, 4]])
     """
-    index = np.abs(2 * np.arange(size) - (size - 1)) // 2
-    return quarter[..., index[:, None], index]
+    half = _joined(mirror(quarter, (-1,))[..., : size // 2], quarter, -1)
+    return _joined(mirror(half, (-2,))[..., : size // 2, :], half, -2)
+
+
+def _joined(first: Images, second: Images, axis: int) -> Images:
+    if isinstance(first, np.ndarray):
+        return np.concatenate([first, second], axis)
+    from torch import cat
+
+    return cat([first, second], axis)

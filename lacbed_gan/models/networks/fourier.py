@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lacbed_gan.images.symmetry import MIRRORS, fold, mirror, quadrant
+from lacbed_gan.images.symmetry import fold, quadrant, unfold
 from lacbed_gan.models.networks.sizes import check_inputs
 
 EMBEDDING = 64  # width of the embedded condition
@@ -146,10 +146,7 @@ class ToPattern(nn.Module):
         self.quadrant = nn.Linear(width, channels * (size // 2) ** 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        quarter = torch.sigmoid(self.quadrant(x)).unflatten(1, self.shape)
-        for (axis,) in MIRRORS:  # as `unfold`, whose indices have a slow gradient
-            quarter = torch.cat([mirror(quarter, (axis,)), quarter], dim=axis)
-        return quarter
+        return unfold(torch.sigmoid(self.quadrant(x)).unflatten(1, self.shape), 2 * self.shape[-1])
 
 
 class DenseBlock(nn.Module):
