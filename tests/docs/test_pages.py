@@ -20,7 +20,7 @@ TEXTS = [
     *ROOT.glob("experiments/*/README.md"),
     *ROOT.glob("lacbed_gan/**/*.md"),
 ]
-FOLDERS = {"conf", "docs", "experiments", "lacbed_gan", "tests"}
+FOLDERS = {"conf", "docs", "examples", "experiments", "lacbed_gan", "tests"}
 
 
 @pytest.fixture(autouse=True)
