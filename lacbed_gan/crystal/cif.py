@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import gemmi
+import numpy as np
+from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
-from lacbed_gan.crystal.crystal import MOST_ATOMS, Crystal, CrystalError, Site, check_edge
+from lacbed_gan.crystal import atom_sites
+from lacbed_gan.crystal.agreement import agrees, compare, compare_multiplicities, contents, without_shelx
+from lacbed_gan.crystal.atom_sites import AtomSites
+from lacbed_gan.crystal.conventional import conventional, require_near
+from lacbed_gan.crystal.crystal import Crystal, CrystalError, check_edge, check_site
+from lacbed_gan.crystal.orbits import orbit_of, seitz
+from lacbed_gan.crystal.space_groups import Symmetry, symmetry
+from lacbed_gan.crystal.statements import Statements, number_of
 
 MOST_BYTES = 20_000_000  # what is larger holds measurements, not only a structure
-MOST_OPERATIONS = 192  # of a cubic group, those of F m -3 m
-
-OPERATION_TAGS = ("_space_group_symop_operation_xyz", "_symmetry_equiv_pos_as_xyz")
-NAME_TAGS = ("_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M", "_space_group_name_H-M_ref")
-NUMBER_TAGS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
-ORIGIN_TAGS = ("_space_group_IT_coordinate_system_code", "_space_group.IT_coordinate_system_code")
+# Blocks of databases that describe one structure several times.
+DESCRIPTIONS = {"std", "standardized", "standardised", "pub", "published", "niggli", "primitive", "conventional"}
+LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
+Cell = tuple[float, float, float, float, float, float]
 
 
 def read_cif(path: str | Path) -> Crystal:
     """Read the one cubic structure of a CIF file.
 
-    Symmetry comes from the listed operations, or else from the Hermann–Mauguin symbol (with ``:1``/``:2`` or
-    ICSD's ``S``/``Z`` for the origin) or the space group number. B = 8π²U_iso; where only anisotropic U are
-    given, U_iso is their mean diagonal; where the CIF gives none, B is 0 and ``b_given`` is false. The crystal is
-    named after the file; what stands after ``data_`` is not used. Blocks without atoms are passed over.
+    Symmetry comes from the listed operations, the Hall symbol, the Hermann–Mauguin symbol (with ``:1``/``:2`` or
+    ICSD's ``S``/``Z`` for the origin) or the space group number, which must agree where there are several. A file
+    with P 1 or no symmetry is taken for a list of all atoms, one with a cubic group in a cell that is not cubic for
+    a description of a primitive or other cell; spglib finds the conventional cell, and `Crystal.basis` is the change
+    of basis. B comes from U, B or β, isotropic or anisotropic; where the CIF gives none, B is 0 and ``b_given`` is
+    false. What is odd stands in ``remarks``. The crystal is named after the file; what stands after ``data_`` is not
+    used. Blocks without atoms, and further descriptions of the same crystal, are passed over.
 
     Raises:
         CrystalError: the file is not a CIF, or its structure is not a usable cubic one; the message is one line
@@ -36,32 +47,38 @@ def read_cif(path: str | Path) -> Crystal:
         return _read(path)
     except CrystalError as error:
         raise CrystalError(f"{path}: {printable(error, 300)}") from None
+    except Exception as error:  # of a library, on what nobody thought of: one file never ends a run of many
+        raise CrystalError(f"{path}: cannot be read ({type(error).__name__}: {printable(error)})") from error
 
 
 def _read(path: Path) -> Crystal:
-    text = _text(path)
+    text, document = text_of_file(path), gemmi.cif.Document()
     try:
-        document = gemmi.cif.read_string(text)
+        document.parse_string(text)
     except (ValueError, RuntimeError) as error:
         reason = printable(error).removeprefix("string:")  # line:column of it
         raise CrystalError(f"not a CIF ({reason})") from None
-    blocks = [b for b in document if b.find_loop("_atom_site_fract_x")]
+    blocks = [block for block in map(Statements, document) if atom_sites.loop_of(block) is not None]
     if not blocks:
         raise CrystalError("it has no atoms (no _atom_site_fract_x)")
-    if len(blocks) > 1:
-        raise CrystalError(f"it holds {len(blocks)} structures; split it into one file each")
-    block = blocks[0]
-    a = _cubic_edge(block)
-    group, operations = _symmetry(block)
-    sites = _sites(block)
-    volume = gemmi.cif.as_number(block.find_value("_cell_volume") or "?")
-    if not abs(volume / a**3 - 1) < 1e-3:  # absent, or of another cell
-        volume = a**3
-    return Crystal.from_sites(path.stem, group, a, sites, source=path.name, operations=operations, volume=volume)
+    if len(blocks) == 1:
+        return _crystal(path, blocks[0])
+    several = f"it holds {len(blocks)} structures; split it into one file each"
+    try:
+        first, *others = (_crystal(path, block) for block in blocks)
+    except CrystalError:
+        raise CrystalError(several) from None
+    if not ({block.name.lower() for block in blocks} <= DESCRIPTIONS and all(_same(first, other) for other in others)):
+        raise CrystalError(several)
+    return replace(first, remarks=(*first.remarks, f"it describes one crystal {len(blocks)} times; the first is taken"))
 
 
-def _text(path: Path) -> str:
-    """The file's text; bytes that are no UTF-8, as in the names of authors, are replaced."""
+def text_of_file(path: Path) -> str:
+    """The file's text; bytes that are no UTF-8, as in the names of authors, are replaced.
+
+    Raises:
+        CrystalError: no file, too large or not readable.
+    """
     if not path.exists():
         raise CrystalError("no such file")
     if not path.is_file():  # a folder; a pipe or a device, which may never end
@@ -73,118 +90,143 @@ def _text(path: Path) -> str:
                 f"{size / 1e6:.0f} MB are too large for a structure, the limit is {MOST_BYTES / 1e6:.0f} MB; "
                 "take measured reflections out of it"
             )
-        return path.read_bytes().decode("utf-8-sig", "replace")
+        data = path.read_bytes()
     except OSError as error:
         raise CrystalError(f"cannot be read ({error.strerror})") from None
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") and len(data) % 2 == 0:  # a byte order mark: some editors' text
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-8-sig", "replace")
 
 
-def _cubic_edge(block: gemmi.cif.Block) -> float:
-    edges = [gemmi.cif.as_number(block.find_value(f"_cell_length_{x}") or "?") for x in "abc"]
-    angles = [gemmi.cif.as_number(block.find_value(f"_cell_angle_{x}") or "90") for x in ("alpha", "beta", "gamma")]
+def _same(first: Crystal, second: Crystal) -> bool:
+    """Whether two crystals are of one group, edge and composition."""
+    if first.number != second.number or abs(first.a / second.a - 1) > 1e-3:
+        return False
+    return agrees(contents(first), contents(second)) and len(first.elements) == len(second.elements)
+
+
+def _crystal(path: Path, statements: Statements) -> Crystal:
+    stated = symmetry(statements)
+    cell, odd = _cell(statements, stated.group is not None)
+    lattice = lattice_of(cell)
+    atoms = atom_sites.read(statements, lattice)
+    remarks = (*stated.remarks, *odd, *atoms.remarks)
+    if stated.group is not None and stated.ops is not None and _is_cubic(cell):
+        crystal = _from_asymmetric_unit(path, statements, stated, cell[0], atoms, remarks)
+    else:
+        crystal = _from_list(path, stated, cell, lattice, atoms, remarks)
+    odd = compare(statements, crystal, searched=not stated.stated)
+    return replace(crystal, remarks=tuple(dict.fromkeys((*crystal.remarks, *odd))))
+
+
+def _from_asymmetric_unit(
+    path: Path, statements: Statements, stated: Symmetry, a: float, atoms: AtomSites, remarks: tuple[str, ...]
+) -> Crystal:
+    assert stated.group is not None and stated.ops is not None
+    check_edge(a)
+    sites = [*atoms.sites]
+    order = len(stated.ops)
+    points = LATTICE_POINTS[stated.group.hm[0]]
+    if any(atoms.multiplicities) or (sites and max(site.occupancy for site in sites) < 0.51):
+        for site in sites:
+            check_site(site)
+        rotations, translations = seitz(stated.ops)
+        sizes = [
+            [len(orbit_of(np.array(site.position), rotations, translations, a, o)[0]) for o in (1.0, site.occupancy)]
+            for site in sites
+        ]
+        compare_multiplicities(atoms.multiplicities, sites, atoms.labels, sizes, order, points)
+        sites, odd = without_shelx(statements, sites, [merged for merged, _ in sizes], order)
+        remarks += odd
+    volume = number_of(statements.text("_cell_volume") or "?")
+    if not abs(volume / a**3 - 1) < 1e-3:  # absent, or of another cell
+        if volume > 0 and not any(abs(volume * n / a**3 - 1) < 1e-3 for n in (2, 4)):
+            remarks = (*remarks, f"its volume {volume:.5g} Å³ is not that of its cell, {a**3:.5g} Å³, which is taken")
+        volume = a**3
+    return Crystal.from_sites(
+        path.stem, stated.group.xhm(), a, sites, source=path.name, operations=stated.ops, volume=volume, remarks=remarks
+    )
+
+
+def _from_list(
+    path: Path, stated: Symmetry, cell: Cell, lattice: NDArray[np.float64], atoms: AtomSites, remarks: tuple[str, ...]
+) -> Crystal:
+    """The crystal of a file that lists all atoms of a cell, or gives a cubic group in another cell."""
+    sites = [*atoms.sites]
+    listed = stated.listed
+    if listed is not None and len(listed) > 1:
+        sites = []
+        for site in atoms.sites:
+            check_site(site)
+            edge = float(np.linalg.norm(lattice, axis=1).max())
+            orbit, _ = orbit_of(
+                np.array(site.position), listed.rotations.astype(float), listed.translations, edge, site.occupancy
+            )
+            sites += [replace(site, position=(x, y, z)) for x, y, z in orbit.tolist()]
+    try:
+        crystal = conventional(path.stem, lattice, sites, path.name, remarks)
+        if not stated.stated:
+            require_near(crystal)
+    except CrystalError as error:
+        if stated.group is None and not stated.stated and "no cubic symmetry" in str(error):
+            raise CrystalError("it has no symmetry: neither operations nor a known space group") from None
+        if stated.group is None:
+            raise
+        fault = error
+    else:
+        if stated.group is None or crystal.number == stated.group.number:
+            return crystal
+        fault = CrystalError(f"it states {stated.group.xhm()}, but its atoms have the symmetry {crystal.space_group}")
+    raise fault if _is_cubic(cell) else _not_cubic(cell)
+
+
+def _cell(statements: Statements, cubic: bool) -> tuple[Cell, list[str]]:
+    """Edges in Å and angles in degrees; of a cubic group one edge is enough. And what is odd."""
+    edges = [number_of(statements.text(f"_cell_length_{x}") or "?") for x in "abc"]
+    texts = [statements.text(f"_cell_angle_{x}") for x in ("alpha", "beta", "gamma")]
+    angles = [number_of(text) if text else 90.0 for text in texts]
+    odd = []
+    absent = [x for x in "abc" if not statements.text(f"_cell_length_{x}")]
+    if cubic and "a" not in absent and absent:
+        edges = [edges["abc".index(x)] if x not in absent else edges[0] for x in "abc"]
+        odd.append(f"its cell lacks {' and '.join(absent)}, which are a in a cubic cell")
     if any(math.isnan(x) for x in edges):
         raise CrystalError("its cell is missing or not a number (_cell_length_a, _b, _c)")
     if min(edges) <= 0:
         raise CrystalError(f"its cell edge {min(edges):g} Å is not positive")
-    if max(edges) - min(edges) > 1e-3 * edges[0] or any(not abs(x - 90) < 0.05 for x in angles):
-        sides, corners = (", ".join(f"{x:g}" for x in values) for values in (edges, angles))
-        raise CrystalError(f"its cell is not cubic ({sides} Å; {corners}°)")
-    check_edge(edges[0])
-    return edges[0]
+    cell = (edges[0], edges[1], edges[2], angles[0], angles[1], angles[2])
+    if any(not 1 < x < 179 for x in angles):
+        raise _not_cubic(cell)
+    if _is_cubic(cell):
+        check_edge(edges[0])
+        if len({*edges}) > 1:
+            odd.append(f"its cell edges differ, {', '.join(f'{x:g}' for x in edges)} Å; the first is taken")
+        if any(x != 90 for x in angles):
+            odd.append(f"its cell angles are {', '.join(f'{x:g}' for x in angles)}°, taken for 90")
+    return cell, odd
 
 
-def _first(block: gemmi.cif.Block, tags: tuple[str, ...]) -> str:
-    values = (gemmi.cif.as_string(block.find_value(tag) or "?").strip() for tag in tags)
-    return next((v for v in values if v not in ("", "?", ".")), "")
+def _is_cubic(cell: Cell) -> bool:
+    edges = cell[:3]
+    return max(edges) - min(edges) <= 1e-3 * edges[0] and all(abs(x - 90) < 0.05 for x in cell[3:])
 
 
-def _symmetry(block: gemmi.cif.Block) -> tuple[str, gemmi.GroupOps | None]:
-    """Symbol of a cubic group and the operations where the file lists them."""
-    for tag in OPERATION_TAGS:
-        triplets = [gemmi.cif.as_string(value) for value in block.find_values(tag)]
-        if len(triplets) > MOST_OPERATIONS:
-            raise CrystalError(
-                f"it lists {len(triplets)} symmetry operations, a cubic group has {MOST_OPERATIONS} at most"
-            )
-        if triplets:
-            try:
-                operations = gemmi.GroupOps([gemmi.Op(t) for t in triplets])
-            except (RuntimeError, ValueError):
-                raise CrystalError(f"a symmetry operation cannot be read ({tag})") from None
-            return _name_of(operations, block), operations
-    group = _named_group(block)
-    if group is None:
-        raise CrystalError("it has no symmetry: neither operations nor a known space group")
-    if group.crystal_system_str() != "cubic":
-        raise CrystalError(f"its space group {group.xhm()} is not cubic")
-    return group.xhm(), None
+def _not_cubic(cell: Cell) -> CrystalError:
+    sides, corners = (", ".join(f"{x:g}" for x in values) for values in (cell[:3], cell[3:]))
+    return CrystalError(f"its cell is not cubic ({sides} Å; {corners}°)")
 
 
-def _name_of(operations: gemmi.GroupOps, block: gemmi.cif.Block) -> str:
-    # Operations in a shifted setting have no entry in gemmi's table: the symbol in the file names the type then.
-    group = gemmi.find_spacegroup_by_ops(operations) or _named_group(block, any_origin=True)
-    if group is None or group.crystal_system_str() != "cubic" or len(operations) != len(group.operations()):
-        name = group.xhm() if group else f"{len(operations)} operations of no known group"
-        raise CrystalError(f"its symmetry is not cubic ({name})")
-    if not _is_group(operations):
-        raise CrystalError(f"its symmetry operations are no group, one of them is wrong; they should be {group.xhm()}")
-    return group.xhm()
+def lattice_of(cell: Cell) -> NDArray[np.float64]:
+    """(3, 3) the vectors of a cell, as rows, in Å; a cubic one exactly so.
 
-
-def _is_group(operations: gemmi.GroupOps) -> bool:
-    """Whether the operations are different, and the product of any two is among them."""
-    closed = gemmi.GroupOps(list(operations))
-    try:
-        closed.add_missing_elements()
-    except RuntimeError:  # they go on without end
-        return False
-    return len(closed) == len(operations) == len({op.wrap().triplet() for op in operations})
-
-
-def _named_group(block: gemmi.cif.Block, any_origin: bool = False) -> gemmi.SpaceGroup | None:
-    name, origin = _first(block, NAME_TAGS), _first(block, ORIGIN_TAGS)
-    if name[-1:] in "SZ" and name:  # ICSD marks origin choice 1 with S and 2 with Z
-        name, origin = name[:-1].strip(), {"S": "1", "Z": "2"}[name[-1]]
-    group = gemmi.find_spacegroup_by_name(name) if name else None
-    number = _first(block, NUMBER_TAGS)
-    if group is None and number.isdigit() and 1 <= int(number) <= 230:
-        group = gemmi.find_spacegroup_by_number(int(number))
-        name = group.hm
-    if group is None or group.ext not in "12" or ":" in name or any_origin:
-        return group
-    if origin[:1] not in ("1", "2"):
-        raise CrystalError(f"'{name}' has two origins; write '{group.hm}:1' or '{group.hm}:2' or list the operations")
-    return gemmi.find_spacegroup_by_name(f"{group.hm}:{origin[0]}")
-
-
-def _sites(block: gemmi.cif.Block) -> list[Site]:
-    rows = block.find("_atom_site_", ["fract_x", "?occupancy", "?U_iso_or_equiv", "?B_iso_or_equiv"])
-    if len(rows) > MOST_ATOMS:
-        raise CrystalError(f"it lists {len(rows)} atoms, more than {MOST_ATOMS}")
-    structure = gemmi.make_small_structure_from_block(block)
-    sites = []
-    # Without labels and types gemmi finds no sites at all; else one for each row.
-    for site, row in zip(structure.sites, rows, strict=False):
-        occupancy, u_iso, b_iso = (_number(row, i, site.label) for i in (1, 2, 3))
-        if occupancy == 0:
-            continue
-        if site.element.atomic_number == 0:
-            raise CrystalError(f"unknown element '{site.type_symbol or site.label}' of site {site.label}")
-        b = None
-        if u_iso is not None or b_iso is not None:  # refinements report slightly negative U for what is zero
-            b = 8 * math.pi**2 * max(site.u_iso, 0.0)
-        if not b and site.aniso.nonzero():
-            b = 8 * math.pi**2 * max((site.aniso.u11 + site.aniso.u22 + site.aniso.u33) / 3, 0.0)
-        symbol = "H" if site.element.name == "D" else site.element.name
-        position = (site.fract.x, site.fract.y, site.fract.z)
-        sites.append(Site(symbol, position, 1.0 if occupancy is None else occupancy, b))
-    return sites
-
-
-def _number(row: gemmi.cif.Table.Row, column: int, label: str) -> float | None:
-    """The number in a column of an atom; None where there is none, or ? or a point."""
-    if not row.has(column) or gemmi.cif.is_null(row[column]):
-        return None
-    number = gemmi.cif.as_number(row[column])
-    if not math.isfinite(number):
-        raise CrystalError(f"'{row[column]}' of site {label} is not a number (occupancy, U_iso or B_iso)")
-    return number
+    Raises:
+        CrystalError: there is no such cell.
+    """
+    if _is_cubic(cell):
+        return np.eye(3) * cell[0]
+    if not max(cell[:3]) < 1e4:
+        raise _not_cubic(cell)
+    matrix = np.array(gemmi.UnitCell(*cell).orth.mat.tolist()).T
+    if not np.isfinite(matrix).all() or np.linalg.det(matrix) < 1:
+        raise _not_cubic(cell)
+    return matrix

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import gemmi
@@ -12,17 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacbed_gan.base.errors import UserError
+from lacbed_gan.crystal.basis import FILE_AXES, ChangeOfBasis
 from lacbed_gan.crystal.form_factors import HEAVIEST
+from lacbed_gan.crystal.orbits import FULL, orbit_of, overlap, seitz
 from lacbed_gan.crystal.plane_symmetry import plane_operations, point_group, point_symbol
 
-# Images of one site closer than this are one atom on a special position (coordinates in CIFs are rounded).
-MERGE_DISTANCE = 0.1  # Å
-# Atoms of different sites closer than this share a place, which at most one of them can hold.
-OVERLAP = 0.3  # Å
 MOST_ATOMS = 20_000  # in a cell; more is a broken file
 EDGES = (1.0, 200.0)  # Å; the largest known cubic cells have 173 Å, and time and memory grow with a²
-MOST_SHARING = 32  # entries at a place, of several elements or split positions; more is a broken file
-FULL = 1.02  # atoms at a place; refined and rounded occupancies add up to a little more than 1
 FARTHEST = 100.0  # fractional coordinate
 
 
@@ -58,6 +55,8 @@ class Crystal:
         b_given: (n,) whether the source of the structure gives B.
         operations: all symmetry operations as ``x,y,z``, those of centring included.
         source: where the structure comes from.
+        remarks: what is odd about the source and was read nevertheless, each in one line.
+        basis: from the axes of the source to those of the crystal.
     """
 
     name: str
@@ -73,6 +72,8 @@ class Crystal:
     b_given: np.ndarray = field(repr=False)
     operations: tuple[str, ...] = field(repr=False)
     source: str = ""
+    remarks: tuple[str, ...] = ()
+    basis: ChangeOfBasis = FILE_AXES
 
     @classmethod
     def from_sites(
@@ -85,6 +86,8 @@ class Crystal:
         source: str = "",
         operations: gemmi.GroupOps | None = None,
         volume: float | None = None,
+        remarks: tuple[str, ...] = (),
+        basis: ChangeOfBasis = FILE_AXES,
     ) -> Crystal:
         """Expand an asymmetric unit by the operations of a cubic space group.
 
@@ -93,6 +96,7 @@ class Crystal:
             sites: an occupancy a little above 1 (`FULL`), as refinements give it, is taken for 1.
             operations: used instead of the group's own where a CIF lists them (another origin, say).
             volume: Å³, a³ unless given.
+            remarks, basis: of the crystal; a position that is moved onto a special one is remarked too.
 
         Raises:
             CrystalError: not a cubic group, no atoms, an element without form factor, a bad number, or
@@ -105,34 +109,40 @@ class Crystal:
         if not sites:
             raise CrystalError("it has no atoms")
         for site in sites:
-            _check_site(site)
+            check_site(site)
         operations = operations or group.operations()
-        rotations, translations = _seitz(operations)
-        owners, positions = [], []
+        rotations, translations = seitz(operations)
+        owners, orbits = [], []
         for index, site in enumerate(sites):
-            orbit = _orbit(np.array(site.position), rotations, translations, MERGE_DISTANCE / a)
-            positions.append(orbit)
+            orbit, moved = orbit_of(np.array(site.position), rotations, translations, a, site.occupancy)
+            orbits.append(orbit)
             owners += [index] * len(orbit)
             if len(owners) > MOST_ATOMS:
                 raise CrystalError(f"it has more than {MOST_ATOMS} atoms in the cell")
+            if moved:
+                xyz = ", ".join(f"{x:.5g}" for x in site.position)
+                remarks += (f"{site.element} at {xyz} is moved by {moved:.2g} Å onto its special position",)
         elements = tuple(sites[i].element for i in owners)
         occupancy = np.array([min(sites[i].occupancy, 1.0) for i in owners])
-        all_positions = np.concatenate(positions)
-        _check_overlap(all_positions, occupancy, elements, a)
+        positions = np.concatenate(orbits)
+        if fault := overlap(positions, occupancy, elements, a):
+            raise CrystalError(fault)
         return cls(
             name=name,
-            formula=reduced_formula(elements, occupancy, math.gcd(*(len(orbit) for orbit in positions))),
+            formula=reduced_formula(elements, occupancy, math.gcd(*map(len, orbits))),
             space_group=group.xhm(),
             number=group.number,
             a=float(a),
             volume=float(volume or a**3),
             elements=elements,
-            positions=all_positions,
+            positions=positions,
             occupancy=occupancy,
             b_iso=np.array([sites[i].b_iso or 0.0 for i in owners]),
             b_given=np.array([sites[i].b_iso is not None for i in owners]),
-            operations=tuple(op.triplet() for op in operations),
+            operations=triplets_of(tuple(op.triplet() for op in operations)),
             source=source,
+            remarks=remarks,
+            basis=basis,
         )
 
     @classmethod
@@ -155,6 +165,12 @@ class Crystal:
     def reciprocal_metric(self) -> NDArray[np.float64]:
         """(3, 3) a*ᵢ · a*ⱼ in 1/Å²: |g|² = h G hᵀ."""
         return np.eye(3) / self.a**2
+
+
+@lru_cache(maxsize=1024)
+def triplets_of(triplets: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tuple for all crystals of one group, which many of them can then be kept in memory with."""
+    return triplets
 
 
 def reduced_formula(elements: tuple[str, ...], occupancy: np.ndarray, units: int) -> str:
@@ -187,7 +203,7 @@ def check_edge(a: float) -> None:
         raise CrystalError(f"the cell edge {a:g} Å is outside {EDGES[0]:g} … {EDGES[1]:g} Å")
 
 
-def _check_site(site: Site) -> None:
+def check_site(site: Site) -> None:
     number = gemmi.Element(site.element).atomic_number
     if not 1 <= number <= HEAVIEST:
         raise CrystalError(f"'{site.element}' is not an element with a known form factor (H to Lr)")
@@ -199,51 +215,3 @@ def _check_site(site: Site) -> None:
         raise CrystalError(f"the occupancy {site.occupancy} of {site.element} is outside (0, 1]")
     if site.b_iso is not None and not (math.isfinite(site.b_iso) and 0 <= site.b_iso < 100):
         raise CrystalError(f"the displacement B = {site.b_iso} Å² of {site.element} is outside 0 … 100")
-
-
-def _seitz(operations: gemmi.GroupOps) -> tuple[np.ndarray, np.ndarray]:
-    """(m, 3, 3) rotations and (m, 3) translations of all operations, centring included."""
-    ops = list(operations)
-    return (
-        np.array([op.rot for op in ops], dtype=float) / gemmi.Op.DEN,
-        np.array([op.tran for op in ops], dtype=float) / gemmi.Op.DEN,
-    )
-
-
-def _orbit(position: np.ndarray, rotations: np.ndarray, translations: np.ndarray, tolerance: float) -> np.ndarray:
-    """Distinct images of a position, (n, 3) in [0, 1); images within the tolerance are averaged into one.
-
-    gemmi leaves rounded coordinates where they are, and takes what is within 0.4 Å for one atom.
-    """
-    images = rotations @ position + translations
-    orbit: list[np.ndarray] = []
-    while len(images):
-        shift = images - images[0]
-        shift -= np.round(shift)
-        near = (shift**2).sum(1) < tolerance**2
-        orbit.append(images[0] + shift[near].mean(0))
-        images = images[~near]
-    wrapped = np.stack(orbit) % 1.0
-    wrapped[np.abs(wrapped - 1.0) < 1e-9] = 0.0
-    return wrapped
-
-
-def _check_overlap(positions: np.ndarray, occupancy: np.ndarray, elements: tuple[str, ...], a: float) -> None:
-    """Refuse sites that together hold more than one atom within `OVERLAP`."""
-    tolerance = OVERLAP / a
-    order = np.argsort(positions[:, 0])
-    x = positions[order, 0]
-    low, high = x < tolerance, x > 1 - tolerance  # these are neighbours over the edge of the cell
-    order = np.concatenate([order[high], order, order[low]])
-    x = np.concatenate([x[high] - 1, x, x[low] + 1])
-    first, last = (np.searchsorted(x, positions[:, 0] + side) for side in (-tolerance, tolerance))
-    for position, start, stop in zip(positions, first, last, strict=True):
-        among = order[start:stop]
-        shift = positions[among] - position
-        shift -= np.round(shift)
-        near = among[(shift**2).sum(1) < tolerance**2]
-        if len(near) > MOST_SHARING:
-            raise CrystalError(f"atoms overlap: more than {MOST_SHARING} entries share one place")
-        if occupancy[near].sum() > FULL:
-            names = " and ".join(sorted({elements[i] for i in near}))
-            raise CrystalError(f"atoms overlap: {names} fill one place {occupancy[near].sum():.2f} times")
