@@ -35,7 +35,7 @@ def refusal(error: ValidationError, schema: type[BaseModel], values: Mapping[str
     if problem["type"].startswith("union_tag"):
         choices = problem["ctx"].get("expected_tags", "").replace("'", "")
         return f"{key}.name={typed(value.get('name'))} is not one of {choices}"
-    if value is None:
+    if value is None and key in places(schema):
         return f"{key}=… is needed, {allowed(node, root)}"
     return f"{key}={typed(value)} is not {allowed(node, root)}"
 

@@ -55,7 +55,7 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
         (["fold=1.0"], "fold=1.0 is not one of 0 … 9"),
         (["fold=true"], "fold=true is not one of 0 … 9"),
         (["direction=sideways"], "direction=sideways is not one of forward, inverse"),
-        (["direction=null"], "direction=… is needed, one of forward, inverse"),
+        (["direction=null"], "direction=null is not one of forward, inverse"),
         (["model=large"], "model=large is not one of fourier, pix2pixhd, pix2pixhd_global, small"),
         (["model=null"], "pix2pixhd, pix2pixhd_global, small"),
         (["experiment=bogus"], "experiment=bogus is not one of best, paper, smoke"),
