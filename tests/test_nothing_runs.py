@@ -31,7 +31,12 @@ ONLY_WITH = {
     ("jinja2", "Environment"): ("autoescape", True),
 }
 # What is imported by a computed name: the names stand in these files themselves.
-COMPUTED = {"__init__.py": "_HOMES[name]", "images/measured.py": "f'rsciio.{name}'"}
+COMPUTED = {
+    "__init__.py": "_HOMES[name]",
+    "commands/config.py": "f'lacbed_gan.commands.{module}'",
+    "diffraction/__init__.py": "_HOMES[name]",
+    "images/measured.py": "f'rsciio.{name}'",
+}
 
 
 def unsafe(source, file=""):
