@@ -235,7 +235,13 @@ def test_settings_are_read_as_they_were_written(tmp_path):
 
     settings = composed("train", ["learning_rate=1e-5", "trainer=cpu", "thickness=[50,100]"]).plain()
     folder = write_run(tmp_path, "forward", 50, 0)
-    settings |= {"size": 32, "store": "2021-01-01", "note": "1e-3 # yes", "more": [None, 1e22, "on", "~"]}
+    settings |= {
+        "size": 32,
+        "group": "stores",
+        "store": "2021-01-01",
+        "note": "1e-3 # yes",
+        "more": [None, 1e22, "on", "~"],
+    }
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(settings)))
     (run, *_), left_out = collect_runs(tmp_path)
     assert left_out == {} and run.settings == settings == yaml.safe_load((folder / "config.yaml").read_text())
