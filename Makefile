@@ -20,6 +20,7 @@ demo: $(READY)
 test: $(READY)
 	$(RUN) -m ruff check .
 	$(VENV)/bin/lint-imports --no-cache
+	$(RUN) -m mypy
 	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 # The documentation as HTML; a warning is an error.
