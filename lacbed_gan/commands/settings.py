@@ -42,7 +42,7 @@ def reflections(value: Any) -> Any:
 class SimulateSettings(Settings):
     """A store to be made: from what, where, by which rule and on what."""
 
-    structures: Annotated[Source, Field(description="a path or one of catalogue, prototypes, bundled")]
+    structures: Annotated[Source, Field(description="a path or one of catalogue, prototypes, bundled, standard, open")]
     output: Place
     method: Literal["converged", "felix"]
     thickness: Annotated[

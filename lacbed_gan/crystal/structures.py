@@ -1,4 +1,4 @@
-"""Crystals by the name a user gives: a CIF, a table, a folder of them, the catalogue or prototypes."""
+"""Crystals by the name a user gives: a CIF, a table, a folder of them, or a set that ships."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
+from lacbed_gan.crystal.open_databases import open_structures
 from lacbed_gan.crystal.prototypes import prototypes
 from lacbed_gan.crystal.tables import TABLES, read_table
 
-NAMED = ("catalogue", "prototypes", "bundled")
+NAMED = ("catalogue", "prototypes", "bundled", "standard", "open")
 # What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to CELL;
 # prototypes with few beams, a² times the share of the (h, k) grid that takes part up to AREA; and of each space group
 # that is then missing the smallest cell there is, however many beams that has.
@@ -27,7 +28,7 @@ def structures(
     Args:
         name: path of a CIF, of a table (``.jsonl``, ``.jsonl.gz``, see tables.py) or of a folder of them
             (subfolders too), or one of `NAMED`.
-        count, seed: how many formulas and which, of ``prototypes`` and ``bundled``.
+        count, seed: how many and which, of ``prototypes``, ``bundled``, ``standard`` and ``open``.
         b_iso_default: B in Å² of the atoms for which the source gives no displacement parameter.
 
     Raises:
@@ -45,6 +46,8 @@ def _named(name: str, count: int | None, seed: int) -> Iterable[Crystal | Crysta
         return prototypes(count, seed)
     if name == "bundled":
         return itertools.islice(_bundled(seed), count)
+    if name in ("standard", "open"):
+        return open_structures(name == "standard", count, seed)
     return _from_files(Path(name))
 
 

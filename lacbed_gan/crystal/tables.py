@@ -35,7 +35,7 @@ def read_table(path: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
                 if len(line) == LONGEST:
                     raise OSError(f"line {number} is longer than {LONGEST / 1e6:g} MB")
                 if line.strip():
-                    yield f"{path}, line {number}", _crystal(line, f"{path}, line {number}")
+                    yield f"{path}, line {number}", crystal_of_line(line, f"{path}, line {number}")
     except (OSError, EOFError, zlib.error) as error:
         yield str(path), CrystalError(f"{path}: cannot be read after line {number} ({printable(error)})")
         return
@@ -43,7 +43,8 @@ def read_table(path: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
         yield str(path), CrystalError(f"{path}: it holds no structure")
 
 
-def _crystal(line: bytes, place: str) -> Crystal | CrystalError:
+def crystal_of_line(line: bytes, place: str) -> Crystal | CrystalError:
+    """The crystal of one line of a table; where it cannot be used the error, which begins with the place."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
