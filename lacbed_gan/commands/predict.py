@@ -11,7 +11,7 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import PredictSettings
-from lacbed_gan.images.measured import prediction_inputs
+from lacbed_gan.images.measured import STRUCTURES, prediction_inputs
 
 if TYPE_CHECKING:
     from lacbed_gan.predict.predictor import Predictor
@@ -56,7 +56,7 @@ def predict(settings: PredictSettings) -> None:
         predictor = _predictor(settings.checkpoint, _direction(kind))
         arguments = {"thickness": settings.thickness, "figure": settings.figure}
         try:
-            if kind == "CIF":
+            if kind in STRUCTURES:
                 numbers = predict_crystal(path, predictor, folder, compare=settings.compare, **arguments)
             else:
                 arguments |= {name: getattr(settings, name) for name in CALIBRATION}
@@ -84,7 +84,7 @@ def _predictor(checkpoint: str | None, direction: str) -> Predictor:
 
 
 def _direction(kind: str) -> str:
-    return "forward" if kind == "CIF" else "inverse"
+    return "forward" if kind in STRUCTURES else "inverse"
 
 
 def _named(path: Path, error: ValueError) -> str:

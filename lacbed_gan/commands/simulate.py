@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import SimulateSettings
@@ -19,6 +20,8 @@ from lacbed_gan.store.making import compute_pairs
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.store import Store, read_meta
 from lacbed_gan.store.writer import FinishedStore, StoreWriter, require_place
+
+LEFT_OUT = "left_out.txt"  # of a store's folder: a line for each structure that could not be used
 
 
 def check(settings: SimulateSettings) -> None:
@@ -49,6 +52,9 @@ def simulate(settings: SimulateSettings) -> Path:
     failures = [sources[i] for i in positions if isinstance(sources[i], CrystalError)]
     for reason in failures:
         print(f"left out: {reason}")
+    for crystal in crystals:
+        for remark in crystal.remarks:
+            print(f"{crystal.source or crystal.name}: warning: {remark}")
     unusable = f"none of the {len(sources)} structures could be used; no store was written"
     require(any(isinstance(source, Crystal) for source in sources), unusable)
     try:
@@ -78,6 +84,8 @@ def simulate(settings: SimulateSettings) -> Path:
             writer.discard()
             raise SettingsError(unusable)
         writer.finish()
+    if failures:
+        write_atomically(folder / LEFT_OUT, "".join(f"{reason}\n" for reason in failures))
     summary = convergence(Store.open(folder), settings.tolerance)
     print(summary, end="\n" * bool(summary))
     print(f"{count} crystals in {folder}" + (f", {len(failures)} left out" if failures else ""))

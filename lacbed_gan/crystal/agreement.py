@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site
 from lacbed_gan.crystal.elements import NAMES
@@ -88,7 +90,8 @@ def compare(statements: Statements, crystal: Crystal, searched: bool) -> list[st
         if ratios[most] > WRONG * ratios[least] and not water:
             raise CrystalError(f"its formula '{text}' contradicts the cell, {found}; correct formula or occupancies")
         remarks.append(f"its formula '{text}' differs from the cell, {found}")
-    units = sum(cell.values()) / sum(common.values())
+    cells = float(np.linalg.det(np.asarray(crystal.basis.matrix)))  # of the file in one of the crystal
+    units = sum(cell.values()) / sum(common.values()) / cells
     return remarks + _units(statements, crystal, units, searched)
 
 

@@ -140,7 +140,9 @@ def _turn(lattice: Array, matrix: Array) -> Array:
 def _operations(hall_number: int, turn: Array) -> list[gemmi.Op]:
     import spglib
 
-    kind = spglib.get_spacegroup_type(hall_number)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kind = spglib.get_spacegroup_type(hall_number)
     back = gemmi.Op()
     back.rot = (np.rint(turn.T) * gemmi.Op.DEN).astype(int).tolist()
     assert kind is not None

@@ -152,6 +152,27 @@ class Crystal:
 
         return read_cif(path)
 
+    @classmethod
+    def from_file(cls, path: str | Path) -> Crystal:
+        """Read a CIF, POSCAR or extended XYZ; see :func:`lacbed_gan.crystal.sources.read_structure`."""
+        from lacbed_gan.crystal.sources import read_structure
+
+        return read_structure(path)
+
+    @classmethod
+    def from_ase(cls, atoms: object, name: str = "") -> Crystal:
+        """The crystal of an ``ase.Atoms``, in its conventional cubic cell; see `Crystal.basis`."""
+        from lacbed_gan.crystal.sources import from_ase
+
+        return from_ase(atoms, name)
+
+    @classmethod
+    def from_pymatgen(cls, structure: object, name: str = "") -> Crystal:
+        """The crystal of a ``pymatgen.core.Structure``, in its conventional cubic cell; see `Crystal.basis`."""
+        from lacbed_gan.crystal.sources import from_pymatgen
+
+        return from_pymatgen(structure, name)
+
     def with_default_b_iso(self, b_iso: float) -> Crystal:
         """The crystal with B = b_iso (Å²) of the atoms for which none was given."""
         return replace(self, b_iso=np.where(self.b_given, self.b_iso, b_iso))

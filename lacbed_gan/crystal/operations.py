@@ -76,6 +76,13 @@ def operations_of(triplets: tuple[str, ...], tag: str) -> Operations:
     if all((24 * t).denominator == 1 for _, translation in unique for t in translation):
         ops = gemmi.GroupOps([_op(rotation, translation) for rotation, translation in unique])
     group = gemmi.find_spacegroup_by_ops(ops) if ops is not None else None
+    if ops is not None:  # of a centred group gemmi keeps one operation of each rotation, and the centring
+        kept = {op.wrap().triplet() for op in ops}
+        given = {_op(rotation, translation).wrap().triplet() for rotation, translation in unique}
+        if given - kept:
+            return Operations(rotations, translations, ops, 0, "", False, tuple(remarks))
+        if kept - given:
+            remarks.append(f"its symmetry operations lack {len(kept - given)}, which follow from the centring")
     if group is not None:
         return Operations(rotations, translations, ops, group.number, group.xhm(), True, tuple(remarks))
     closed = _is_closed(rotations, translations, ops)

@@ -10,6 +10,7 @@ from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.open_databases import open_structures
 from lacbed_gan.crystal.prototypes import prototypes
+from lacbed_gan.crystal.sources import is_poscar, is_xyz
 from lacbed_gan.crystal.tables import TABLES, read_table
 
 NAMED = ("catalogue", "prototypes", "bundled", "standard", "open")
@@ -26,8 +27,8 @@ def structures(
     """Crystals in a fixed order, each with a name of its own; what cannot be used comes as its error.
 
     Args:
-        name: path of a CIF, of a table (``.jsonl``, ``.jsonl.gz``, see tables.py) or of a folder of them
-            (subfolders too), or one of `NAMED`.
+        name: path of a CIF, a POSCAR, an extended XYZ or a table (``.jsonl``, ``.jsonl.gz``, see tables.py), of a
+            folder of them (subfolders too), or one of `NAMED`.
         count, seed: how many and which, of ``prototypes``, ``bundled``, ``standard`` and ``open``.
         b_iso_default: B in Å² of the atoms for which the source gives no displacement parameter.
 
@@ -61,10 +62,14 @@ def find_files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise FileNotFoundError(f"structures={path} is neither a file, a folder nor one of {', '.join(NAMED)}")
-    files = sorted(p for p in path.rglob("*") if p.name.lower().endswith((".cif", *TABLES)) and p.is_file())
+    files = sorted(p for p in path.rglob("*") if _is_structure(p) and p.is_file())
     if not files:
         raise FileNotFoundError(f"structures={path} holds no file that ends in .cif, {' or '.join(TABLES)}")
     return files
+
+
+def _is_structure(path: Path) -> bool:
+    return path.name.lower().endswith((".cif", *TABLES)) or is_poscar(path) or is_xyz(path)
 
 
 def _from_files(path: Path) -> Iterator[Crystal | CrystalError]:
@@ -86,7 +91,7 @@ def _read(file: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
         yield from read_table(file)
         return
     try:
-        yield str(file), Crystal.from_cif(file)
+        yield str(file), Crystal.from_file(file)
     except CrystalError as error:
         yield str(file), error
 

@@ -16,10 +16,12 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import printable
+from lacbed_gan.crystal.sources import is_poscar, is_xyz
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.images.grey import ImageError, one_line, read_grey, require_size
 
 # Beginnings of files, and what they are.
+STRUCTURES = ("CIF", "POSCAR", "XYZ")  # kinds that are no images
 BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"II*\0", "TIFF"),
@@ -62,7 +64,7 @@ class Measured:
 
 
 def kind_of(path: Path) -> str:
-    """CIF, PNG, TIFF, NPY, HDF5 (HSPY, EMD), DM, MRC or BLO, by what the file holds and not by its name.
+    """CIF, PNG, TIFF, NPY, HDF5 (HSPY, EMD), DM, MRC or BLO, by what the file holds; POSCAR and XYZ by its name.
 
     Raises:
         ImageError: it is none of these, or cannot be read; the message is one line with the file's name.
@@ -81,6 +83,8 @@ def kind_of(path: Path) -> str:
         return "MRC"
     if head.strip() and b"\0" not in head and (b"data_" in head.lower() or b"_cell_length" in head):
         return "CIF"
+    if head.strip() and b"\0" not in head and (is_poscar(path) or is_xyz(path)):
+        return "XYZ" if is_xyz(path) else "POSCAR"
     raise ImageError(f"{path}: neither a CIF nor an image of a known format (PNG, TIFF, NPY, HSPY, EMD, DM, MRC, BLO)")
 
 
@@ -128,8 +132,8 @@ def read_images(path: Path) -> Measured:
     """
     kind = kind_of(path)
     try:
-        if kind == "CIF":
-            raise ImageError("is a CIF, not an image")
+        if kind in STRUCTURES:
+            raise ImageError(f"is a {kind}, not an image")
         if kind == "PNG":
             measured = Measured(read_grey(path)[0])
         elif kind == "TIFF":

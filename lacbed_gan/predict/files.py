@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lacbed_gan.base.files import replacing
+from lacbed_gan.crystal.basis import FILE_AXES
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.images.calibration import calibrate
 from lacbed_gan.images.measured import read_images
@@ -19,7 +20,7 @@ from lacbed_gan.predict.predictor import Predictor
 def predict_crystal(
     path: Path, predictor: Predictor, folder: Path, *, thickness: Sequence[float] | None, compare: bool, figure: bool
 ) -> dict[str, Any]:
-    """Patterns of a CIF: <name>.npy, and where asked for <name>_exact.npy and <name>.png.
+    """Patterns of a CIF, POSCAR or extended XYZ: <name>.npy, and where asked for <name>_exact.npy and <name>.png.
 
     Args:
         folder: of the results.
@@ -32,7 +33,7 @@ def predict_crystal(
     Raises:
         UserError: the file cannot be used.
     """
-    crystal = Crystal.from_cif(path)
+    crystal = Crystal.from_file(path)
     prediction = predictor.predict_patterns(crystal, thickness)
     numbers = {
         "input": str(path),
@@ -41,8 +42,10 @@ def predict_crystal(
         "a": crystal.a,
         "thickness": list(prediction.thickness),
         "recipe": predictor.recipe.to_json(),
-        "warnings": prediction.warnings,
+        "warnings": [*crystal.remarks, *prediction.warnings],
     }
+    if crystal.basis != FILE_AXES:
+        numbers["change_of_basis"] = crystal.basis.to_json()
     folder.mkdir(parents=True, exist_ok=True)
     exact = None
     if compare:

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from lacbed_gan.crystal import Crystal, CrystalError
+from lacbed_gan.crystal.basis import FILE_AXES
 from lacbed_gan.store.recipe import Recipe
 
 Result = TypeVar("Result")
@@ -42,7 +43,7 @@ class Pair:
     error_max: float
 
     def entry(self, crystal: Crystal) -> dict[str, object]:
-        """The line of the crystal in a store's index."""
+        """The line of the crystal in a store's index; what is odd about it and its change of basis where there are."""
         errors = {"error_rms": self.error_rms, "error_max": self.error_max}
         return {
             "id": crystal.name,
@@ -55,6 +56,8 @@ class Pair:
             "rho_min": float(self.potential.min()),
             "rho_max": float(self.potential.max()),
             **{key: float(f"{error:.3g}") if math.isfinite(error) else None for key, error in errors.items()},
+            **({"remarks": list(crystal.remarks)} if crystal.remarks else {}),
+            **({"change_of_basis": crystal.basis.to_json()} if crystal.basis != FILE_AXES else {}),
         }
 
 
