@@ -11,6 +11,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from kaggle_layout import some_pairs, write_images
 from programs import FORKS, Program
 from run_folders import undrawn
 from wandb.proto.wandb_internal_pb2 import Record
@@ -207,3 +208,15 @@ def configured(shared_store, tmp_path, monkeypatch):
 
     with undrawn():
         yield configure
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """(entry, potential, patterns) of forty shipped crystals at 32 pixels."""
+    return list(some_pairs(40, 32))
+
+
+@pytest.fixture
+def image_root(tmp_path, shipped):
+    """A folder of a quarter of them, as the published data set is kept."""
+    return write_images(tmp_path / "images", shipped[::4])

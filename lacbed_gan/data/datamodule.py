@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.data.augment import draw
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
+from lacbed_gan.data.choices import require_choice, thicknesses
 from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
 from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.images.origin import canonical
@@ -90,9 +91,9 @@ class PairDataModule(L.LightningDataModule):
         predict_span: bool = False,
     ):
         super().__init__()
-        _choose("direction", direction, DIRECTIONS)
-        _choose("origin", origin, ORIGINS)
-        _choose("fold", fold, range(FOLDS))
+        require_choice("direction", direction, DIRECTIONS)
+        require_choice("origin", origin, ORIGINS)
+        require_choice("fold", fold, range(FOLDS))
         self.condition = condition_names(condition)
         if "log_span" in self.condition and direction == "inverse":
             raise SettingsError(
@@ -107,8 +108,8 @@ class PairDataModule(L.LightningDataModule):
         if batch_size < 1:
             raise SettingsError(f"batch_size={batch_size}: must be 1 or more")
         self.store = store if isinstance(store, Store) else open_store(store)
-        self.thicknesses = _thicknesses(thickness, self.store)
-        _choose("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
+        self.thicknesses = thicknesses(thickness, self.store)
+        require_choice("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
         self.periodic = self.store.recipe.periodic
         if not self.periodic and (shift or origin == "canonical"):
             raise SettingsError(
@@ -271,23 +272,3 @@ class PairDataModule(L.LightningDataModule):
             # A generator of its own: the loader otherwise draws from the stream that initialises networks.
             generator=torch.Generator(),
         )
-
-
-def _thicknesses(thickness: float | Sequence[float] | str, store: Store) -> tuple[float, ...]:
-    """Those asked for, in the store's order."""
-    if thickness == "all":
-        return store.thickness
-    asked = [thickness] if isinstance(thickness, int | float | str) else thickness
-    for value in asked:
-        _choose("thickness", value, store.thickness, f" nm in the store {store.source}, or all of them")
-    return tuple(t for t in store.thickness if t in asked)
-
-
-def _choose(name: str, value: object, allowed: object, where: str = "") -> None:
-    if value not in allowed:
-        choice = f"{allowed[0]}…{allowed[-1]}" if isinstance(allowed, range) else ", ".join(_plain(a) for a in allowed)
-        raise SettingsError(f"{name}={_plain(value)}: choose from {choice}{where}")
-
-
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else "null" if value is None else str(value)

@@ -13,7 +13,6 @@ from kaggle_layout import (
     as_inverted,
     as_inverted_rgba,
     as_rgb,
-    some_pairs,
     write_folds,
     write_images,
     write_metadata,
@@ -31,52 +30,42 @@ from lacbed_gan.store.store import StoreError
 from lacbed_gan.store.writer import StoreWriter
 
 
-@pytest.fixture(scope="module")
-def pairs():
-    return list(some_pairs(40, 32))
-
-
-@pytest.fixture
-def root(tmp_path, pairs):
-    return write_images(tmp_path / "images", pairs[::4])
-
-
-def settings(root, tmp_path, **given):
+def settings(image_root, tmp_path, **given):
     """Settings of the group data, as plain values."""
     names = ("folds", "metadata", "polarity", "colormap")
     default = dict.fromkeys(names) | {"name": "kaggle", "group": "formula", "skip_bad": False}
-    return default | {"root": str(root), "cache": str(tmp_path / "stores")} | given
+    return default | {"root": str(image_root), "cache": str(tmp_path / "stores")} | given
 
 
-def test_folds_are_those_of_the_lists(tmp_path, pairs, root):
-    codes = [entry["id"] for entry, _, _ in pairs[::4]]
+def test_folds_are_those_of_the_lists(tmp_path, shipped, image_root):
+    codes = [entry["id"] for entry, _, _ in shipped[::4]]
     folds = write_folds(tmp_path / "folds", [*codes[::-1], "12"], [*range(9, -1, -1), 3], train=True)
     with pytest.raises(StoreError, match=r"1 code \(12\) of the folds .* without images; data.skip_bad=true"):
-        open_pairs("bundled", settings(root, tmp_path, folds=str(folds)))
-    found = open_pairs("bundled", settings(root, tmp_path, folds=str(folds), skip_bad=True))
+        open_pairs("bundled", settings(image_root, tmp_path, folds=str(folds)))
+    found = open_pairs("bundled", settings(image_root, tmp_path, folds=str(folds), skip_bad=True))
     assert found.fold_of.tolist() == list(range(10)) and found.grouped_by == "lists"
     assert found.lines[1:] == [f"left out: 1 code (12) of the folds {folds} without images"]
-    shutil.copytree(root / codes[0], root / "12")
-    shutil.copytree(root / codes[0], root / "13")
+    shutil.copytree(image_root / codes[0], image_root / "12")
+    shutil.copytree(image_root / codes[0], image_root / "13")
     with pytest.raises(StoreError, match=r"^1 crystal \(13\) in none of the folds"):
-        open_pairs("bundled", settings(root, tmp_path, folds=str(folds)))
-    found = open_pairs("bundled", settings(root, tmp_path, folds=str(folds), skip_bad=True))
+        open_pairs("bundled", settings(image_root, tmp_path, folds=str(folds)))
+    found = open_pairs("bundled", settings(image_root, tmp_path, folds=str(folds), skip_bad=True))
     assert found.fold_of.tolist() == [3, -1, *range(10)]
 
 
-def test_folds_without_lists(tmp_path, pairs, root):
-    entries = [entry for entry, _, _ in pairs[::4]]
-    found = open_pairs("bundled", settings(root, tmp_path))
+def test_folds_without_lists(tmp_path, shipped, image_root):
+    entries = [entry for entry, _, _ in shipped[::4]]
+    found = open_pairs("bundled", settings(image_root, tmp_path))
     assert sorted(found.fold_of.tolist()) == list(range(10)) and found.grouped_by == "formula"
     metadata = write_metadata(tmp_path / "m.csv", entries)
-    found = open_pairs("bundled", settings(root, tmp_path, metadata=str(metadata)))
+    found = open_pairs("bundled", settings(image_root, tmp_path, metadata=str(metadata)))
     np.testing.assert_array_equal(found.fold_of, assign_folds([entry["formula"] for entry in entries]))
     with pytest.raises(StoreError, match=r"data.group=prototype needs data.metadata"):
-        open_pairs("bundled", settings(root, tmp_path, group="prototype"))
+        open_pairs("bundled", settings(image_root, tmp_path, group="prototype"))
     with pytest.raises(StoreError, match=r"groups for 10 folds with data.group=prototype; take more crystals"):
-        open_pairs("bundled", settings(root, tmp_path, group="prototype", metadata=str(metadata)))
+        open_pairs("bundled", settings(image_root, tmp_path, group="prototype", metadata=str(metadata)))
     with pytest.raises(StoreError, match=r"data=kaggle needs data.root"):
-        open_pairs("bundled", settings(root, tmp_path) | {"root": None})
+        open_pairs("bundled", settings(image_root, tmp_path) | {"root": None})
 
 
 def trained(words):
@@ -97,30 +86,30 @@ def trained(words):
         ("inverse", [(as_inverted_rgba, as_inverted)]),
     ],
 )
-def test_training_on_images_gives_the_numbers_of_the_store(tmp_path, pairs, monkeypatch, capsys, direction, ways):
+def test_training_on_images_gives_the_numbers_of_the_store(tmp_path, shipped, monkeypatch, capsys, direction, ways):
     """Bit for bit, and so do inverted and RGB or RGBA versions of them."""
     monkeypatch.chdir(tmp_path)
     train.say.cache_clear()
     with StoreWriter("reference", 32, THICKNESS, {"rho_sampling": "endpoints"}) as writer:
-        for pair in pairs:
+        for pair in shipped:
             writer.append(*pair)
         writer.finish()
-    entries = [entry for entry, _, _ in pairs]
+    entries = [entry for entry, _, _ in shipped]
     write_folds(tmp_path / "folds", [e["id"] for e in entries], assign_folds([e["formula"] for e in entries]))
     write_metadata(tmp_path / "metadata.csv", entries)
     expected = trained(["store=reference", "condition=none", f"direction={direction}"])
     capsys.readouterr()
     for potential_as, pattern_as in ways:
-        root = f"{potential_as.__name__}-{pattern_as.__name__}"
-        write_images(tmp_path / root, pairs, potential_as, pattern_as)
+        image_root = f"{potential_as.__name__}-{pattern_as.__name__}"
+        write_images(tmp_path / image_root, shipped, potential_as, pattern_as)
         tables = ["data.metadata=metadata.csv", "data.folds=folds"]
-        result = trained(["data=kaggle", f"data.root={root}", *tables, f"direction={direction}"])
+        result = trained(["data=kaggle", f"data.root={image_root}", *tables, f"direction={direction}"])
         assert result[:2] == expected[:2]
         assert all(torch.equal(value, result[2][name]) for name, value in expected[2].items())
         with open(result[3]) as config:
             assert re.search(r"condition: \[\]\n.*group: lists\n", config.read(), re.DOTALL)
         printed = capsys.readouterr().out
-        assert printed.count(f"{root}: 40 crystals, 120 images of 32 × 32; ") == 1
+        assert printed.count(f"{image_root}: 40 crystals, 120 images of 32 × 32; ") == 1
     assert len(list((tmp_path / "stores").glob("*/meta.json"))) == len(ways)
 
 
@@ -151,11 +140,12 @@ def test_settings_of_kaggle_need_data_kaggle():
         composed("train", ["data.root=images"])
 
 
-def test_the_condition_becomes_none_and_is_said(root, tmp_path, monkeypatch, capsys):
+def test_the_condition_becomes_none_and_is_said(image_root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     train.say.cache_clear()
     resolved, _ = train.prepare(
-        composed("train", ["data=kaggle", f"data.root={root}"]), open_pairs("bundled", settings(root, tmp_path))
+        composed("train", ["data=kaggle", f"data.root={image_root}"]),
+        open_pairs("bundled", settings(image_root, tmp_path)),
     )
     assert resolved.condition == ()
     assert "condition=none: the model's file says log_a, log_span" in capsys.readouterr().out
