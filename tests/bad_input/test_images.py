@@ -38,7 +38,7 @@ def test_a_bomb_takes_little_memory(here):
         tracemalloc.stop()  # it makes all that comes after it slow
 
 
-# Two sets of published images, in each of which these crystals have a bad one.
+# Sets of published images, in each of which these crystals have a bad one. What is missing is said before one is read.
 PUBLISHED = (
     {
         "911": (content(png()[:-200]), "cannot be read"),
@@ -49,6 +49,8 @@ PUBLISHED = (
     {
         "911": (content(png(save_all=True, append_images=[Image.new("L", (64, 64))])), "is animated"),
         "922": (content(resized_png(60_000, 60_000)), "holds more than 100 million pixels"),
+    },
+    {
         "933": (lambda path: path.unlink(), "is missing"),
     },
 )
