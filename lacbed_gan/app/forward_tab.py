@@ -83,14 +83,15 @@ class ForwardTab:
         crystal, prediction = self._crystal, self._prediction
         self._exact = None
         self._seconds = time.perf_counter() - began
-        self._messages.show(f"{crystal.name}: {self._caption()}", prediction.warnings)
+        parts = [f"{crystal.name}: {self._caption()}", prediction.displacement]
+        self._messages.show("; ".join(filter(None, parts)), prediction.warnings)
         frame = potential_frame(prediction.recipe, len(prediction.potential), crystal.a)
         self._potential.show(Picture(prediction.potential, frame, "ρ given to the network"))
         self._draw()
         try:
             with self._calculation.waiting("being computed"), in_a_sentence("The exact calculation"):
-                arguments = (crystal, prediction.recipe, prediction.pattern, prediction.thickness)
-                key = (identity(crystal), prediction.thickness)
+                arguments = (crystal, prediction.recipe, prediction.pattern, prediction.thickness, prediction.b_iso)
+                key = (identity(crystal), prediction.thickness, prediction.b_iso)
                 self._exact = await self._background.compute(key, exact_patterns, *arguments)
         except Refused as refusal:
             self._calculation.clear("not computed")

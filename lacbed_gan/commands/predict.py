@@ -57,7 +57,9 @@ def predict(settings: PredictSettings) -> None:
         arguments = {"thickness": settings.thickness, "figure": settings.figure}
         try:
             if kind in STRUCTURES:
-                numbers = predict_crystal(path, predictor, folder, compare=settings.compare, **arguments)
+                numbers = predict_crystal(
+                    path, predictor, folder, compare=settings.compare, b_iso=settings.b_iso, **arguments
+                )
             else:
                 arguments |= {name: getattr(settings, name) for name in CALIBRATION}
                 numbers = predict_measured(path, predictor, folder, check=settings.check, **arguments)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
 from lacbed_gan.commands.train_settings import Count, Logger, Place, Source, Thickness, listed
+from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.shards import Shard
@@ -14,6 +15,8 @@ from lacbed_gan.store.shards import Shard
 REFLECTIONS = "a list of reflections hk0, such as [[2,0],[2,2]]"
 # What FELIX's own numbers were made with.
 FELIX = {"energy_kv": 200.0, "half_width": 7.266}
+B_RANGE = (0.2, 1.2)  # Å², that of most real crystals at room temperature
+Displacement = Annotated[float, Field(ge=0, lt=100)]
 
 
 def reflections(value: Any) -> Any:
@@ -56,7 +59,10 @@ class SimulateSettings(Settings):
     g_max: PositiveFloat
     felix_ranks: Count
     dark_field: Annotated[tuple[tuple[int, int], ...], BeforeValidator(reflections), Field(description=REFLECTIONS)]
-    b_iso_default: Annotated[float, Field(ge=0, lt=100, description="a number of Å² from 0 to 100")]
+    b_iso_default: Annotated[
+        Displacement | tuple[Displacement, Displacement] | None,
+        Field(description="a number of Å² from 0 to 100, or a range of them, such as [0.2,1.2]"),
+    ]
     rho_g_max: PositiveFloat
     rho_sampling: Literal["periodic", "endpoints"]
     save_intensity: bool
@@ -66,6 +72,13 @@ class SimulateSettings(Settings):
     shard: Annotated[Shard | None, BeforeValidator(lambda text: text if text is None else Shard.parse(text))]
     device: Literal["cpu", "cuda"] | None
     workers: Count | None
+
+    @model_validator(mode="after")
+    def _rising_range(self) -> SimulateSettings:
+        if isinstance(self.b_iso_default, tuple) and self.b_iso_default[0] >= self.b_iso_default[1]:
+            low, high = self.b_iso_default
+            raise ValueError(f"b_iso_default=[{low:g},{high:g}] does not rise; give [{high:g},{low:g}] or one number")
+        return self
 
     @model_validator(mode="after")
     def _of_one_method(self) -> SimulateSettings:
@@ -83,7 +96,11 @@ class SimulateSettings(Settings):
     @property
     def recipe(self) -> Recipe:
         """The rule by which all pairs of the store are made."""
-        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__})
+        b_iso = self.b_iso_default
+        if b_iso is None:
+            b_iso = B_RANGE if self.method == "converged" else 0.0
+        rule = DrawnB(*b_iso, self.seed) if isinstance(b_iso, tuple) else b_iso
+        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__} | {"b_iso_default": rule})
 
 
 class PredictSettings(Settings):
@@ -99,6 +116,7 @@ class PredictSettings(Settings):
     thickness: Thickness | None
     figure: bool
     compare: bool
+    b_iso: Annotated[Displacement | None, Field(description="a number of Å² from 0 to 100")]
     check: bool
     a: PositiveFloat | None
     pixel_size: PositiveFloat | None

@@ -12,6 +12,7 @@ from lacbed_gan.crystal.open_databases import open_structures
 from lacbed_gan.crystal.prototypes import prototypes
 from lacbed_gan.crystal.sources import is_poscar, is_xyz
 from lacbed_gan.crystal.tables import TABLES, read_table
+from lacbed_gan.crystal.vibration import DrawnB, default_b_iso
 
 NAMED = ("catalogue", "prototypes", "bundled", "standard", "open")
 # What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to CELL;
@@ -22,7 +23,7 @@ LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
 
 
 def structures(
-    name: str, count: int | None = None, seed: int = 0, b_iso_default: float = 0.0
+    name: str, count: int | None = None, seed: int = 0, b_iso_default: float | DrawnB = 0.0
 ) -> Iterator[Crystal | CrystalError]:
     """Crystals in a fixed order, each with a name of its own; what cannot be used comes as its error.
 
@@ -30,14 +31,16 @@ def structures(
         name: path of a CIF, a POSCAR, an extended XYZ or a table (``.jsonl``, ``.jsonl.gz``, see tables.py), of a
             folder of them (subfolders too), or one of `NAMED`.
         count, seed: how many and which, of ``prototypes``, ``bundled``, ``standard`` and ``open``.
-        b_iso_default: B in Å² of the atoms for which the source gives no displacement parameter.
+        b_iso_default: B in Å², or how it is drawn, of the atoms for which the source gives no displacement parameter.
 
     Raises:
         FileNotFoundError: neither a name nor a path, or a folder without such a file.
         CrystalError: there are fewer prototypes than ``count``.
     """
     for crystal in _named(name, count, seed):
-        yield crystal.with_default_b_iso(b_iso_default) if isinstance(crystal, Crystal) else crystal
+        if isinstance(crystal, Crystal):
+            crystal = crystal.with_default_b_iso(default_b_iso(b_iso_default, crystal.name))
+        yield crystal
 
 
 def _named(name: str, count: int | None, seed: int) -> Iterable[Crystal | CrystalError]:

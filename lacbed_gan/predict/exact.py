@@ -33,19 +33,22 @@ class Exact:
     seconds: float
 
 
-def exact_patterns(crystal: Crystal, recipe: Recipe, predicted: np.ndarray, thickness: Sequence[float]) -> Exact:
+def exact_patterns(
+    crystal: Crystal, recipe: Recipe, predicted: np.ndarray, thickness: Sequence[float], b_iso: float | None = None
+) -> Exact:
     """Patterns by the method, energy, window and cut-off of the recipe; seconds to minutes.
 
     Args:
         predicted: (T, H, W) in [0, 1], as large as those of the recipe or an n-th of it.
         thickness: T values in nm.
+        b_iso: B in Å² of the atoms for which none is given; None: what a prediction by the recipe takes.
 
     Raises:
         ValueError: the crystal cannot be computed.
     """
     began = time.perf_counter()
     intensity = bright_field(
-        crystal.with_default_b_iso(recipe.b_iso_default),
+        crystal.with_default_b_iso(recipe.b_iso_of_prediction if b_iso is None else b_iso),
         thickness,
         recipe.size,
         method="felix" if recipe.method == "published" else recipe.method,

@@ -18,7 +18,14 @@ from lacbed_gan.predict.predictor import Predictor
 
 
 def predict_crystal(
-    path: Path, predictor: Predictor, folder: Path, *, thickness: Sequence[float] | None, compare: bool, figure: bool
+    path: Path,
+    predictor: Predictor,
+    folder: Path,
+    *,
+    thickness: Sequence[float] | None,
+    compare: bool,
+    figure: bool,
+    b_iso: float | None = None,
 ) -> dict[str, Any]:
     """Patterns of a CIF, POSCAR or extended XYZ: <name>.npy, and where asked for <name>_exact.npy and <name>.png.
 
@@ -26,6 +33,7 @@ def predict_crystal(
         folder: of the results.
         thickness: in nm; None: all that the network knows.
         compare: also compute the exact patterns.
+        b_iso: B in Å² of the atoms for which the CIF gives none; None: what the network's recipe says.
 
     Returns:
         the numbers of it, plain JSON values.
@@ -34,12 +42,15 @@ def predict_crystal(
         UserError: the file cannot be used.
     """
     crystal = Crystal.from_file(path)
-    prediction = predictor.predict_patterns(crystal, thickness)
+    prediction = predictor.predict_patterns(crystal, thickness, b_iso)
+    if prediction.displacement:
+        print(f"{path.name}: {prediction.displacement}")
     numbers = {
         "input": str(path),
         "formula": crystal.formula,
         "space_group": crystal.space_group,
         "a": crystal.a,
+        "b_iso": prediction.b_iso,
         "thickness": list(prediction.thickness),
         "recipe": predictor.recipe.to_json(),
         "warnings": [*crystal.remarks, *prediction.warnings],
@@ -51,7 +62,7 @@ def predict_crystal(
     if compare:
         from lacbed_gan.predict.exact import exact_patterns
 
-        exact = exact_patterns(crystal, predictor.recipe, prediction.pattern, prediction.thickness)
+        exact = exact_patterns(crystal, predictor.recipe, prediction.pattern, prediction.thickness, prediction.b_iso)
         numbers |= {"mse": list(exact.mse), "r": list(exact.r)}
         _save(folder / f"{path.stem}_exact.npy", exact.pattern)
         for nm, error, r in zip(prediction.thickness, exact.mse, exact.r, strict=True):

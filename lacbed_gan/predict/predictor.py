@@ -46,6 +46,7 @@ class PatternPrediction:
         thickness: T values in nm.
         potential: (H, W) float32 in [0, 1], the ρ that the network was given.
         recipe: of the network's pairs, by which ρ was computed.
+        b_iso: B in Å² of the atoms for which the crystal gave none; None where it gave all.
         warnings: one line each; none where the crystal is like the training data.
     """
 
@@ -53,7 +54,13 @@ class PatternPrediction:
     thickness: tuple[float, ...]
     potential: np.ndarray
     recipe: Recipe
+    b_iso: float | None = None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def displacement(self) -> str:
+        """What is assumed of the atoms' vibration, in words; empty where the crystal says all."""
+        return "" if self.b_iso is None else f"B = {self.b_iso:g} Å² for atoms without a displacement parameter"
 
 
 @dataclass(frozen=True)
@@ -145,19 +152,23 @@ class Predictor:
         """
         return _warned(self.predict_potential(pattern, a, **preparation)).potential
 
-    def predict_patterns(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> PatternPrediction:
+    def predict_patterns(
+        self, crystal: Crystal, thickness: Sequence[float] | None = None, b_iso: float | None = None
+    ) -> PatternPrediction:
         """Patterns of a crystal seen along [001].
 
         Args:
             thickness: in nm, among `thicknesses`; None: all of them.
+            b_iso: B in Å² of the atoms for which the crystal gives none; None: see `Recipe.b_iso_of_prediction`.
 
         Raises:
             PredictionError: the network is of the other direction, or never saw a thickness.
         """
         self._require("forward")
         nm, recipe = self.require_thickness(self.thicknesses if thickness is None else thickness), self.recipe
+        b_iso = recipe.b_iso_of_prediction if b_iso is None else b_iso
         rho = projected_potential(
-            crystal.with_default_b_iso(recipe.b_iso_default),
+            crystal.with_default_b_iso(b_iso),
             recipe.size,
             g_max=recipe.rho_g_max,
             sampling=recipe.rho_sampling,
@@ -175,7 +186,8 @@ class Predictor:
         lines += self._unlike(image[None, None])
         if image.max() == image.min():
             lines.append("ρ is the same all over")
-        return PatternPrediction(pattern[:, 0].numpy(), nm, image.numpy(), recipe, lines)
+        assumed = None if crystal.b_given.all() else b_iso
+        return PatternPrediction(pattern[:, 0].numpy(), nm, image.numpy(), recipe, assumed, lines)
 
     def predict_potential(
         self,

@@ -53,6 +53,7 @@ class Pair:
             "a": crystal.a,
             "pattern_symmetry": crystal.pattern_symmetry,
             "source": crystal.source,
+            **({} if crystal.b_given.all() else {"b_iso": float(crystal.b_iso[~crystal.b_given][0])}),
             "rho_min": float(self.potential.min()),
             "rho_max": float(self.potential.max()),
             **{key: float(f"{error:.3g}") if math.isfinite(error) else None for key, error in errors.items()},

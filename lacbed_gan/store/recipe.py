@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, RHO_G_MAX
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 METHODS = ("converged", "felix", "published")
 SAMPLINGS = ("periodic", "endpoints")
+USUAL_B = 0.5  # Å², of a crystal whose own is not known
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Recipe:
         half_width: half an edge of the pattern, in units of the reciprocal vectors b₁ and b₂ (1/a for cubic [001]).
         felix_ranks: number of MPI processes of the FELIX run, for ``felix``.
         dark_field: reflections hk0 whose patterns are kept too.
-        b_iso_default: B in Å² of atoms whose source gives none.
+        b_iso_default: B in Å² of atoms whose source gives none, one for all crystals or drawn for each.
         rho_g_max: cut-off of the coefficients that make up ρ, in 1/Å.
         rho_sampling: ``periodic``, r = i/size, or ``endpoints``, r = i/(size − 1).
     """
@@ -43,7 +45,7 @@ class Recipe:
     half_width: float = HALF_WIDTH
     felix_ranks: int = 1
     dark_field: tuple[tuple[int, int], ...] = ()
-    b_iso_default: float = 0.0
+    b_iso_default: float | DrawnB = 0.0
     rho_g_max: float = RHO_G_MAX
     rho_sampling: str = "periodic"
 
@@ -66,7 +68,10 @@ class Recipe:
             if known.get(name, allowed[0]) not in allowed:
                 raise ValueError(name)
         for name in known.keys() - {"method", "rho_sampling", "thickness", "dark_field"}:
-            if isinstance(known[name], bool) or not isinstance(known[name], int | float):
+            rule = RULES.get(name)
+            if rule and isinstance(known[name], Mapping):
+                known[name] = _rule(rule, known[name], name)
+            elif not _number(known[name]):
                 raise ValueError(name)
         for name, kind in (("thickness", float), ("dark_field", _reflection)):
             try:
@@ -94,15 +99,25 @@ class Recipe:
     def __str__(self) -> str:
         beams = f", beams to {self.g_max:g} 1/Å" if self.method == "converged" else ""
         places = f"to {self.rho_g_max:g} 1/Å at r = i/{self.size if self.periodic else self.size - 1}"
+        drawn = isinstance(self.b_iso_default, DrawnB)
+        displacement = self.b_iso_default if drawn else f"B = {self.b_iso_default:g} Å²"
         return (
             f"{self.method}, {self.energy_kv:g} kV, angles to ±{self.half_width:g} /a{beams}; ρ {places}; "
-            f"B = {self.b_iso_default:g} Å² where none is given"
+            f"{displacement} where none is given"
         )
 
     @property
     def periodic(self) -> bool:
         """Whether ρ is sampled at r = i/size, so that it goes on beyond its edges."""
         return self.rho_sampling == "periodic"
+
+    @property
+    def b_iso_of_prediction(self) -> float:
+        """B in Å² of the atoms of a crystal to predict for which none is given.
+
+        Where the pairs have one for all crystals without, the network knows no other; where it was drawn, `USUAL_B`.
+        """
+        return USUAL_B if isinstance(self.b_iso_default, DrawnB) else self.b_iso_default
 
     def at(self, size: int) -> Recipe:
         """The same at another number of pixels: patterns span the same angles."""
@@ -111,6 +126,19 @@ class Recipe:
     def potential_step(self, size: int) -> float:
         """Distance of two pixels of ρ in cell edges, where every n-th is left and `size` of them are."""
         return self.size / size / (self.size if self.periodic else self.size - 1)
+
+
+RULES = {"b_iso_default": DrawnB}  # what may stand in place of a number, as a mapping in JSON
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _rule(kind: type, values: Mapping[str, Any], name: str) -> Any:
+    if set(values) != {field.name for field in fields(kind)} or not all(map(_number, values.values())):
+        raise ValueError(name)
+    return kind(**values)
 
 
 def _reflection(value: Any) -> tuple[int, int]:

@@ -71,6 +71,20 @@ def test_compare_adds_the_exact_calculation(tmp_path, cif, make_weights):
     assert numbers["r"] == pytest.approx([0.5 + 0.5 * np.corrcoef(exact.ravel(), found.ravel())[0, 1]], abs=1e-4)
 
 
+def test_b_of_a_cif_without_displacements(tmp_path, cif, make_weights, capsys):
+    """That of the network's pairs unless another is asked for; the exact calculation takes the same, and all say so."""
+    weights = make_weights("forward")
+    words = (f"input={cif}", f"checkpoint={weights}", "compare=true", "thickness=50", "figure=false")
+    out = run(tmp_path, *words)
+    still = np.load(out / "crystal_exact.npy")
+    assert json.loads((out / "crystal.json").read_text())["b_iso"] == 0
+    assert "crystal.txt: B = 0 Å² for atoms without a displacement parameter" in capsys.readouterr().out
+    out = run(tmp_path, *words, "b_iso=1.5")
+    assert json.loads((out / "crystal.json").read_text())["b_iso"] == 1.5
+    assert "crystal.txt: B = 1.5 Å² for atoms without a displacement parameter" in capsys.readouterr().out
+    assert np.abs(np.load(out / "crystal_exact.npy") - still).max() > 0.02
+
+
 def test_files_of_one_pattern_give_one_rho(tmp_path, pattern, make_weights):
     folder = tmp_path / "measured"
     folder.mkdir()

@@ -12,6 +12,7 @@ from lacbed_gan.commands import simulate
 from lacbed_gan.commands.command import run_command
 from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal import Crystal
+from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.images.scaling import to_uint8
@@ -20,7 +21,7 @@ from lacbed_gan.store.packed import open_packed, pack
 from lacbed_gan.store.store import Store, StoreError
 
 EDGES = {"Cu": 3.615, "Al": 4.05, "Ni": 3.524}
-TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1", "device=cpu"]
+TINY = ["size=8", "g_max=1.2", "thickness=[50]", "workers=1", "device=cpu", "b_iso_default=0"]
 
 
 def cif(element, a, c=None):
@@ -155,6 +156,21 @@ def test_debye_waller_default_is_for_atoms_without_one(cifs):
     assert same == [True, False, False]
 
 
+def test_vibration_is_drawn_unless_a_number_is_asked_for(cifs):
+    """For each crystal without displacements, by its id and the seed; those of a source stay; the store says it."""
+    text = cif("Al", 4.05).replace("_atom_site_fract_z\n", "_atom_site_fract_z\n_atom_site_B_iso_or_equiv\n")
+    (cifs / "Al.cif").write_text(text.replace("0 0 0", "0 0 0 0.5"))
+    store = run("b_iso_default=null", "save_intensity=true", "seed=3")
+    assert store.recipe.b_iso_default == DrawnB(0.2, 1.2, 3)
+    aluminium, copper, nickel = store.index
+    assert "b_iso" not in aluminium and copper["b_iso"] == DrawnB(0.2, 1.2, 3).of("Cu") != nickel["b_iso"]
+    damped = Crystal.from_cif(cifs / "Cu.cif").with_default_b_iso(copper["b_iso"])
+    assert np.array_equal(store.intensity[1], bright_field(damped, [50.0], 8, g_max=1.2).numpy())
+    with pytest.raises(SettingsError, match="delete it or choose another"):
+        run("b_iso_default=null", "save_intensity=true", "seed=4")
+    assert composed("simulate", ["structures=cifs", "output=x", "method=felix"]).recipe.b_iso_default == 0
+
+
 def test_felix(cifs):
     store = run("structures=cifs/Cu.cif", "method=felix", "size=2")
     expected = bright_field(Crystal.from_cif(cifs / "Cu.cif"), [50.0], 2, method="felix").numpy()
@@ -229,6 +245,11 @@ def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
         (["half_width=true"], "half_width=true is not a positive number"),
         (["tolerance=nan"], "tolerance=nan is not a positive number"),
         (["b_iso_default=-0.1"], "b_iso_default=-0.1 is not a number of Å² from 0 to 100"),
+        (
+            ["b_iso_default=[0.2,100]"],
+            "b_iso_default=[0.2,100] is not a number of Å² from 0 to 100, or a range of them",
+        ),
+        (["b_iso_default=[1.2,0.2]"], "b_iso_default=[1.2,0.2] does not rise; give [0.2,1.2] or one number"),
         (["felix_ranks=0", "method=felix"], "felix_ranks=0 is not a whole number from 1 up"),
         (["felix_ranks=4"], "felix_ranks=4 needs method=felix"),
         (["method=felix", "energy_kv=300"], "method=felix is made for energy_kv=200"),

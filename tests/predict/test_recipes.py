@@ -37,7 +37,7 @@ _atom_site_fract_y
 _atom_site_fract_z
 {element} 0 0 0
 """
-SMALL = ["size=64", "thickness=[20,30]", "workers=1", "g_max=1.5"]
+SMALL = ["size=64", "thickness=[20,30]", "workers=1", "g_max=1.5", "b_iso_default=0"]
 RECIPES = {
     "window": ["half_width=3", "energy_kv=80", "rho_g_max=2.5", "b_iso_default=0.5"],
     "endpoints": ["half_width=5", "energy_kv=120", "rho_g_max=3", "rho_sampling=endpoints"],

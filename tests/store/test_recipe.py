@@ -1,7 +1,10 @@
 """What a store says of how its pairs were made, and what an older one leaves unsaid."""
 
+import json
+
 import pytest
 
+from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.store.recipe import Recipe
 
 META = {"size": 32, "thickness": [50, 100.0], "settings": {"method": "converged", "g_max": 3.0}}
@@ -24,12 +27,28 @@ def test_there_and_back():
     assert recipe.at(8) == Recipe.from_json(recipe.to_json() | {"size": 8})
 
 
+def test_a_drawn_displacement_there_and_back():
+    recipe = Recipe(16, (75.0,), b_iso_default=DrawnB(0.2, 1.2, 5))
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert "B drawn between 0.2 and 1.2 Å² for each crystal where none is given" in str(recipe)
+
+
+def test_prediction_takes_the_displacement_that_the_network_saw():
+    """That of its pairs where they had one; else a usual one."""
+    assert Recipe(8, (50.0,)).b_iso_of_prediction == 0
+    assert Recipe(8, (50.0,), b_iso_default=0.8).b_iso_of_prediction == 0.8
+    assert Recipe(8, (50.0,), b_iso_default=DrawnB(0.2, 1.2)).b_iso_of_prediction == 0.5
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("method", "guessed"),
         ("rho_sampling", None),
         ("energy_kv", "200"),
+        ("energy_kv", {"low": 0.2, "high": 1.2, "seed": 0}),
+        ("b_iso_default", {"low": 0.2, "high": 1.2}),
+        ("b_iso_default", {"low": 0.2, "high": "1.2", "seed": 0}),
         ("half_width", True),
         ("dark_field", 5),
         ("dark_field", [2]),
