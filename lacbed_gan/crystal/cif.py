@@ -23,6 +23,7 @@ from lacbed_gan.crystal.statements import Statements, number_of
 MOST_BYTES = 20_000_000  # what is larger holds measurements, not only a structure
 # Blocks of databases that describe one structure several times.
 DESCRIPTIONS = {"std", "standardized", "standardised", "pub", "published", "niggli", "primitive", "conventional"}
+ROUNDED = 1.5e-4  # relative, of a volume: what four digits of it leave open
 LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
 Cell = tuple[float, float, float, float, float, float]
 
@@ -143,6 +144,8 @@ def _from_asymmetric_unit(
         if volume > 0 and not any(abs(volume * n / a**3 - 1) < 1e-3 for n in (2, 4)):
             remarks = (*remarks, f"its volume {volume:.5g} Å³ is not that of its cell, {a**3:.5g} Å³, which is taken")
         volume = a**3
+    elif abs(volume / a**3 - 1) > ROUNDED:
+        remarks = (*remarks, f"its volume {volume:.7g} Å³, which is taken, is not that of its edge, {a**3:.7g} Å³")
     return Crystal.from_sites(
         path.stem, stated.group.xhm(), a, sites, source=path.name, operations=stated.ops, volume=volume, remarks=remarks
     )

@@ -48,6 +48,8 @@ def displacements(
         for tag, column in given.items():
             for row, value in enumerate(column):
                 if value is not None:
+                    if rows is not None and not rows.get(row):
+                        odd.append("displacements of a label that no atom has are not used")
                     for atom in (rows or {}).get(row, []):
                         values[atom].append((tag, value))
     types = atoms.column(*TYPES) or [""] * len(labels)
@@ -66,7 +68,10 @@ def _rows(loop: Loop, atoms: Loop, labels: list[str]) -> dict[int, list[int]] | 
     key = next((column for tag, column in loop.columns.items() if KEY.fullmatch(tag)), None)
     if key is None:
         return None
-    return {row: [atom for atom, label in enumerate(labels) if label == name] for row, name in enumerate(key)}
+    atoms_of: dict[str, list[int]] = {}
+    for atom, label in enumerate(labels):
+        atoms_of.setdefault(label, []).append(atom)
+    return {row: atoms_of.get(name, []) for row, name in enumerate(key)}
 
 
 def _isotropic(loop: Loop) -> dict[str, list[float | None]]:

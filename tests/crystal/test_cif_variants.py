@@ -307,3 +307,11 @@ def test_nothing_foreign_is_raised(tmp_path):
         path.write_bytes(data)
         with pytest.raises(CrystalError, match=r"x\.cif: "):
             Crystal.from_cif(path)
+
+
+def test_volumes_and_labels_that_do_not_fit_are_remarked(read):
+    assert read(CELL, ROCK_SALT, NACL, "_cell_volume 179.4").remarks == ()
+    assert "its volume 179.5 Å³" in read(CELL, ROCK_SALT, NACL, "_cell_volume 179.5").remarks[0]
+    assert "its volume 200 Å³" in read(CELL, ROCK_SALT, NACL, "_cell_volume 200").remarks[0]
+    loop = "loop_\n_atom_site_label\n_atom_site_U_iso_or_equiv\nCl1 0.02\nK1 0.01\n"
+    assert read(CELL, ROCK_SALT, NACL, loop).remarks == ("displacements of a label that no atom has are not used",)
