@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
@@ -28,7 +28,7 @@ def open_structures(standard: bool, count: int | None = None, seed: int = 0) -> 
     with gzip.open(STRUCTURES) as file:
         lines = list(file)
     rows = [json.loads(line) for line in lines]
-    chosen = range(len(rows))
+    chosen: Iterable[int] = range(len(rows))
     if standard:
         with gzip.open(STANDARD, "rt") as file:
             names = set(file.read().split("\n"))
