@@ -1,4 +1,4 @@
-"""Report on finished runs: ``python -m lacbed_gan.evaluate runs=runs``."""
+"""Report on finished runs, or on weights with a store: ``python -m lacbed_gan.evaluate runs=runs``."""
 
 from __future__ import annotations
 
@@ -10,16 +10,40 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.version import program_version
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import EvaluateSettings
-from lacbed_gan.report.attach import attach
+from lacbed_gan.models.weights import Trained, load_weights
+from lacbed_gan.predict.predictor import SHIPPED
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
-from lacbed_gan.report.files import FIGURES, REPORT, write_report
-from lacbed_gan.report.page import page
-from lacbed_gan.report.section import build_section
+from lacbed_gan.report.weights_on_store import check_pairs, evaluate_weights, write_evaluation
+from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.store import Store
 
 
 def check(settings: EvaluateSettings) -> None:
-    """Refuse a folder without finished runs and a group or crystal that none of them has."""
-    select(settings)
+    """Refuse a folder without finished runs, a group or crystal that none has, and a store that weights cannot take."""
+    if settings.checkpoint is None:
+        select(settings)
+    else:
+        check_pairs(*_weights_and_store(settings))
+
+
+def _weights_and_store(settings: EvaluateSettings) -> tuple[Trained, Store]:
+    shipped = settings.checkpoint in ("forward", "inverse")
+    path = SHIPPED / f"{settings.checkpoint}.safetensors" if shipped else settings.checkpoint
+    return load_weights(path), open_store(settings.store)
+
+
+def evaluate_on_store(settings: EvaluateSettings) -> None:
+    """Write and print what the weights come to on the store."""
+    evaluation = evaluate_weights(*_weights_and_store(settings))
+    evaluation.facts["checkpoint"] = settings.checkpoint
+    write_evaluation(settings.output, evaluation, *_origin())
+    print(*evaluation.lines, f"results: {settings.output / 'index.html'}", sep="\n")
+
+
+def _origin() -> tuple[str, str, str]:
+    """The command line, the version of the program, and date and time."""
+    command = shlex.join(["python", "-m", "lacbed_gan.evaluate", *sys.argv[1:]])
+    return command, program_version(), datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
 
 
 def select(settings: EvaluateSettings) -> tuple[list[Group], dict[str, str]]:
@@ -50,15 +74,21 @@ def select(settings: EvaluateSettings) -> tuple[list[Group], dict[str, str]]:
 
 def evaluate(settings: EvaluateSettings) -> None:
     """Write the report; an older one is replaced file by file, the page last."""
+    if settings.checkpoint is not None:
+        evaluate_on_store(settings)
+        return
+    from lacbed_gan.report.attach import attach
+    from lacbed_gan.report.files import FIGURES, REPORT, write_report
+    from lacbed_gan.report.page import page
+    from lacbed_gan.report.section import build_section
+
     groups, left_out = select(settings)
     sections = []
     for group in groups:
         print(f"{group.name}: {len(group.runs)} runs", flush=True)
         sections.append(build_section(group, settings.crystal, settings.timing))
     folder = settings.runs / REPORT
-    command = shlex.join(["python", "-m", "lacbed_gan.evaluate", *sys.argv[1:]])
-    date = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    write_report(folder, sections, page(sections, left_out, command, program_version(), date))
+    write_report(folder, sections, page(sections, left_out, *_origin()))
     if settings.logger.name == "wandb":
         for section in sections:
             attach(section, folder / FIGURES / section.group.name, settings.logger.project, settings.logger.group)

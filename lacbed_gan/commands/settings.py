@@ -137,13 +137,23 @@ class PredictSettings(Settings):
 
 
 class EvaluateSettings(Settings):
-    """The report on a folder of runs."""
+    """The report on a folder of runs, or on weights with a store."""
 
     runs: Place
+    checkpoint: Annotated[Source | None, Field(description="a path, or forward or inverse, the shipped weights")]
+    store: Source | None
+    output: Place
     group: str | None
     crystal: Annotated[str | None, BeforeValidator(lambda name: str(name) if isinstance(name, int) else name)]
     timing: bool
     logger: Logger
+
+    @model_validator(mode="after")
+    def _weights_and_store(self) -> EvaluateSettings:
+        if (self.checkpoint is None) != (self.store is None):
+            absent = "store" if self.store is None else "checkpoint"
+            raise ValueError(f"{absent}=… is needed: checkpoint and store go together; without them runs are reported")
+        return self
 
 
 class JoinSettings(Settings):

@@ -58,8 +58,11 @@ class Evaluation:
         """What is printed: a line for each thickness."""
         lines = []
         for row in self.measures:
-            origin = f"; best origin: MSE {row['origin_mse']:.3g}, R {row['origin_r']:.4f}" * ("origin_mse" in row)
-            span = f"; range of ρ off by {row['span_error_median']:.1%} (median)" * ("span_error_median" in row)
+            origin = span = ""
+            if "origin_mse" in row:
+                origin = f"; best origin: MSE {row['origin_mse']:.3g}, R {row['origin_r']:.4f}"
+            if "span_error" in row:
+                span = f"; range of ρ off by {100 * row['span_error_median']:.3g} % (median)"
             lines.append(
                 f"{self.facts['direction']} {nm(row['thickness'])} nm, {row['images']} crystals: MSE {row['mse']:.3g}, "
                 f"R {row['r']:.4f}{origin}{span}; mean image of the store: MSE {row['mean_image_mse']:.3g}"
