@@ -6,15 +6,17 @@ import base64
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import yaml
 
 from lacbed_gan.report import paper
 from lacbed_gan.report.collect import Thickness, nm
-from lacbed_gan.report.section import Section
 from lacbed_gan.report.tables import Row
+
+if TYPE_CHECKING:
+    from lacbed_gan.report.section import Section  # brings Lightning
 
 
 def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str, version: str, date: str) -> str:

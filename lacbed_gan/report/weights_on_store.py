@@ -24,6 +24,7 @@ from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.models.weights import Trained
 from lacbed_gan.report.collect import nm
+from lacbed_gan.report.page import e4
 from lacbed_gan.report.tables import Row, by_symmetry
 from lacbed_gan.store.store import Store
 
@@ -194,8 +195,6 @@ def _tensor(images: np.ndarray) -> Tensor:
 
 def write_evaluation(folder: Path, evaluation: Evaluation, command: str, version: str, date: str) -> None:
     """summary.json, crystals.csv, space_groups.csv, and last of all index.html."""
-    from lacbed_gan.report.page import e4  # the page's own form of numbers
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
     )
