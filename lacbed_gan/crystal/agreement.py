@@ -149,8 +149,8 @@ def without_shelx(
 ) -> tuple[list[Site], tuple[str, ...]]:
     """The sites with the occupancies that are meant where SHELX's, divided by the order of each position, are given.
 
-    They are read so where the formula, or Z with a formula of one element, agrees with no other reading; where nothing
-    tells they stay, with a remark.
+    They are read so where formula and Z agree with no other reading, or where they are just the shares of two sites or
+    more; where nothing tells they stay, with a remark.
 
     Args:
         sizes: atoms of each orbit.
@@ -166,18 +166,17 @@ def without_shelx(
         for cell, occupancy in zip(cells, (site.occupancy, site.occupancy * n), strict=True):
             cell[site.element] = cell.get(site.element, 0.0) + occupancy * size
     stated = formula(statements)
-    z = number_of(statements.text(*UNITS_TAGS) or "?")
     as_given, as_shelx = (stated is not None and agrees(_heavy(cell), stated) for cell in cells)
-    if stated is not None and len(stated) == 1 and z > 0:
+    z = number_of(statements.text(*UNITS_TAGS) or "?")
+    if stated is not None and z > 0:
         total = sum(stated.values()) * z
-        as_given, as_shelx = (
-            agreed and abs(sum(c.values()) / total - 1) < 0.05
-            for agreed, c in zip((as_given, as_shelx), cells, strict=True)
-        )
-    if as_shelx and not as_given:
+        as_given = as_given and abs(sum(cells[0].values()) / total - 1) < 0.05
+    full = all(abs(occupancy - 1) < 0.01 for occupancy in whole)
+    plain = full and len(kept) > 1 and min(orders) > 3  # nobody refines every site to just its share
+    if (as_shelx and (not as_given or plain)) or (stated is None and plain):
         odd = "its occupancies are SHELX's, divided by the order of the position, and read as such"
         return [replace(site, occupancy=min(o, 1.0)) for site, o in zip(sites, whole, strict=True)], (odd,)
-    if stated is None and all(abs(occupancy - 1) < 0.01 for occupancy in whole):
+    if (stated is None and full) or (as_shelx and min(orders) > 3):
         return kept, (
             "its occupancies may be SHELX's, divided by the order of the position; they are read as they are",
         )

@@ -41,6 +41,8 @@ def displacements(
     odd: list[str] = []
     for loop in sorted(statements.loops_with(*_tags(statements)), key=lambda one: one is not atoms):
         given = _isotropic(loop) | _anisotropic(loop, lattice)
+        if not given:
+            odd.append("anisotropic displacements without all of 11, 22 and 33 are not used")
         rows = _rows(loop, atoms, labels)
         if given and rows is None:
             odd.append("displacements in a loop without the labels of its atoms are not used")

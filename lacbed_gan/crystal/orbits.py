@@ -13,7 +13,7 @@ ROUNDING = 0.01  # Å
 SAME = 1e-5  # Å
 # Atoms of different sites closer than this share a place, which at most one of them can hold.
 OVERLAP = 0.3  # Å
-MOST_SHARING = 32  # entries at a place, of several elements or split positions; more is a broken file
+MOST_SHARING = 96  # entries at a place, of several elements or split positions; more is a broken file
 FULL = 1.02  # atoms at a place; refined and rounded occupancies add up to a little more than 1
 
 Images = NDArray[np.float64]

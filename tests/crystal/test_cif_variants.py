@@ -315,3 +315,31 @@ def test_volumes_and_labels_that_do_not_fit_are_remarked(read):
     assert "its volume 200 Å³" in read(CELL, ROCK_SALT, NACL, "_cell_volume 200").remarks[0]
     loop = "loop_\n_atom_site_label\n_atom_site_U_iso_or_equiv\nCl1 0.02\nK1 0.01\n"
     assert read(CELL, ROCK_SALT, NACL, loop).remarks == ("displacements of a label that no atom has are not used",)
+
+
+def test_occupancies_of_shelx(read):
+    """Divided by the order of the position, 48 in rock salt: seen by formula and Z, or by all of them being so."""
+    rows = ("Na1 Na 0 0 0 {}", "Cl1 Cl 0.5 0.5 0.5 0.0208333")
+    text = atoms(*rows, tags=("occupancy",)).format
+    formula = "_chemical_formula_sum '{}'\n_cell_formula_units_Z 4".format
+    for extra, share in (("", 1), (formula("Na Cl"), 1), (formula("Na0.5 Cl"), 0.5)):
+        crystal = read(CELL, ROCK_SALT, extra, text(f"{share / 48:.7f}"))
+        assert contents(crystal) == pytest.approx({"Na": 4 * share, "Cl": 4}, rel=1e-4)
+        assert "its occupancies are SHELX's" in crystal.remarks[0]
+    dilute = read(CELL, ROCK_SALT, text("0.02").replace("0.0208333", "1"))
+    assert contents(dilute) == {"Na": 0.08, "Cl": 4} and dilute.remarks == ()
+
+
+def test_split_sites_keep_their_total(read):
+    """Any number of images near a special position: 6 on the axes, 8 on the diagonals, 48 anywhere."""
+    for position, images in (("0.006 0 0", 6), ("0.008 0.008 0.008", 8), ("0.003 0.006 0.009", 48), ("0.04 0 0", 6)):
+        rows = (f"Pb1 Pb {position} {1 / images:.7f}", "Te1 Te 0.5 0.5 0.5 1")
+        crystal = read(CELL, ROCK_SALT, atoms(*rows, tags=("occupancy",)))
+        assert contents(crystal) == {"Pb": 4, "Te": 4}
+        for op in map(gemmi.Op, crystal.operations[::7]):  # the atoms have the symmetry of the crystal
+            images_of = np.array([op.apply_to_xyz(xyz) for xyz in crystal.positions.tolist()])
+            shift = images_of[:, None] - crystal.positions
+            assert np.abs(shift - np.round(shift)).max(-1).min(1).max() < 1e-6
+    rounded = read(CELL, ROCK_SALT, atoms("Pb1 Pb 0.006 0 0 0.9", "Te1 Te 0.5 0.5 0.5 1", tags=("occupancy",)))
+    assert contents(rounded) == {"Pb": 3.6, "Te": 4}
+    assert "Pb at 0.006, 0, 0 is moved by 0.034 Å onto its special position" in rounded.remarks
