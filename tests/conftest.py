@@ -1,5 +1,6 @@
 """Small stores of random images with the symmetry of real ones; and what an offline W&B run holds."""
 
+import logging
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine a second thread makes small networks far slower
@@ -220,3 +221,11 @@ def shipped():
 def image_root(tmp_path, shipped):
     """A folder of a quarter of them, as the published data set is kept."""
     return write_images(tmp_path / "images", shipped[::4])
+
+
+@pytest.fixture(autouse=True)
+def log_goes_somewhere():
+    """Without the handlers that Hydra left behind in an earlier test, whose output is closed by now."""
+    for handler in list(logging.root.handlers):
+        if getattr(getattr(handler, "stream", None), "closed", False):
+            logging.root.removeHandler(handler)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import JoinSettings
 from lacbed_gan.store.convergence import convergence
 from lacbed_gan.store.shards import join_shards, open_shards
 from lacbed_gan.store.store import read_meta
+from lacbed_gan.store.writer import LEFT_OUT
 
 
 def check(settings: JoinSettings) -> None:
@@ -27,6 +29,9 @@ def join(settings: JoinSettings) -> Path:
     count = sum(map(len, shards))
     print(f"{len(shards)} shards checked, {count} crystals")
     store = join_shards(folder, shards, lambda rows: progress(rows, count, count - len(rows)))
+    lists = [file for shard in shards if (file := Path(shard.source) / LEFT_OUT).exists()]
+    if lists:
+        write_atomically(folder / LEFT_OUT, "".join(file.read_text(encoding="utf-8") for file in lists))
     summary = convergence(store, settings.tolerance)
     print(summary, end="\n" * bool(summary))
     left_out = shards[0].meta["shard"]["structures"] - count

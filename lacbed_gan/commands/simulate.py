@@ -19,9 +19,7 @@ from lacbed_gan.store.convergence import convergence
 from lacbed_gan.store.making import compute_pairs
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.store import Store, read_meta
-from lacbed_gan.store.writer import FinishedStore, StoreWriter, require_place
-
-LEFT_OUT = "left_out.txt"  # of a store's folder: a line for each structure that could not be used
+from lacbed_gan.store.writer import LEFT_OUT, FinishedStore, StoreWriter, require_place
 
 
 def check(settings: SimulateSettings) -> None:

@@ -26,6 +26,7 @@ HEADER_BYTES = 128
 LOCK = "writing.lock"  # held by the process that writes
 # What may lie beside a store: what a kill leaves before there is a meta.json, shards, and the files of a launcher that
 # runs them.
+LEFT_OUT = "left_out.txt"  # beside a store: a line for each structure that could not be used
 BESIDE = re.compile(rf"meta\.json\.part|{LOCK}|shard-\d+-of-\d+|multirun\.yaml|\.submitit")
 
 
