@@ -173,6 +173,8 @@ def place_stand_ins(name, config, made):
             weights = Path(config.checkpoint).suffix == ".safetensors"
             source = SHIPPED / f"{direction}.safetensors" if weights else made("smoke_run") / "last.ckpt"
             link(Path(config.checkpoint), source)
+    elif name == "evaluate" and config.store:
+        link(Path(config.store), packed.BUNDLED)
     elif name == "evaluate":
         run = made("smoke_run")
         shutil.copytree(run, config.runs / run.name, dirs_exist_ok=True)
