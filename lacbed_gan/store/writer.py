@@ -24,9 +24,9 @@ _json = partial(json.dumps, default=np.generic.item, allow_nan=False, ensure_asc
 # The header of an .npy file, of one fixed length, so that it can be rewritten in place when N is known.
 HEADER_BYTES = 128
 LOCK = "writing.lock"  # held by the process that writes
+LEFT_OUT = "left_out.txt"  # beside a store: a line for each structure that could not be used
 # What may lie beside a store: what a kill leaves before there is a meta.json, shards, and the files of a launcher that
 # runs them.
-LEFT_OUT = "left_out.txt"  # beside a store: a line for each structure that could not be used
 BESIDE = re.compile(rf"meta\.json\.part|{LOCK}|shard-\d+-of-\d+|multirun\.yaml|\.submitit")
 
 
