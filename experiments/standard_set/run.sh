@@ -3,4 +3,4 @@
 set -e
 : "${STORE:=stores/standard16}" "${RUNS:=runs/standard16}"
 python -m lacbed_gan.simulate structures=standard output="$STORE" size=16 g_max=1.5 ${COUNT:+count=$COUNT}
-python -m lacbed_gan.train store="$STORE" thickness=all experiment=smoke size=null runs="$RUNS"
+python -m lacbed_gan.train store="$STORE" thickness=all epochs=2 logger=csv runs="$RUNS"
