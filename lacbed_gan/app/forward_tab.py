@@ -16,7 +16,8 @@ from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.predict.exact import Exact, exact_patterns
 from lacbed_gan.predict.frame import pattern_frame, potential_frame
-from lacbed_gan.predict.predictor import PatternPrediction, Predictor
+from lacbed_gan.predict.prediction import PatternPrediction
+from lacbed_gan.predict.predictor import Predictor
 
 
 class ForwardTab:

@@ -15,7 +15,8 @@ from lacbed_gan.images.grey import POLARITIES
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.predict.frame import pattern_frame, potential_frame
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
-from lacbed_gan.predict.predictor import PotentialPrediction, Predictor
+from lacbed_gan.predict.prediction import PotentialPrediction
+from lacbed_gan.predict.predictor import Predictor
 
 NEEDS_A = "Give a, the cell edge in Å: the axes and the network need it, and a pattern does not tell it."
 

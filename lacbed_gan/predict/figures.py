@@ -17,7 +17,7 @@ from lacbed_gan.predict.frame import Frame, pattern_frame, potential_frame
 
 if TYPE_CHECKING:
     from lacbed_gan.predict.exact import Exact
-    from lacbed_gan.predict.predictor import PatternPrediction, PotentialPrediction
+    from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
 
 DPI = 110
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,8 @@ from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights
 from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings, pattern_warnings
-from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
+from lacbed_gan.predict.physics_check import check_potential
+from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
 from lacbed_gan.store.recipe import Recipe
 
 SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
@@ -35,55 +35,6 @@ class PredictionError(UserError):
 
 class TrustWarning(UserWarning):
     """An input unlike the training data, or an answer that physics contradicts."""
-
-
-@dataclass(frozen=True)
-class PatternPrediction:
-    """Patterns of one crystal.
-
-    Attributes:
-        pattern: (T, H, W) float32 in [0, 1], each min–max scaled in training; row is k_y, column is k_x.
-        thickness: T values in nm.
-        potential: (H, W) float32 in [0, 1], the ρ that the network was given.
-        recipe: of the network's pairs, by which ρ was computed.
-        b_iso: B in Å² of the atoms for which the crystal gave none; None where it gave all.
-        warnings: one line each; none where the crystal is like the training data.
-    """
-
-    pattern: np.ndarray
-    thickness: tuple[float, ...]
-    potential: np.ndarray
-    recipe: Recipe
-    b_iso: float | None = None
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def displacement(self) -> str:
-        """What is assumed of the atoms' vibration, in words; empty where the crystal says all."""
-        return "" if self.b_iso is None else f"B = {self.b_iso:g} Å² for atoms without a displacement parameter"
-
-
-@dataclass(frozen=True)
-class PotentialPrediction:
-    """ρ of one crystal from its pattern.
-
-    Attributes:
-        potential: (H, W) float32 in [0, 1], sampled as the recipe says; row is y, column is x. Its origin is arbitrary.
-        span: predicted ρ_max − ρ_min in 1/Å², None where the network does not predict it.
-        pattern: (T, H, W) float32 in [0, 1], the prepared patterns that the network was given.
-        thickness: T values in nm.
-        recipe: of the network's pairs, to whose window the patterns were brought.
-        check: the pattern recomputed from ρ, None unless asked for.
-        warnings: one line each.
-    """
-
-    potential: np.ndarray
-    span: float | None
-    pattern: np.ndarray
-    thickness: tuple[float, ...]
-    recipe: Recipe
-    check: PhysicsCheck | None = None
-    warnings: list[str] = field(default_factory=list)
 
 
 def load(checkpoint: str | Path | None = None, direction: str = "forward") -> Predictor:
