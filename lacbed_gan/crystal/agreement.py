@@ -171,7 +171,7 @@ def without_shelx(
     if stated is not None and z > 0:
         total = sum(stated.values()) * z
         as_given = as_given and abs(sum(cells[0].values()) / total - 1) < 0.05
-    full = all(abs(occupancy - 1) < 0.01 for occupancy in whole)
+    full = all(abs(occupancy - 1) < 0.005 for occupancy in whole)
     plain = full and len(kept) > 1 and min(orders) > 3  # nobody refines every site to just its share
     if (as_shelx and (not as_given or plain)) or (stated is None and plain):
         odd = "its occupancies are SHELX's, divided by the order of the position, and read as such"

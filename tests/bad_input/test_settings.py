@@ -32,7 +32,7 @@ SETTINGS = [
     ("predict", ["input=p.npy"], "p.npy is a pattern: a=… is needed"),
     ("predict", ["input=a.cif", "thickness=75"], "thickness=75 nm: the network never saw it"),
     ("evaluate", ["runs=nowhere"], "runs=nowhere: no such folder"),
-    ("evaluate", ["run=runs"], "unknown key 'run'; keys are runs, group"),
+    ("evaluate", ["run=runs"], "unknown key 'run'; keys are runs, checkpoint"),
     ("evaluate", ["timing=5"], "timing=5 is not true or false"),
     ("join", ["output=nowhere"], "output=nowhere: no such folder"),
     ("join", ["output=.", "tolerance=-1"], "tolerance=-1 is not a positive number"),
