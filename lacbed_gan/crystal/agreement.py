@@ -173,7 +173,9 @@ def without_shelx(
         as_given = as_given and abs(sum(cells[0].values()) / total - 1) < 0.05
     full = all(abs(occupancy - 1) < 0.005 for occupancy in whole)
     plain = full and len(kept) > 1 and min(orders) > 3  # nobody refines every site to just its share
-    if (as_shelx and (not as_given or plain)) or (stated is None and plain):
+    # without a formula: to all digits, and of positions of high symmetry, where such shares are no other coincidence
+    exact = len(kept) > 1 and min(orders) > 7 and all(abs(occupancy - 1) < 5e-4 for occupancy in whole)
+    if (as_shelx and (not as_given or plain)) or (stated is None and exact):
         odd = "its occupancies are SHELX's, divided by the order of the position, and read as such"
         return [replace(site, occupancy=min(o, 1.0)) for site, o in zip(sites, whole, strict=True)], (odd,)
     if (stated is None and full) or (as_shelx and min(orders) > 3):
