@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import datetime
+from functools import cache
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.version import program_version
@@ -26,6 +27,7 @@ def check(settings: EvaluateSettings) -> None:
         check_pairs(*_weights_and_store(settings))
 
 
+@cache  # the check opens them, the evaluation uses them
 def _weights_and_store(settings: EvaluateSettings) -> tuple[Trained, Store]:
     shipped = settings.checkpoint in ("forward", "inverse")
     path = SHIPPED / f"{settings.checkpoint}.safetensors" if shipped else settings.checkpoint

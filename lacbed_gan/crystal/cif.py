@@ -17,14 +17,13 @@ from lacbed_gan.crystal.atom_sites import AtomSites
 from lacbed_gan.crystal.conventional import conventional, require_near
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, check_edge, check_site
 from lacbed_gan.crystal.orbits import orbit_of, seitz
-from lacbed_gan.crystal.space_groups import Symmetry, symmetry
+from lacbed_gan.crystal.space_groups import LATTICE_POINTS, Symmetry, symmetry
 from lacbed_gan.crystal.statements import Statements, number_of
 
 MOST_BYTES = 20_000_000  # what is larger holds measurements, not only a structure
 # Blocks of databases that describe one structure several times.
 DESCRIPTIONS = {"std", "standardized", "standardised", "pub", "published", "niggli", "primitive", "conventional"}
 ROUNDED = 1.5e-4  # relative, of a volume: what four digits of it leave open
-LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
 Cell = tuple[float, float, float, float, float, float]
 
 

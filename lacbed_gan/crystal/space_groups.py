@@ -22,6 +22,7 @@ HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
 NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
 ORIGIN_TAGS = ("_space_group_it_coordinate_system_code", "_symmetry_it_coordinate_system_code")
 SETTING_TAGS = ("_symmetry_cell_setting", "_space_group_crystal_system")
+LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}  # of a conventional cubic cell
 ORIGIN = re.compile(r"(?:[: ]+|(?<=[a-z0-9]))(?:\(?origin(?: *choice)? *|\(?o)?([12SZ])\)?$", re.IGNORECASE)
 
 

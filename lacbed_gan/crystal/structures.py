@@ -11,6 +11,7 @@ from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.open_databases import open_structures
 from lacbed_gan.crystal.prototypes import prototypes
 from lacbed_gan.crystal.sources import is_poscar, is_xyz
+from lacbed_gan.crystal.space_groups import LATTICE_POINTS
 from lacbed_gan.crystal.tables import TABLES, read_table
 from lacbed_gan.crystal.vibration import DrawnB, default_b_iso
 
@@ -19,7 +20,6 @@ NAMED = ("catalogue", "prototypes", "bundled", "standard", "open")
 # prototypes with few beams, a² times the share of the (h, k) grid that takes part up to AREA; and of each space group
 # that is then missing the smallest cell there is, however many beams that has.
 CELL, AREA = 12.0, 8.5  # Å²
-LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}
 
 
 def structures(
