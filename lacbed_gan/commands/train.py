@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from lacbed_gan.running.folder import claimed, run_group, run_name
 if TYPE_CHECKING:
     from lacbed_gan.data.datamodule import PairDataModule
     from lacbed_gan.data.sources import Pairs
+    from lacbed_gan.models.start import Start
 
 SAMPLES = 4  # test crystals shown in samples.png
 
@@ -48,10 +49,32 @@ def check(settings: TrainSettings) -> None:
         not bf16 or torch.cuda.is_bf16_supported(including_emulation=False),
         "trainer.precision=bf16-mixed, but this GPU has no bfloat16; take trainer.precision=32-true",
     )
-    network_settings(prepare(settings, describe_pairs(settings.store, settings.plain()["data"]))[0])
+    start = start_of(settings)
+    choices, _ = prepare(settings, describe_pairs(settings.store, settings.plain()["data"]), start)
+    if start:
+        start.require_fit(network_settings(choices))
+    network_settings(choices)
 
 
-def prepare(settings: TrainSettings, pairs: Pairs) -> tuple[TrainSettings, PairDataModule]:
+def start_of(settings: TrainSettings) -> Start | None:
+    """What the run begins from, read once; None for new networks."""
+    if settings.start is None:
+        return None
+    if settings.start != "shipped":
+        return _start(settings.start, Path(settings.start))
+    from lacbed_gan.predict.predictor import SHIPPED
+
+    return _start("shipped", SHIPPED / f"{settings.direction}.safetensors")
+
+
+@lru_cache(1)
+def _start(name: str, path: Path) -> Start:
+    from lacbed_gan.models.start import read_start
+
+    return read_start(name, path)
+
+
+def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None) -> tuple[TrainSettings, PairDataModule]:
     """Settings with every choice made, and the pairs as the run takes them."""
     from lacbed_gan.data.datamodule import PairDataModule
 
@@ -59,6 +82,8 @@ def prepare(settings: TrainSettings, pairs: Pairs) -> tuple[TrainSettings, PairD
         say(line)
     model, augment, condition = settings.model, settings.augment, settings.condition
     published = settings.data.name == "kaggle"
+    if condition is None and start:
+        condition = start.settings.condition
     if condition is None:
         condition = model.conditions(settings.direction)
         if condition and published:
@@ -69,7 +94,11 @@ def prepare(settings: TrainSettings, pairs: Pairs) -> tuple[TrainSettings, PairD
     if settings.direction == "inverse" and augment.shift:
         augment = augment.model_copy(update={"shift": False})
         say("augment.shift=false with direction=inverse: a pattern does not tell the origin of ρ")
-    origin = settings.origin or ("canonical" if pairs.store.recipe.periodic else "given")
+    origin = (
+        settings.origin
+        or (start.settings.origin if start and pairs.store.recipe.periodic else None)
+        or ("canonical" if pairs.store.recipe.periodic else "given")
+    )
     data = PairDataModule(
         pairs.store,
         settings.direction,
@@ -85,6 +114,7 @@ def prepare(settings: TrainSettings, pairs: Pairs) -> tuple[TrainSettings, PairD
         shift=augment.shift,
         predict_span=model.loss_weights.span > 0,
         fold_of=pairs.fold_of,
+        standardisation=start.standardisation if start else None,
     )
     choices = {"model": model, "augment": augment, "condition": condition, "origin": origin, "size": data.size}
     choices |= {"data": settings.data.model_copy(update={"group": pairs.grouped_by})}
@@ -140,15 +170,30 @@ def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], 
     from lacbed_gan.running.samples import SampleImages
     from lacbed_gan.running.tracking import wandb_run
 
-    choices, data = prepare(settings, pairs)
+    start = start_of(settings)
+    choices, data = prepare(settings, pairs, start)
     group = getattr(settings.logger, "group", None) or run_group(settings.plain())
     plain = choices.plain() | {"group": group}
     training.begin(settings.seed)
     module = build_gan(network_settings(choices), LearningSettings.of_run(dict(choices)))
     module.config = {"settings": plain, "data": provenance(data)}
     last, where = checkpoint_to_resume(folder, module.config["data"], settings.allow_data_change)
-    if where and training.is_first_process():
-        print(where, flush=True)
+    lines = [where] if where else []
+    if start:
+        module.config["data"]["start"] = f"{settings.start} ({start.checksum})"
+        if last is None:
+            remarks = start.fill(module, network_settings(choices))
+            if start.standardisation:
+                remarks.append(f"{', '.join(start.standardisation)} are standardised as its networks know them")
+            if start.knows_test_fold(module.config["data"], settings.fold):
+                remarks.append(
+                    f"its networks were trained on the test crystals of fold={settings.fold}, whose error says little; "
+                    f"they never saw those of fold={start.data['fold']}"
+                )
+            lines += [f"start={settings.start}: {remark}" for remark in remarks]
+    if training.is_first_process():
+        for line in lines:
+            print(line, flush=True)
     write_atomically(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     data.setup()
     module.familiar = data.familiarity()

@@ -116,7 +116,8 @@ class TrainSettings(Settings):
 
     Attributes:
         thickness: in nm; () for all of the store's.
-        size, condition, origin: None where they are left to the store and the model.
+        size, condition, origin: None where they are left to the store, the model and the start.
+        start: "shipped", a file of weights, a run's checkpoint or its folder: networks to begin from.
     """
 
     direction: Direction
@@ -132,6 +133,7 @@ class TrainSettings(Settings):
     origin: Origin | None
     augment: Augmentation
     validation: bool
+    start: Source | None
     epochs: Count
     batch_size: Count
     learning_rate: PositiveFloat

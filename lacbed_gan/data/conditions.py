@@ -41,7 +41,10 @@ def quantity(name: str, entry: Mapping[str, Any]) -> float:
 
 
 def standardised(
-    names: Sequence[str], index: Sequence[Mapping[str, Any]], rows: np.ndarray
+    names: Sequence[str],
+    index: Sequence[Mapping[str, Any]],
+    rows: np.ndarray,
+    moments: Mapping[str, Sequence[float]] | None = None,
 ) -> tuple[np.ndarray, dict[str, list[float]]]:
     """Quantities of all crystals in standard deviations from their mean over the training rows.
 
@@ -49,6 +52,7 @@ def standardised(
         names: C of `QUANTITIES`.
         index: the N lines of a store's index.
         rows: (n,) int64, those of training.
+        moments: mean and standard deviation by name, for names that have others than those of training.
 
     Returns:
         (N, C) float32, and mean and standard deviation of the logarithm by name.
@@ -66,6 +70,9 @@ def standardised(
         )
     mean, std = values[rows].mean(0), values[rows].std(0)
     std[std == 0] = 1.0  # one value for all of them tells nothing
+    for column, name in enumerate(names):
+        if name in (moments or {}):
+            mean[column], std[column] = moments[name]
     moments = {name: [float(m), float(s)] for name, m, s in zip(names, mean, std, strict=True)}
     return ((values - mean) / std).astype(np.float32), moments
 

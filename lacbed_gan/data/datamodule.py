@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,9 +60,11 @@ class PairDataModule(L.LightningDataModule):
         shift: the origin of the training ρ is shifted at random; forward only.
         origin: "canonical" moves every ρ to the origin of `canonical_origin`; "given" leaves it.
         predict_span: batches of the inverse direction hold "span", the standardised log(ρ_max − ρ_min).
+        standardisation: mean and deviation by name, of networks that know others than those of the training rows.
 
     Attributes:
-        standardisation: mean and deviation over the training rows of each quantity that is given or predicted.
+        standardisation: mean and deviation of each quantity that is given or predicted, over the training rows
+            unless others were given.
         condition: names of the quantities that are given.
         thicknesses: those chosen, in nm.
         train_rows, validation_rows, test_rows: (n,) int64 store rows, ascending.
@@ -89,6 +91,7 @@ class PairDataModule(L.LightningDataModule):
         shift: bool = False,
         origin: str = "given",
         predict_span: bool = False,
+        standardisation: Mapping[str, Sequence[float]] | None = None,
     ):
         super().__init__()
         require_choice("direction", direction, DIRECTIONS)
@@ -129,8 +132,8 @@ class PairDataModule(L.LightningDataModule):
         self.validation_rows = np.flatnonzero(fold_of == kept_out[1]) if validation else np.empty(0, np.int64)
         self.test_rows = np.flatnonzero(fold_of == fold)
         span = ("log_span",) if predict_span and direction == "inverse" else ()
-        conditions, moments = standardised(self.condition, self.store.index, self.train_rows)
-        spans, span_moments = standardised(span, self.store.index, self.train_rows)
+        conditions, moments = standardised(self.condition, self.store.index, self.train_rows, standardisation)
+        spans, span_moments = standardised(span, self.store.index, self.train_rows, standardisation)
         self.standardisation = moments | span_moments
         self._numbers = {
             "condition": torch.from_numpy(conditions) if self.condition else None,

@@ -107,7 +107,7 @@ def load_weights(path: str | Path) -> Trained:
     try:
         with open(path, "rb") as file:
             zipped = file.read(4) == b"PK\x03\x04"
-        config, tensors = _read_zipped(path) if zipped else _read_safetensors(path)
+        config, tensors = _read_zipped(path) if zipped else read_safetensors(path)
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:
@@ -126,7 +126,13 @@ def load_weights(path: str | Path) -> Trained:
         raise WeightsError(f"{path}: its networks cannot be built by this version of lacbed_gan ({reason})") from None
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_safetensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a file of weights says of its networks, and its tensors by name.
+
+    Raises:
+        WeightsError: it is of another format.
+        SafetensorError, OSError: it cannot be read.
+    """
     with safe_open(path, "pt") as file:
         metadata = file.metadata() or {}
         tensors = {name: file.get_tensor(name) for name in file.keys()}

@@ -91,12 +91,15 @@ def predict_cases(requests: Mapping[object, Request]) -> dict[object, Case]:
     return {key: cases[run.folder.name, run.at][crystal] for key, (run, crystal) in requests.items()}
 
 
-def open_data(settings: Mapping[str, Any]) -> PairDataModule:
-    """The pairs that a run was trained and tested on, from its settings."""
+def open_data(settings: Mapping[str, Any], standardisation: Mapping[str, Any] | None = None) -> PairDataModule:
+    """The pairs that a run was trained and tested on, from its settings and the standardisation that it knows."""
     pairs = open_pairs(settings["store"], settings.get("data") or {"name": "store", "group": "formula"})
     names = ("direction", "thickness", "fold", "batch_size", "size", "condition", "seed", "validation", "origin")
     return PairDataModule(
-        pairs.store, **{name: settings[name] for name in names if name in settings}, fold_of=pairs.fold_of
+        pairs.store,
+        **{name: settings[name] for name in names if name in settings},
+        fold_of=pairs.fold_of,
+        standardisation=standardisation,
     )
 
 
@@ -117,7 +120,7 @@ def load_network(run: Run) -> Trained:
 def _predict(run: Run, crystals: list[str]) -> dict[str, Case]:
     trained = load_network(run)
     try:
-        data = open_data(run.settings)
+        data = open_data(run.settings, trained.config["data"].get("standardisation"))
         data.setup()
     except (ValueError, OSError, KeyError) as error:  # StoreError is a ValueError
         raise Gap(f"the data of {run.folder.name} cannot be opened: {error}") from None

@@ -41,14 +41,16 @@ def write_results(
         seconds: that training took.
         logger: of Lightning for W&B.
     """
-    result = results(module, data) | {"seconds": seconds, "epochs": epochs}
+    result: dict[str, Any] = results(module, data) | {"seconds": seconds, "epochs": epochs}
+    if "start" in module.config.get("data", {}):
+        result["start"] = module.config["data"]["start"]
     write_atomically(folder / "crystals.csv", crystal_table(module, data))
     show(folder, module, data, samples)
     if logger:
         logger.experiment.summary.update(result)
         log_crystals(logger, folder / "crystals.csv")
     # JSON has no NaN, such as the standard error of one image
-    finite = {name: value if math.isfinite(value) else None for name, value in result.items()}
+    finite = {name: value if isinstance(value, str) or math.isfinite(value) else None for name, value in result.items()}
     write_atomically(folder / "summary.json", json.dumps(finite, indent=1) + "\n")
     print(report(folder, result))
 

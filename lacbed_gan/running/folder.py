@@ -16,6 +16,8 @@ from lacbed_gan.base.locks import Occupied, exclusive
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
 WITHOUT_EFFECT = ("runs", "logger", "trainer", "profile", "allow_data_change")
+# Values that leave a run as it was before there were these settings, and with it its name.
+NEUTRAL = {"start": None}
 
 
 def run_name(settings: Mapping[str, Any]) -> str:
@@ -41,6 +43,7 @@ def run_group(settings: Mapping[str, Any]) -> str:
 
 def _hash(settings: Mapping[str, Any], *without: str) -> str:
     plain = {key: value for key, value in settings.items() if key not in (*WITHOUT_EFFECT, *without)}
+    plain = {key: value for key, value in plain.items() if key not in NEUTRAL or value != NEUTRAL[key]}
     # where published images are kept once they are read
     plain["data"] = {key: value for key, value in settings["data"].items() if key != "cache"}
     plain["precision"] = settings["trainer"]["precision"]

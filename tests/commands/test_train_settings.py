@@ -9,6 +9,7 @@ import pytest
 import torch
 from run_folders import data_of
 
+from lacbed_gan.base.errors import UserError
 from lacbed_gan.commands import train
 from lacbed_gan.commands.config import composed
 from lacbed_gan.data.datamodule import PairDataModule
@@ -106,3 +107,25 @@ def test_compiled_networks_train_to_the_same_losses(configured, shared_store, mo
         assert not any("_orig_mod" in name for name in read_checkpoint(folder / "last.ckpt")["state_dict"])
     for name in curves[0][0]:
         assert curves[0][0][name] == pytest.approx(curves[1][0][name], rel=1e-3)
+
+
+def test_a_run_begins_from_another(configured, capsys):
+    """By its folder; what it knows stays, the name is another one, and the error goes on from there."""
+    first, folder = configured("epochs=3")
+    train.train(first)
+    capsys.readouterr()
+    config, second = configured(f"start={folder}", "epochs=1", "learning_rate=1e-9", "fold=1")
+    train.train(config)
+    printed = capsys.readouterr().out
+    assert second != folder and "log_a, log_span are standardised as its networks know them" in printed
+    assert "trained on the test crystals of fold=1" in printed and "those of fold=0" in printed
+    there, here = (torch.load(run / "last.ckpt", weights_only=True) for run in (folder, second))
+    assert here["config"]["data"]["standardisation"] == there["config"]["data"]["standardisation"]
+    for name, value in there["state_dict"].items():
+        torch.testing.assert_close(here["state_dict"][name], value, atol=1e-6, rtol=0)
+    assert any(name.startswith("discriminator") for name in there["state_dict"])
+    assert json.loads((second / "summary.json").read_text())["start"].startswith(f"{folder} (")
+    with pytest.raises(UserError, match=r"of thickness=\[50\], and this run's of thickness=\[100\]"):
+        configured(f"start={folder}", "thickness=100")
+    with pytest.raises(UserError, match="start=gone: no such file"):
+        configured("start=gone")

@@ -53,7 +53,7 @@ class FourierGenerator(nn.Module):
             raise ValueError(f"image_size is an even number from 4 up for the Fourier generator, not {image_size}")
         if potential not in ("input", "output"):
             raise ValueError(f"potential is input or output for the Fourier generator, not {potential}")
-        self.image_size, self.conditions = image_size, conditions
+        self.image_size, self.conditions, self.in_channels, self.order = image_size, conditions, in_channels, order
         order = min(order, image_size // 2 - 1)
         embedding = EMBEDDING if conditions else 0
         self.embed = nn.Sequential(nn.Linear(conditions, embedding), nn.SiLU()) if conditions else None
