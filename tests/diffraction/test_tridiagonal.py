@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, _spectral_range, direct_beam_intensity
+from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, spectral_range, direct_beam_intensity
 
 K = 39.87
 
@@ -44,10 +44,10 @@ def test_a_matrix_of_one_element_only_turns_the_phase() -> None:
     assert float(intensity[0, 0]) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_spectral_range_holds_all_eigenvalues_and_is_tight(matrices: tuple[torch.Tensor, torch.Tensor]) -> None:
+def testspectral_range_holds_all_eigenvalues_and_is_tight(matrices: tuple[torch.Tensor, torch.Tensor]) -> None:
     alpha, beta = matrices
     eigenvalues = torch.stack([torch.linalg.eigvalsh(dense(alpha, beta, column)) for column in range(5)])
-    low, high = _spectral_range(alpha, beta[:-1])
+    low, high = spectral_range(alpha, beta[:-1])
     span = float(eigenvalues.max() - eigenvalues.min())
     assert low <= float(eigenvalues.min()) and high >= float(eigenvalues.max())
     assert high - low < 1.05 * span

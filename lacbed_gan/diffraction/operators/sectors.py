@@ -35,7 +35,7 @@ class SectorOperator:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
-        self._adapted = [_Adapted(each) for each in beams]
+        self._adapted = [AdaptedBeams(each) for each in beams]
         rows = max(len(adapted.hk) for adapted in self._adapted)
         matrix = torch.zeros(len(beams), 4, rows, rows)
         g = torch.zeros(len(beams), rows, 2, dtype=torch.float64)
@@ -92,7 +92,7 @@ class SectorOperator:
         self._shape = (len(crystals), *self._shape[1:])
 
 
-class _Adapted:
+class AdaptedBeams:
     """Symmetry-adapted beams of one crystal: P_s e_g / ‖P_s e_g‖ for one g of each four, P_s = ¼ Σ_t s(t) t."""
 
     def __init__(self, beams: Beams):
@@ -115,12 +115,14 @@ class _Adapted:
         norm = ((self.sign * same).sum(1) / 4).clamp_min(0).sqrt()  # (s, R), 0 for combinations that vanish
         self.inverse_norm = torch.where(norm > 0, 1 / norm, 0.0)
 
+    def coupling(self) -> Tensor:
+        """(4, R, R) float64, U in each sector, in 1/Å²."""
+        total = torch.einsum("str,tqr->sqr", self.sign, self.beams.between(self.hk, self.images)) / 4
+        return total * self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
+
     def matrix(self) -> Tensor:
         """(4, R, R) float32, A without its tilt in each sector."""
-        total = torch.einsum("str,tqr->sqr", self.sign, self.beams.between(self.hk, self.images)) / 4
-        total *= self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
-        total -= torch.diag((self.along**2).sum(1))
-        return total.float()
+        return (self.coupling() - torch.diag((self.along**2).sum(1))).float()
 
     def weights(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (G,) and weights (G, 4) with ⟨g|v⟩ = Σ_s weight_s v_s,row; 0 where the index is −1."""

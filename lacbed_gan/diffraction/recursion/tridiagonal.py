@@ -86,7 +86,7 @@ def _scaled(alpha: Tensor, beta: Tensor, offset: Tensor) -> tuple[Tensor, Tensor
     """Twice the matrices T − k_t², scaled to [−1, 1], as 2x T_m − T_(m−1) wants them; centre and half of the range."""
     alpha = alpha.double() - offset.double()
     beta = beta[:-1].double()
-    low, high = _spectral_range(alpha.float(), beta.float())
+    low, high = spectral_range(alpha.float(), beta.float())
     if not math.isfinite(high - low):
         raise CalculationError("the tridiagonal matrices hold numbers that are not finite")
     centre, half = (high + low) / 2, max((high - low) / 2, 1e-6)
@@ -129,7 +129,7 @@ def _start(diagonal: Tensor, coupling: Tensor) -> tuple[Tensor, Tensor, Tensor, 
     return around[1:], around[:-1], v, w
 
 
-def _spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
+def spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
     """Bounds of all eigenvalues of P tridiagonal matrices (n, P), (n − 1, P).
 
     Gershgorin's circles overestimate the range by a third or more, which the series would pay for in terms. So
@@ -171,10 +171,10 @@ def _chebyshev_series(centre: float, half: float, wave_number: float, thickness:
     x = centre + half * np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
     k = np.sqrt(np.maximum(wave_number**2 + x, 0.0))
     values = np.exp(2j * np.pi * np.asarray(thickness)[:, None] * (k - k.mean()))
-    return _cosine_transform(values)[:, :count]
+    return cosine_transform(values)[:, :count]
 
 
-def _cosine_transform(values: np.ndarray) -> np.ndarray:
+def cosine_transform(values: np.ndarray) -> np.ndarray:
     """Chebyshev coefficients from values at the n nodes cos(π(j + ½)/n): (T, n) → (T, n)."""
     n = values.shape[1]
     spectrum = np.fft.fft(np.concatenate([values, values[:, ::-1]], 1), axis=1)[:, :n]

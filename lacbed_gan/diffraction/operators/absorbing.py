@@ -1,0 +1,94 @@
+"""The matrix A + iU′ of a zone axis as a product with waves, in symmetry-adapted beams where there are such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.operators.sectors import AdaptedBeams
+
+
+class AbsorbingOperator:
+    """ψ → (A + iU′ − k_t²) ψ for waves (S, R, P): S sectors of R beams, P pixels; one crystal.
+
+    With lines of reflection there are four sectors, as in :mod:`.sectors`: U and U′ are diagonal in them and the tilt
+    −2 k·g takes one to another. Without, there is one sector, of all beams.
+
+    Args:
+        beams, absorption: the same beams with U and with U′ for their potential.
+        k: (P, 2) float64 in 1/Å.
+
+    Attributes:
+        shape: (S, R, P).
+        symmetric: whether A + iU′ is equal to its transpose.
+    """
+
+    def __init__(self, beams: Beams, absorption: Beams, k: Tensor):
+        self.symmetric = not (beams.potential.is_complex() or absorption.potential.is_complex())
+        device = k.device
+        if beams.reflection is None:
+            self._adapted = None
+            elastic, absorbed = beams.coupling()[None], absorption.coupling()[None]
+            along, g2 = -2 * beams.g @ k.cpu().T, (beams.g**2).sum(1)
+            self._tilt = [along.float().to(device)]
+        else:
+            self._adapted = AdaptedBeams(beams)
+            elastic, absorbed = self._adapted.coupling(), AdaptedBeams(absorption).coupling()
+            g, axes = self._adapted.along, self._adapted.axes
+            along, g2 = k.cpu() @ axes.T, (g**2).sum(1)
+            self._tilt = [(-2 * g[:, i, None] * along[:, i]).float().to(device) for i in (0, 1)]
+        self._elastic = (elastic - torch.diag(g2)).to(device)
+        self._absorbed = absorbed.to(device)
+        self._offset = (k**2).sum(1).float()
+        self.shape = (len(self._elastic), len(g2), len(k))
+
+    def start(self) -> Tensor:
+        """(S, R, P) complex64, the direct beam."""
+        wave = torch.zeros(self.shape, dtype=torch.complex64, device=self._offset.device)
+        wave[0, 0] = 1
+        return wave
+
+    def elastic(self) -> Callable[[Tensor], Tensor]:
+        """ψ → (A − k_t²) ψ."""
+        return self._product(self._elastic.to(torch.complex64), 1.0)
+
+    def absorbed(self) -> Callable[[Tensor], Tensor]:
+        """ψ → U′ ψ."""
+        matrix = self._absorbed.to(torch.complex64)
+        return lambda wave: torch.bmm(matrix, wave)
+
+    def scaled(self, centre: complex, half: float) -> Callable[[Tensor, Tensor], Tensor]:
+        """ψ, φ → 2(A + iU′ − k_t² − centre)/half ψ − φ, in the memory of φ: a step of a Chebyshev series."""
+        identity = torch.eye(self.shape[1], device=self._elastic.device)
+        matrix = (self._elastic + 1j * self._absorbed - centre * identity) * (2 / half)
+        return self._product(matrix.to(torch.complex64), 2 / half)
+
+    def _product(self, matrix: Tensor, scale: float) -> Callable[..., Tensor]:
+        offset = (-scale * self._offset)[:, None]
+        tilt = [scale * each[..., None] for each in self._tilt]
+
+        def apply(wave: Tensor, before: Tensor | None = None) -> Tensor:
+            out = torch.bmm(matrix, wave) if before is None else before.baddbmm_(matrix, wave, beta=-1)
+            # as pairs of real numbers, which the tilt multiplies
+            o, w = torch.view_as_real(out), torch.view_as_real(wave)
+            o.addcmul_(offset, w)
+            if self._adapted is None:
+                o.addcmul_(tilt[0], w)
+            else:
+                o[:2].addcmul_(tilt[0], w[2:])
+                o[2:].addcmul_(tilt[0], w[:2])
+                o[::2].addcmul_(tilt[1], w[1::2])
+                o[1::2].addcmul_(tilt[1], w[::2])
+            return out
+
+        return apply
+
+    def amplitudes(self, wave: Tensor, reflections: Tensor) -> Tensor:
+        """(G, P) complex amplitudes of beams, by their indices (G,); 0 where one is −1."""
+        if self._adapted is None:
+            return wave[0, reflections] * (reflections >= 0).to(wave.device)[:, None]
+        row, weight = self._adapted.weights(reflections)
+        return (wave[:, row] * weight.T[..., None].to(wave.device)).sum(0)
