@@ -20,4 +20,6 @@ def wavelength(energy_kv: float) -> float:
 def lorentz_factor(energy_kv: float) -> float:
     """γ = 1 + eV/m₀c², by which relativity raises the interaction with the crystal."""
     return 1 + energy_kv / REST_ENERGY_KEV
+
+
 ABSORPTIONS = ("none", "proportional", "tds")

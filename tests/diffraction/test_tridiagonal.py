@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, spectral_range, direct_beam_intensity
+from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, direct_beam_intensity, spectral_range
 
 K = 39.87
 
