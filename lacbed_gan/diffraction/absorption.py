@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.absorption_factors import absorptive_form_factor
+from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import ABSORPTIONS, lorentz_factor
 from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.net import grid
+from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.structure_factors import structure_factors
 
 
@@ -48,6 +51,16 @@ class Absorption:
         if self.model == "proportional":
             return self.ratio * structure_factors(crystal, hkl, gamma=lorentz_factor(energy_kv))
         return diffuse_structure_factors(crystal, hkl, energy_kv)
+
+    def beams(self, projection: Projection, beams: Beams, energy_kv: float = 200.0) -> Beams:
+        """The same beams with U′ for their potential: real where U is, with the origin on a two-fold axis."""
+        h_max, k_max = (n // 2 for n in beams.potential.shape)
+        hk = torch.from_numpy(grid(h_max, k_max))
+        u = self.structure_factors(projection.crystal, hk @ torch.tensor(projection.basis), energy_kv)
+        if not beams.potential.is_complex():
+            shift = 2 * math.pi * (hk.double() @ torch.tensor(projection.two_fold_axis, dtype=torch.float64))
+            u = (u * torch.polar(torch.ones_like(shift), shift)).real
+        return replace(beams, potential=u.contiguous())
 
 
 def diffuse_structure_factors(crystal: Crystal, hkl: Tensor, energy_kv: float = 200.0) -> Tensor:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.operators.sectors import AdaptedBeams
+
+
+class Product(Protocol):
+    """ψ, φ → M ψ − φ in the memory of φ, or M ψ without one."""
+
+    def __call__(self, wave: Tensor, before: Tensor | None = None) -> Tensor: ...
 
 
 class AbsorbingOperator:
@@ -51,22 +57,22 @@ class AbsorbingOperator:
         wave[0, 0] = 1
         return wave
 
-    def elastic(self) -> Callable[[Tensor], Tensor]:
-        """ψ → (A − k_t²) ψ."""
+    def elastic(self) -> Product:
+        """(A − k_t²) ψ."""
         return self._product(self._elastic.to(torch.complex64), 1.0)
 
-    def absorbed(self) -> Callable[[Tensor], Tensor]:
-        """ψ → U′ ψ."""
+    def absorbed(self) -> Product:
+        """U′ ψ, the same for all pixels."""
         matrix = self._absorbed.to(torch.complex64)
-        return lambda wave: torch.bmm(matrix, wave)
+        return lambda wave, before=None: torch.bmm(matrix, wave)
 
-    def scaled(self, centre: complex, half: float) -> Callable[[Tensor, Tensor], Tensor]:
-        """ψ, φ → 2(A + iU′ − k_t² − centre)/half ψ − φ, in the memory of φ: a step of a Chebyshev series."""
+    def scaled(self, centre: complex, half: float) -> Product:
+        """2(A + iU′ − k_t² − centre)/half ψ: with φ, a step of a Chebyshev series."""
         identity = torch.eye(self.shape[1], device=self._elastic.device)
         matrix = (self._elastic + 1j * self._absorbed - centre * identity) * (2 / half)
         return self._product(matrix.to(torch.complex64), 2 / half)
 
-    def _product(self, matrix: Tensor, scale: float) -> Callable[..., Tensor]:
+    def _product(self, matrix: Tensor, scale: float) -> Product:
         offset = (-scale * self._offset)[:, None]
         tilt = [scale * each[..., None] for each in self._tilt]
 

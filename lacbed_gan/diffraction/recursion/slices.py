@@ -8,7 +8,7 @@ it takes no more than a few powers of e from the most strongly absorbed Bloch wa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
-from lacbed_gan.diffraction.operators.absorbing import AbsorbingOperator
+from lacbed_gan.diffraction.operators.absorbing import AbsorbingOperator, Product
 from lacbed_gan.diffraction.recursion.tridiagonal import cosine_transform, spectral_range
 
 MARGIN = 0.05  # by which the range of the series goes beyond both ends of the spectrum of A, of half the range
@@ -86,7 +86,6 @@ class Propagator:
         self._operator, self._wave_number = operator, wave_number
         self._ends = extremes(operator.elastic(), operator.shape)
         self._strongest = extremes(operator.absorbed(), (*operator.shape[:2], 1))[1]  # eigenvalue of U′
-        self._margin = MARGIN
 
     def advance(self, wave: Tensor, length: float) -> Tensor:
         """The wave (S, R, P) after another `length` in Å.
@@ -101,9 +100,10 @@ class Propagator:
             decay = math.pi * length * self._strongest / self._wave_number
             slices = max(1, math.ceil(phase / PHASE), math.ceil(decay / ATTENUATION))
             centre, half = complex((low + high) / 2, self._strongest / 2), (high - low) / 2
-            after = wave
-            for coefficients in [series(centre, half, self._wave_number, length / slices)] * slices:
-                after = self._sum(after, coefficients, centre, half)
+            coefficients = series(centre, half, self._wave_number, length / slices)
+            step, after = self._operator.scaled(centre, half), wave
+            for _ in range(slices):
+                after = chebyshev_sum(step, coefficients, after)
             if (after.abs() ** 2).sum((0, 1)).max() <= 1 + GAIN:
                 return after
             margin *= 2
@@ -119,18 +119,18 @@ class Propagator:
     def _speed(self, x: float) -> float:
         return math.sqrt(max(self._wave_number**2 + x, 0.0))
 
-    def _sum(self, wave: Tensor, coefficients: Sequence[complex], centre: complex, half: float) -> Tensor:
-        """Σ c_m T_m((A + iU′ − k_t² − centre)/half) ψ."""
-        step = self._operator.scaled(centre, half)
-        before, now = wave.clone(), step(wave) / 2
-        total = coefficients[0] * before + coefficients[1] * now
-        for c in coefficients[2:]:
-            before, now = now, step(now, before)
-            total.add_(now, alpha=c)
-        return total
+
+def chebyshev_sum(step: Product, coefficients: Sequence[complex], wave: Tensor) -> Tensor:
+    """Σ c_m T_m(x) ψ, where a step is 2x ψ − φ."""
+    before, now = wave.clone(), step(wave) / 2
+    total = coefficients[0] * before + coefficients[1] * now
+    for c in coefficients[2:]:
+        before, now = now, step(now, before)
+        total.add_(now, alpha=c)
+    return total
 
 
-def extremes(product: Callable[[Tensor], Tensor], shape: tuple[int, ...]) -> tuple[float, float]:
+def extremes(product: Product, shape: tuple[int, ...]) -> tuple[float, float]:
     """About the lowest and the highest eigenvalue of Hermitian matrices, by a recursion from a random vector (S, R, P).
 
     Both are inside the spectrum, by about a per cent of its range.
