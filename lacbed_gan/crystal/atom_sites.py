@@ -70,7 +70,7 @@ def read(statements: Statements, lattice: NDArray[np.float64]) -> AtomSites:
     occupancies = loop.columns.get("_atom_site_occupancy", blank)
     dummies = loop.columns.get("_atom_site_calc_flag", blank)
     given = loop.column(*MULTIPLICITIES) or blank
-    b_iso, odd = displacements(statements, loop, lattice)
+    moved, odd = displacements(statements, loop, lattice)
     sites: list[Site] = []
     kept: list[tuple[str, str]] = []
     seen: set[tuple[object, ...]] = set()
@@ -88,7 +88,7 @@ def read(statements: Statements, lattice: NDArray[np.float64]) -> AtomSites:
             seen.add((label, element, x, y, z))
             remark = contradiction(element, label) if types and len(shares) == 1 else ""
             odd += [remark] if remark else []
-            sites.append(Site(element, (x, y, z), occupancy * share, b_iso[row]))
+            sites.append(Site(element, (x, y, z), occupancy * share, moved[row].b, moved[row].u_aniso))
             kept.append((label, given[row]))
     return AtomSites(tuple(sites), tuple(k[0] for k in kept), tuple(k[1] for k in kept), tuple(dict.fromkeys(odd)))
 

@@ -1,4 +1,4 @@
-"""The conventional cubic cell of a list of atoms in any cell: spglib finds the symmetry that their coordinates have."""
+"""The conventional cell of a list of atoms in any cell: spglib finds the symmetry that their coordinates have."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.basis import ChangeOfBasis
+from lacbed_gan.crystal.cell import cell_of
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site, check_edge, check_site
-from lacbed_gan.crystal.orbits import OVERLAP
+from lacbed_gan.crystal.images import moved_site, reciprocal_metric
 
 TOLERANCE = 0.01  # Å, of positions and lengths: what coordinates of three or four digits leave open
 MOST_ATOMS_SEARCHED = 4_000  # the search takes their number squared
 UNLIKE = 0.05  # Å²; B of atoms that symmetry makes alike may differ by so much before it is remarked
 
-FARTHEST_NEIGHBOURS = 1.3  # in sums of covalent radii
+NO_FRACTION = 1e-3  # of a cell edge, beside a multiple of 1/24
 
 Array = NDArray[np.float64]
 
@@ -38,18 +39,37 @@ class Place:
         return tuple(sorted((site.element, round(site.occupancy, 3)) for site in self.sites))
 
 
-def conventional(name: str, lattice: Array, sites: list[Site], source: str, remarks: tuple[str, ...] = ()) -> Crystal:
-    """The cubic crystal that a complete list of atoms describes.
+@dataclass(frozen=True)
+class _Axes:
+    """Axes of a crystal, and how they follow from those of spglib's standard cell and from the lattice's.
 
-    Its axes are the lattice's own where these are cubic, and its origin too where the symmetry allows it; else those of
-    the standard cell. `Crystal.basis` says how they follow from the lattice's, and a remark what was found.
+    Attributes:
+        matrix: P, its columns are the axes in those of the lattice.
+        back: from coordinates of the standard cell to those of the axes, x = back · x_standard + offset.
+        operations: of the space group, in the axes.
+        origin: of the axes, in fractional coordinates of the lattice.
+    """
+
+    matrix: Array
+    back: Array
+    offset: Array
+    operations: gemmi.GroupOps
+    origin: Array
+
+
+def conventional(name: str, lattice: Array, sites: list[Site], source: str, remarks: tuple[str, ...] = ()) -> Crystal:
+    """The crystal that a complete list of atoms describes.
+
+    Its axes are the lattice's own where these are of a setting of the space group, and its origin too where the
+    symmetry allows it; else those of the standard cell. `Crystal.basis` says how they follow from the lattice's, and a
+    remark what was found.
 
     Args:
         lattice: (3, 3) the vectors of the cell, as rows, in Å.
         sites: every atom of the cell.
 
     Raises:
-        CrystalError: the coordinates have no cubic symmetry within `TOLERANCE`, or are no list of atoms.
+        CrystalError: spglib finds no symmetry within `TOLERANCE`, or they are no list of atoms.
     """
     if not sites:
         raise CrystalError("it has no atoms")
@@ -57,46 +77,103 @@ def conventional(name: str, lattice: Array, sites: list[Site], source: str, rema
         raise CrystalError(f"symmetry is not searched among {len(sites)} atoms; state the space group")
     for site in sites:
         check_site(site)
-    volume = abs(float(np.linalg.det(lattice)))
-    if not np.isfinite(volume) or volume < 1:
+    volume = float(np.linalg.det(lattice))
+    if not np.isfinite(volume) or abs(volume) < 1:
         raise CrystalError("its cell has no volume")
+    if left_handed := volume < 0:  # the axes turned round, and coordinates with them
+        lattice, sites = -lattice, [_inverted(site) for site in sites]
     places = _places(sites)
     kinds = {kind: number for number, kind in enumerate(sorted({place.kind for place in places}), 1)}
     coordinates = np.array([place.position for place in places])
-    found = _search(lattice, coordinates, [kinds[place.kind] for place in places])
-    if found is None or found.number < 195:
+    found = search(lattice, coordinates, [kinds[place.kind] for place in places])
+    if found is None:
+        raise CrystalError(f"no symmetry is found in its atoms within {TOLERANCE} Å; state the space group")
+    axes = _cubic_axes(found, lattice) if found.number > 194 else _other_axes(found)
+    new = axes.matrix.T @ lattice
+    a = float(abs(np.linalg.det(new))) ** (1 / 3)
+    check_edge(a)
+    group = gemmi.find_spacegroup_by_ops(axes.operations) or gemmi.find_spacegroup_by_number(found.number)
+    sites, odd = _representatives(found, places, axes, reciprocal_metric(lattice), reciprocal_metric(new))
+    length = np.linalg.norm(lattice.T @ axes.origin)
+    same_axes = np.allclose(axes.matrix, np.eye(3), atol=1e-4) and length < TOLERANCE
+    sign = -1 if left_handed else 1
+    basis = ChangeOfBasis() if same_axes else ChangeOfBasis.of(axes.matrix, axes.origin % 1.0)
+    if left_handed:
+        basis = ChangeOfBasis.of(-axes.matrix, (sign * axes.origin) % 1.0)
+    word = f"symmetry from coordinates (spglib, {TOLERANCE} Å): {group.xhm()}"
+    cell = cell_of(new)
+    if basis != ChangeOfBasis():
+        edges = f"a = {a:.5g} Å" if found.number > 194 else f"{', '.join(f'{x:.5g}' for x in cell[:3])} Å"
+        word += f"; conventional cell {edges}, axes and origin {basis}"
+    remarks = (*remarks, word, *odd)
+    crystal = Crystal.from_sites(
+        name,
+        group.xhm(),
+        a if found.number > 194 else cell,
+        sites,
+        source=source,
+        operations=axes.operations,
+        remarks=remarks,
+        basis=basis,
+    )
+    atoms = sum(site.occupancy for place in places for site in place.sites) * crystal.volume / abs(volume)
+    if abs(crystal.occupancy.sum() / atoms - 1) > 1e-3:
+        system = "cubic" if found.number > 194 else "conventional"
         raise CrystalError(
-            f"its atoms have no cubic symmetry within {TOLERANCE} Å ({found.international if found else 'P 1'})"
+            f"its atoms are {atoms:g} in the {system} cell, but {group.xhm()} makes them {crystal.occupancy.sum():g}"
         )
+    return crystal
+
+
+def _inverted(site: Site) -> Site:
+    x, y, z = site.position
+    return replace(site, position=(-x, -y, -z))
+
+
+def _cubic_axes(found: Any, lattice: Array) -> _Axes:
+    """Those of the lattice where it is cubic, or the standard ones in the order that is nearest to it."""
     inverse, shift = np.asarray(found.transformation_matrix), np.asarray(found.origin_shift)
     turn = _turn(lattice, np.linalg.inv(inverse))
     matrix = np.linalg.inv(inverse) @ turn
-    a = float(abs(np.linalg.det(matrix)) * volume) ** (1 / 3)
-    check_edge(a)
-    standard = _operations(found.hall_number, turn)
+    a = float(abs(np.linalg.det(matrix.T @ lattice))) ** (1 / 3)
     shift = turn.T @ shift
     kept = np.round(24 * shift) / 24
     if np.abs(shift - kept).max() * a > TOLERANCE:
         kept = np.zeros(3)
-    origin = matrix @ (kept - shift)
-    operations = gemmi.GroupOps([_moved(op, -kept) for op in standard])
-    group = gemmi.find_spacegroup_by_ops(operations) or gemmi.find_spacegroup_by_number(found.number)
-    sites, odd = _representatives(found, places, inverse, turn, kept)
-    same_axes = np.allclose(matrix, np.eye(3), atol=1e-4) and np.abs(origin).max() * a < TOLERANCE
-    basis = ChangeOfBasis() if same_axes else ChangeOfBasis.of(matrix, origin % 1.0)
-    word = f"symmetry from coordinates (spglib, {TOLERANCE} Å): {group.xhm()}"
-    if basis != ChangeOfBasis():
-        word += f"; conventional cell a = {a:.5g} Å, axes and origin {basis}"
-    remarks = (*remarks, word, *odd)
-    crystal = Crystal.from_sites(
-        name, group.xhm(), a, sites, source=source, operations=operations, remarks=remarks, basis=basis
-    )
-    atoms = sum(site.occupancy for place in places for site in place.sites) * a**3 / volume
-    if abs(crystal.occupancy.sum() / atoms - 1) > 1e-3:
-        raise CrystalError(
-            f"its atoms are {atoms:g} in the cubic cell, but {group.xhm()} makes them {crystal.occupancy.sum():g}"
-        )
-    return crystal
+    operations = gemmi.GroupOps([_moved(op, -kept) for op in _operations(found.hall_number, turn)])
+    return _Axes(matrix, turn.T, -kept, operations, matrix @ (kept - shift))
+
+
+def _other_axes(found: Any) -> _Axes:
+    """Those of the lattice where they are of a setting of the group that is known, or the standard ones."""
+    inverse, shift = np.asarray(found.transformation_matrix), np.asarray(found.origin_shift)
+    matrix = np.linalg.inv(inverse)
+    standard = _operations(found.hall_number, np.eye(3))
+    if abs(np.linalg.det(matrix) - 1) < 1e-3 and np.abs(matrix - np.rint(matrix)).max() < 1e-3:
+        back = np.rint(matrix)
+        for offset in (-back @ shift, np.zeros(3)):  # with the origin of the lattice, and of the standard cell
+            operations = _in_axes(standard, back, offset)
+            if operations is not None and gemmi.find_spacegroup_by_ops(operations) is not None:
+                origin = -(offset + back @ shift)
+                return _Axes(np.eye(3), back, offset, operations, origin)
+    return _Axes(matrix, np.eye(3), np.zeros(3), gemmi.GroupOps(standard), -matrix @ shift)
+
+
+def _in_axes(operations: list[gemmi.Op], back: Array, offset: Array) -> gemmi.GroupOps | None:
+    """Operations in coordinates back · x + offset; None where a translation is no multiple of 1/24."""
+    forward = np.linalg.inv(back)
+    images = []
+    for op in operations:
+        rotation = back @ (np.array(op.rot) / gemmi.Op.DEN) @ forward
+        translation = back @ np.array(op.tran) / gemmi.Op.DEN + offset - rotation @ offset
+        parts = translation * gemmi.Op.DEN
+        if np.abs(parts - np.rint(parts)).max() > 24 * NO_FRACTION:
+            return None
+        image = gemmi.Op()
+        image.rot = (np.rint(rotation) * gemmi.Op.DEN).astype(int).tolist()
+        image.tran = np.rint(parts).astype(int).tolist()
+        images.append(image.wrap())
+    return gemmi.GroupOps(images)
 
 
 def _places(sites: list[Site]) -> list[Place]:
@@ -107,7 +184,7 @@ def _places(sites: list[Site]) -> list[Place]:
     return [Place(same[0].position, tuple(same)) for same in together.values()]
 
 
-def _search(lattice: Array, positions: Array, kinds: list[int]) -> Any:
+def search(lattice: Array, positions: Array, kinds: list[int]) -> Any:
     """spglib's dataset, None where it finds nothing."""
     import spglib
 
@@ -157,10 +234,10 @@ def _moved(operation: gemmi.Op, shift: Array) -> gemmi.Op:
 
 
 def _representatives(
-    found: Any, places: list[Place], inverse: Array, turn: Array, kept: Array
+    found: Any, places: list[Place], axes: _Axes, metric: Array, new_metric: Array
 ) -> tuple[list[Site], list[str]]:
     """One site of each orbit in the new cell, with the mean B of its atoms; and what is odd."""
-    standard = np.asarray(found.std_positions)
+    inverse, standard = np.asarray(found.transformation_matrix), np.asarray(found.std_positions)
     own = np.asarray(found.std_mapping_to_primitive), np.asarray(found.mapping_to_primitive)
     sites, odd = [], []
     orbits = np.asarray(found.equivalent_atoms)
@@ -170,7 +247,7 @@ def _representatives(
         shift -= np.round(shift)
         among = np.flatnonzero(own[0] == own[1][first])
         nearest = among[(shift[among] ** 2).sum(1).argmin()]
-        x, y, z = (turn.T @ standard[nearest] - kept).tolist()
+        position = (axes.back @ standard[nearest] + axes.offset).tolist()
         members = [places[i] for i in np.flatnonzero(orbits == first)]
         for site in places[first].sites:
             given = [
@@ -179,18 +256,5 @@ def _representatives(
             if given and max(given) - min(given) > UNLIKE:
                 odd.append(f"B of {site.element} is the mean of {min(given):.3g} … {max(given):.3g} Å² of alike atoms")
             b = float(np.mean(given)) if given else None
-            sites.append(replace(site, position=(x, y, z), b_iso=b))
+            sites.append(moved_site(site, position, axes.back @ inverse, metric, new_metric, b))
     return sites, odd
-
-
-def require_near(crystal: Crystal) -> None:
-    """CrystalError where no atoms are neighbours: a file without symmetry is then no list of all atoms."""
-    radii = np.array([gemmi.Element(element).covalent_r for element in crystal.elements])
-    cells = np.array([*itertools.product((-1, 0, 1), repeat=3)])
-    shift = crystal.positions + cells[:, None] - crystal.positions[0]
-    distance = np.sqrt((shift**2).sum(-1)) * crystal.a
-    ratio = float((distance / (radii + radii[0]))[distance > OVERLAP].min())
-    if ratio > FARTHEST_NEIGHBOURS:
-        raise CrystalError(
-            f"it states no symmetry, and as {crystal.space_group} its atoms are too far apart; state the space group"
-        )

@@ -1,14 +1,16 @@
-"""Debye–Waller B of each atom from what a CIF gives: U, B or β, isotropic or anisotropic, in any loop."""
+"""Displacements of each atom from what a CIF gives: U, B or β, isotropic or anisotropic, in any loop."""
 
 from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
+from lacbed_gan.crystal.cell import u_of
 from lacbed_gan.crystal.crystal import CrystalError
 from lacbed_gan.crystal.statements import Loop, Statements, number_of
 
@@ -20,15 +22,39 @@ TYPES = ("_atom_site_adp_type", "_atom_site_thermal_displace_type")
 LARGE = 20.0  # Å²; atoms that move so far are rare
 UNLIKE = 1.3  # of two values for one atom, what rounding and the choice of a mean do not explain
 
+SixNumbers = tuple[float, float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """That of one atom.
+
+    Attributes:
+        b: B in Å², None where the file gives no value.
+        u_aniso: U₁₁, U₂₂, U₃₃, U₂₃, U₁₃, U₁₂ in Å², where the file gives all of them and they are a mean square.
+    """
+
+    b: float | None
+    u_aniso: SixNumbers | None = None
+
+
+@dataclass(frozen=True)
+class _Value:
+    """One of the values given for an atom: by which tag, as B in Å², and the β where it is a tensor's."""
+
+    tag: str
+    b: float
+    beta: NDArray[np.float64] | None = None
+
 
 def displacements(
     statements: Statements, atoms: Loop, lattice: NDArray[np.float64]
-) -> tuple[list[float | None], list[str]]:
-    """B in Å² of each row of the atoms, None where the file gives no value; and what is odd about them.
+) -> tuple[list[Displacement], list[str]]:
+    """The displacement of each row of the atoms; and what is odd about them.
 
     B = 8π²U, and of a tensor a third of its trace: U = Σᵢⱼ Uᵢⱼ a*ᵢa*ⱼ (aᵢ · aⱼ)/3, β = 2π² a*ᵢa*ⱼ Uᵢⱼ. Of several
-    values that of the atoms' own loop is taken first, isotropic before anisotropic, U before B; what is negative, as
-    refinements report for what is zero, is zero.
+    values B is that of the atoms' own loop first, isotropic before anisotropic, U before B; what is negative, as
+    refinements report for what is zero, is zero. A tensor beside it is kept where the two agree.
 
     Args:
         lattice: (3, 3) the vectors of the cell, as rows, in Å.
@@ -37,7 +63,7 @@ def displacements(
         CrystalError: a value is not a number.
     """
     labels = atoms.column("_atom_site_label", "_atom_site_label_0", "_atom_site_id") or [""] * len(atoms)
-    values: list[list[tuple[str, float]]] = [[] for _ in labels]
+    values: list[list[_Value]] = [[] for _ in labels]
     odd: list[str] = []
     for loop in sorted(statements.loops_with(*_tags(statements)), key=lambda one: one is not atoms):
         given = _isotropic(loop) | _anisotropic(loop, lattice)
@@ -47,15 +73,16 @@ def displacements(
         if given and rows is None:
             odd.append("displacements in a loop without the labels of its atoms are not used")
             continue
-        for tag, column in given.items():
+        for column in given.values():
             for row, value in enumerate(column):
                 if value is not None:
                     if rows is not None and not rows.get(row):
                         odd.append("displacements of a label that no atom has are not used")
                     for atom in (rows or {}).get(row, []):
-                        values[atom].append((tag, value))
+                        values[atom].append(value)
     types = atoms.column(*TYPES) or [""] * len(labels)
-    return [_one(*each, odd) for each in zip(labels, types, values, strict=True)], odd
+    reciprocal = np.linalg.inv(lattice @ lattice.T)
+    return [_one(*each, reciprocal, odd) for each in zip(labels, types, values, strict=True)], odd
 
 
 def _tags(statements: Statements) -> list[str]:
@@ -76,7 +103,7 @@ def _rows(loop: Loop, atoms: Loop, labels: list[str]) -> dict[int, list[int]] | 
     return {row: atoms_of.get(name, []) for row, name in enumerate(key)}
 
 
-def _isotropic(loop: Loop) -> dict[str, list[float | None]]:
+def _isotropic(loop: Loop) -> dict[str, list[_Value | None]]:
     """B by tag, U before B."""
     columns = {}
     for tag in sorted(loop.columns, key=lambda tag: "_u_" not in tag):
@@ -84,15 +111,15 @@ def _isotropic(loop: Loop) -> dict[str, list[float | None]]:
         if match:
             factor = B_OF_U if match[1] == "u" else 1.0
             numbers = (_number(text, tag) for text in loop.columns[tag])
-            columns[tag] = [None if number is None else factor * number for number in numbers]
+            columns[tag] = [None if number is None else _Value(tag, factor * number) for number in numbers]
     return columns
 
 
-def _anisotropic(loop: Loop, lattice: NDArray[np.float64]) -> dict[str, list[float | None]]:
-    """B by kind of tensor: ``aniso U``, ``aniso B`` and ``aniso β``."""
+def _anisotropic(loop: Loop, lattice: NDArray[np.float64]) -> dict[str, list[_Value | None]]:
+    """Values by kind of tensor: ``aniso U``, ``aniso B`` and ``aniso β``."""
     metric = lattice @ lattice.T
     reciprocal = np.sqrt(np.diag(np.linalg.inv(metric)))
-    columns: dict[str, list[float | None]] = {}
+    columns: dict[str, list[_Value | None]] = {}
     for kind, name in (("u", "aniso U"), ("b", "aniso B"), ("beta", "aniso β")):
         parts = {}
         for tag in loop.columns:
@@ -111,33 +138,43 @@ def _anisotropic(loop: Loop, lattice: NDArray[np.float64]) -> dict[str, list[flo
                 columns[name].append(None)
                 continue
             if kind == "beta":
-                columns[name].append(float(4 / 3 * (tensor * metric).sum()))
+                columns[name].append(_Value(name, float(4 / 3 * (tensor * metric).sum()), tensor))
             else:
                 scaled = tensor * np.outer(reciprocal, reciprocal)
-                columns[name].append(float((B_OF_U if kind == "u" else 1.0) * (scaled * metric).sum() / 3))
+                factor = B_OF_U if kind == "u" else 1.0
+                columns[name].append(_Value(name, float(factor * (scaled * metric).sum() / 3), factor / 4 * scaled))
     return columns
 
 
-def _one(label: str, kind: str, values: list[tuple[str, float]], odd: list[str]) -> float | None:
-    """B of an atom from all that is given for it."""
+def _one(label: str, kind: str, values: list[_Value], reciprocal: NDArray[np.float64], odd: list[str]) -> Displacement:
+    """The displacement of an atom from all that is given for it."""
     if not values:
-        return None
+        return Displacement(None)
     name = printable(label, 20)
-    positive = [(tag, value) for tag, value in values if value > 0]
-    tag, b = positive[0] if positive else values[0]
-    if values[0][1] < 0 or b < 0:
-        odd.append(f"the displacement of {name} is negative, {min(v for _, v in values):.3g} Å² as B")
+    positive = [value for value in values if value.b > 0]
+    first = positive[0] if positive else values[0]
+    tag, b = first.tag, first.b
+    if values[0].b < 0 or b < 0:
+        odd.append(f"the displacement of {name} is negative, {min(v.b for v in values):.3g} Å² as B")
         b = max(b, 0.0)
-    biggest, least = max(v for _, v in values), min(v for _, v in values)
-    if positive and biggest > UNLIKE * max(least, 0.0) + 0.05:
-        others = " and ".join(f"{value:.3g}" for _, value in values)
+    biggest, least = max(v.b for v in values), min(v.b for v in values)
+    differ = bool(positive) and biggest > UNLIKE * max(least, 0.0) + 0.05
+    if differ:
+        others = " and ".join(f"{value.b:.3g}" for value in values)
         odd.append(f"{name} has displacements that differ, B = {others} Å²; the first above 0 is used")
     if b > LARGE:
         odd.append(f"the displacement of {name} is large, B = {b:.3g} Å²")
     given = kind.strip().lower()[:1]
     if given in ("u", "b") and "iso" in tag and "aniso" not in tag and f"_{given}_" not in tag:
         odd.append(f"{name} is said to have a {printable(kind, 10)}, and the value stands under {tag}, which decides")
-    return b
+    beta = first.beta if differ else next((value.beta for value in values if value.beta is not None), None)
+    if beta is None or b == 0:
+        return Displacement(b)
+    if np.linalg.eigvalsh(beta).min() < -1e-9 * np.abs(beta).max():
+        odd.append(f"the anisotropic displacement of {name} is no mean square; its mean B is used")
+        return Displacement(b)
+    u11, u22, u33, u23, u13, u12 = u_of(beta, reciprocal)
+    return Displacement(b, (u11, u22, u33, u23, u13, u12))
 
 
 def _number(text: str, tag: str) -> float | None:

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from lacbed_gan.crystal.crystal import Crystal, CrystalError, formula_of
+from lacbed_gan.crystal.crystal import Crystal, CrystalError
+from lacbed_gan.crystal.formula import formula_of
 from lacbed_gan.crystal.radii import covalent_radius
 from lacbed_gan.crystal.structure_types import STAND_INS, Filling, Prototype, expanded, structure_types
 

@@ -12,7 +12,7 @@ from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal import operations
 from lacbed_gan.crystal.crystal import CrystalError
 from lacbed_gan.crystal.operations import Operations, operations_of
-from lacbed_gan.crystal.statements import Statements
+from lacbed_gan.crystal.statements import Statements, number_of
 
 NAME_TAGS = (
     "_space_group_name_h-m_alt", "_symmetry_space_group_name_h-m", "_space_group_name_h-m_ref",
@@ -22,7 +22,7 @@ HALL_TAGS = ("_space_group_name_hall", "_symmetry_space_group_name_hall")
 NUMBER_TAGS = ("_space_group_it_number", "_symmetry_int_tables_number")
 ORIGIN_TAGS = ("_space_group_it_coordinate_system_code", "_symmetry_it_coordinate_system_code")
 SETTING_TAGS = ("_symmetry_cell_setting", "_space_group_crystal_system")
-LATTICE_POINTS = {"P": 1, "I": 2, "F": 4}  # of a conventional cubic cell
+LATTICE_POINTS = {"P": 1, "A": 2, "B": 2, "C": 2, "I": 2, "R": 3, "F": 4}  # of a conventional cell
 ORIGIN = re.compile(r"(?:[: ]+|(?<=[a-z0-9]))(?:\(?origin(?: *choice)? *|\(?o)?([12SZ])\)?$", re.IGNORECASE)
 
 
@@ -31,7 +31,7 @@ class Symmetry:
     """What a file says of its symmetry.
 
     Attributes:
-        group: the cubic group; None where the file states P 1 or nothing.
+        group: None where the file states P 1 or nothing.
         ops: its operations, those of the file where it lists them; None where `listed` cannot be given to gemmi.
         listed: the operations of the file.
         stated: whether the file says anything.
@@ -51,9 +51,12 @@ class _Statement:
     number: int
     ops: gemmi.GroupOps | None = None  # None: it leaves the origin open
     exact: bool = False  # whether it says which origin and setting
+    setting: str = ""  # the symbol in the axes it is meant for, where it says which
 
     def contradicts(self, other: _Statement) -> bool:
         if self.number != other.number:
+            return True
+        if self.setting and other.setting and self.setting != other.setting:
             return True
         if not (self.exact and other.exact) or self.ops is None or other.ops is None:
             return False
@@ -64,7 +67,7 @@ def symmetry(statements: Statements) -> Symmetry:
     """The space group of a block.
 
     Raises:
-        CrystalError: statements contradict each other, none is understood, or the group is not cubic.
+        CrystalError: statements contradict each other, or none is understood.
     """
     remarks: list[str] = []
     listed = _listed(statements)
@@ -75,7 +78,9 @@ def symmetry(statements: Statements) -> Symmetry:
             _refuse_no_group(listed, named)
         name = listed.name or f"{len(listed)} operations of no known group"
         given = f"its {len(listed)} operation{'s' * (len(listed) > 1)} ({name})"
-        named.insert(0, _Statement(given, listed.number, listed.ops, exact=True))
+        by_ops = gemmi.find_spacegroup_by_ops(listed.ops) if listed.ops is not None else None
+        setting = by_ops.hm if by_ops is not None else ""
+        named.insert(0, _Statement(given, listed.number, listed.ops, exact=True, setting=setting))
     for statement in named[1:]:
         for other in named:
             if statement.contradicts(other):
@@ -85,14 +90,11 @@ def symmetry(statements: Statements) -> Symmetry:
         return Symmetry(None, None, listed, bool(named), tuple(remarks))
     group = gemmi.find_spacegroup_by_number(named[0].number)
     if listed is not None:
-        if not 195 <= listed.number <= 230:
-            raise CrystalError(f"its symmetry is not cubic ({listed.name or f'{len(listed)} operations'})")
+        if not listed.number:
+            raise CrystalError(f"its symmetry operations are no known space group ({len(listed)} operations)")
         exact = gemmi.find_spacegroup_by_ops(listed.ops) if listed.ops is not None else None
         return Symmetry(exact or _by_name(statements) or group, listed.ops, listed, True, tuple(remarks))
     determined = next((one for one in named if one.ops is not None), None)
-    if not 195 <= named[0].number <= 230:
-        known = _by_name(statements) or group
-        raise CrystalError(f"its space group {known.xhm()} is not cubic")
     if determined is None:
         name = statements.text(*NAME_TAGS) or group.hm
         raise CrystalError(
@@ -135,6 +137,8 @@ def _named(statements: Statements, remarks: list[str]) -> list[_Statement]:
     """What Hall symbol, Hermann–Mauguin symbol and number say; what is not understood is remarked."""
     named = []
     code = statements.text(*ORIGIN_TAGS)[:1]
+    gamma = number_of(statements.text("_cell_angle_gamma") or "?")
+    rhombohedral = abs(gamma - 120) > 2  # of a group R: its cell is then no hexagonal one
     for text, place in statements.stated(*HALL_TAGS):
         ops, number = hall(text)
         if ops is None:
@@ -142,18 +146,22 @@ def _named(statements: Statements, remarks: list[str]) -> list[_Statement]:
         else:
             named.append(_Statement(f"'{printable(text, 30)}' (line {place})", number, ops, exact=True))
     for text, place in statements.stated(*NAME_TAGS):
-        number, ops = hermann_mauguin(text, code)
+        number, ops = hermann_mauguin(text, code, rhombohedral)
         if not number:
             remarks.append(f"the space group '{printable(text, 30)}' is not understood")
         else:
             exact = ops is not None and gemmi.find_spacegroup_by_number(number).ext in ("1", "2")
-            named.append(_Statement(f"'{printable(text, 30)}' (line {place})", number, ops, exact))
+            by_ops = gemmi.find_spacegroup_by_ops(ops) if ops is not None else None
+            setting = by_ops.hm if by_ops is not None else ""
+            named.append(_Statement(f"'{printable(text, 30)}' (line {place})", number, ops, exact, setting))
     for text, place in statements.stated(*NUMBER_TAGS):
         digits = re.fullmatch(r"(?:No\.? *|#)?(\d{1,3})(?:\.0*)?", text)
         if not digits or not 1 <= int(digits[1]) <= 230:
             remarks.append(f"the space group number '{printable(text, 30)}' is not understood")
             continue
         group = gemmi.find_spacegroup_by_number(int(digits[1]))
+        if group.ext == "H" and rhombohedral:
+            group = gemmi.find_spacegroup_by_name(f"{group.hm}:R")
         two = group.ext in ("1", "2")
         ops = gemmi.find_spacegroup_by_name(f"{group.hm}:{code}").operations() if two and code in ("1", "2") else None
         if not two:
@@ -176,10 +184,10 @@ def _require_nothing_unread(statements: Statements, remarks: list[str], named: l
 
 
 def _refuse_no_group(listed: Operations, named: list[_Statement]) -> None:
-    if len(listed) > 1 and named and named[0].number >= 195:
+    if len(listed) > 1 and named and named[0].number > 1:
         name = gemmi.find_spacegroup_by_number(named[0].number).xhm()
         raise CrystalError(f"its symmetry operations are no group, one of them is wrong; they should be {name}")
-    raise CrystalError(f"its symmetry is not cubic ({len(listed)} operations of no known group)")
+    raise CrystalError(f"its {len(listed)} symmetry operations are no group; one of them is wrong")
 
 
 def _by_name(statements: Statements) -> gemmi.SpaceGroup | None:
@@ -205,7 +213,7 @@ def hall(symbol: str) -> tuple[gemmi.GroupOps | None, int]:
 
 
 @lru_cache(maxsize=256)
-def hermann_mauguin(symbol: str, code: str = "") -> tuple[int, gemmi.GroupOps | None]:
+def hermann_mauguin(symbol: str, code: str = "", rhombohedral: bool = False) -> tuple[int, gemmi.GroupOps | None]:
     """Number and operations of a symbol, 0 where it is none; no operations where it leaves two origins open.
 
     Short and full symbols, with or without bar and blanks, ICSD's S and Z, ``origin choice 2`` and ``:2``, and the
@@ -213,6 +221,7 @@ def hermann_mauguin(symbol: str, code: str = "") -> tuple[int, gemmi.GroupOps | 
 
     Args:
         code: the origin where another statement tells it, ``1`` or ``2``.
+        rhombohedral: of a group R that does not say it, the axes.
     """
     text = re.sub(r"\\+(?:over(?:line|bar)|bar)\{?(\d)\}?", r"-\1", symbol.translate(str.maketrans("−–¯", "---")))
     text = re.sub(r"(\d)[\u0304\u0305]", r"-\1", text)
@@ -235,6 +244,8 @@ def hermann_mauguin(symbol: str, code: str = "") -> tuple[int, gemmi.GroupOps | 
         group, swapped = gemmi.find_spacegroup_by_name(f"{text[0].upper()} a -3"), True
     if group is None:
         return 0, None
+    if group.ext == "H" and rhombohedral and ":" not in text:
+        group = gemmi.find_spacegroup_by_name(f"{group.hm}:R")
     if swapped:
         swap = gemmi.Op("y,x,z")
         return group.number, gemmi.GroupOps([(swap * op * swap).wrap() for op in group.operations()])
@@ -247,6 +258,10 @@ def hermann_mauguin(symbol: str, code: str = "") -> tuple[int, gemmi.GroupOps | 
 
 
 def _short(symbol: str) -> str:
-    """A full symbol of a cubic group without its axes: ``F 4/m -3 2/m`` is ``F m -3 m``."""
+    """A full symbol without its axes: ``F 4/m -3 2/m`` is ``F m -3 m``, ``P 63/m 2/m 2/c`` is ``P 63/m m c``."""
     short = re.sub(r"(?<!\d)[246][1-5]?/ ?", "", symbol)
-    return short if re.search(r"[a-z] *-? *3", short, re.IGNORECASE) else symbol
+    if re.search(r"[a-z] *-? *3", short, re.IGNORECASE):
+        return short
+    kept = re.match(r"[A-Z] *(?:-3|[346][1-5]?(?:/ ?[a-z])?) +", symbol, re.IGNORECASE)
+    start = kept.end() if kept else 0
+    return symbol[:start] + re.sub(r"(?<!\d)21?/ ?", "", symbol[start:])

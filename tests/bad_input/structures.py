@@ -114,7 +114,7 @@ CIFS = {
     "tetragonal": (swapped(("_c 5.6533", "_c 9")), "its cell is not cubic (5.6533, 5.6533, 9 Å"),
     "hexagonal angle": (swapped(("gamma 90", "gamma 120")), "its cell is not cubic"),
     "no symmetry": (swapped((NAME + "\n", "")), "it has no symmetry"),
-    "tetragonal group": (swapped(("F -4 3 m", "P 4/m m m")), "P 4/m m m is not cubic"),
+    "hexagonal group": (swapped(("F -4 3 m", "P 6/m m m")), "its cell is not that of P 6/m m m (5.6533, 5.6533, 5.6"),
     "two origins": (swapped(("F -4 3 m", "F d -3 m")), "two origins; write 'F d -3 m:1' or"),
     "an operation of no sense": (operations("x,y,z", "x,y,q"), "a symmetry operation cannot be read"),
     "operations of no group": (wrong_operation(), "its symmetry operations are no group"),

@@ -152,10 +152,13 @@ def test_deuterium_scatters_as_hydrogen(tmp_path):
         ((CELL, NAME), "it has no atoms (no _atom_site_fract_x)"),
         ((CELL, NAME, "loop_\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n0 0 0"), "it has no atoms"),
         ((CELL, ATOMS), "it has no symmetry: neither operations nor a known space group"),
-        ((CELL, "_symmetry_space_group_name_H-M 'P 4 m m'", ATOMS), "its space group P 4 m m is not cubic"),
         (
-            (CELL, "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'-x,-y,-z'", ATOMS),
-            "its symmetry is not cubic (P -1)",
+            (CELL.replace("_c 5.6533", "_c 9.0"), "_symmetry_space_group_name_H-M 'R 3 m:R'", ATOMS),
+            "its cell is not that of R 3 m:R (5.6533, 5.6533, 9 Å; 90, 90, 90°)",
+        ),
+        (
+            (CELL, NAME, "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,z'\n'-x,-y,-z'", ATOMS),
+            "its 2 operations (P -1) and 'F -4 3 m' (line 8) contradict each other; correct one of them",
         ),
         (
             (CELL, "loop_\n_symmetry_equiv_pos_as_xyz\n'x,y,q'", ATOMS),
