@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lacbed_gan.crystal import Crystal, CrystalError, Site
     from lacbed_gan.data.datamodule import PairDataModule
-    from lacbed_gan.diffraction import bright_field, projected_potential
+    from lacbed_gan.diffraction import bright_field, dark_field, projected_potential
     from lacbed_gan.models.gan import ForwardCGAN, InverseCGAN
     from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
 
@@ -24,6 +24,7 @@ _HOMES = {
     "CrystalError": "lacbed_gan.crystal",
     "Site": "lacbed_gan.crystal",
     "bright_field": "lacbed_gan.diffraction",
+    "dark_field": "lacbed_gan.diffraction",
     "projected_potential": "lacbed_gan.diffraction",
     "ForwardCGAN": "lacbed_gan.models.gan",
     "InverseCGAN": "lacbed_gan.models.gan",
@@ -42,6 +43,7 @@ __all__ = [
     "Site",
     "TrustWarning",
     "bright_field",
+    "dark_field",
     "load",
     "projected_potential",
 ]

@@ -27,6 +27,11 @@ def lattice_of(cell: Sequence[float]) -> Array:
     return np.array(gemmi.UnitCell(*cell).orth.mat.tolist()).T
 
 
+def reciprocal_metric(lattice: Array) -> Array:
+    """(3, 3) a*ᵢ · a*ⱼ in 1/Å² of vectors as rows in Å."""
+    return np.asarray(np.linalg.inv(lattice @ lattice.T), dtype=np.float64)
+
+
 def cell_of(lattice: Array) -> Cell:
     """Edges and angles of three vectors, as rows."""
     metric = lattice @ lattice.T

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.basis import ChangeOfBasis
-from lacbed_gan.crystal.cell import cell_of
+from lacbed_gan.crystal.cell import cell_of, reciprocal_metric
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site, check_edge, check_site
-from lacbed_gan.crystal.images import moved_site, reciprocal_metric
+from lacbed_gan.crystal.images import moved_site
 
 TOLERANCE = 0.01  # Å, of positions and lengths: what coordinates of three or four digits leave open
 MOST_ATOMS_SEARCHED = 4_000  # the search takes their number squared

@@ -13,13 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacbed_gan.crystal.basis import FILE_AXES, ChangeOfBasis
-from lacbed_gan.crystal.cell import CUBE, SKEW, UNEQUAL, Cell, Shape, beta_of, equivalent_b, lattice_of, symmetrised
+from lacbed_gan.crystal.cell import (
+    CUBE,
+    SKEW,
+    UNEQUAL,
+    Cell,
+    Shape,
+    beta_of,
+    equivalent_b,
+    lattice_of,
+    reciprocal_metric,
+    symmetrised,
+)
 from lacbed_gan.crystal.formula import reduced_formula
 from lacbed_gan.crystal.images import hexagonal_axes
 from lacbed_gan.crystal.orbits import orbit_of, orbit_tensors, overlap, seitz
 from lacbed_gan.crystal.plane_symmetry import plane_operations, point_group, point_symbol
 from lacbed_gan.crystal.site import CrystalError, Site, check_cell, check_edge, check_site
-from lacbed_gan.crystal.zone_axis import ALONG_001, ZoneAxis
+from lacbed_gan.crystal.zone_axis import ALONG_001, ZoneAxis, source_direction
 
 __all__ = ["MOST_ATOMS", "Crystal", "CrystalError", "Site", "check_edge", "check_site"]
 
@@ -117,7 +128,7 @@ class Crystal:
             if not fits:
                 raise CrystalError(f"its cell is not that of {group.xhm()} ({cell_text(a)})")
         lattice = lattice_of(cell)
-        reciprocal = np.linalg.inv(lattice @ lattice.T)
+        reciprocal = reciprocal_metric(lattice)
         owners, orbits, tensors = [], [], []
         for index, site in enumerate(sites):
             position = np.array(site.position)
@@ -213,6 +224,12 @@ class Crystal:
         """
         return replace(self, view=ZoneAxis.of(self, zone, x_axis))
 
+    def seen(self, zone: Sequence[int] | None, x_axis: Sequence[int] | None = None) -> Crystal:
+        """Along a direction, or as it is where there is none."""
+        if zone is None and x_axis is None:
+            return self
+        return self.along(source_direction(self) if zone is None else zone, x_axis)
+
     @property
     def cell(self) -> Cell:
         """a, b, c in Å and α, β, γ in degrees."""
@@ -239,7 +256,7 @@ class Crystal:
         """(3, 3) a*ᵢ · a*ⱼ in 1/Å²: |g|² = h G hᵀ."""
         if self.shape == CUBE:
             return np.eye(3) / self.a**2
-        return np.linalg.inv(self.lattice @ self.lattice.T)
+        return reciprocal_metric(self.lattice)
 
 
 def cell_text(cell: float | Sequence[float]) -> str:

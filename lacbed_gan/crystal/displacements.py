@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
-from lacbed_gan.crystal.cell import u_of
+from lacbed_gan.crystal.cell import reciprocal_metric, u_of
 from lacbed_gan.crystal.crystal import CrystalError
 from lacbed_gan.crystal.statements import Loop, Statements, number_of
 
@@ -81,7 +81,7 @@ def displacements(
                     for atom in (rows or {}).get(row, []):
                         values[atom].append(value)
     types = atoms.column(*TYPES) or [""] * len(labels)
-    reciprocal = np.linalg.inv(lattice @ lattice.T)
+    reciprocal = reciprocal_metric(lattice)
     return [_one(*each, reciprocal, odd) for each in zip(labels, types, values, strict=True)], odd
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacbed_gan.crystal.basis import ChangeOfBasis
-from lacbed_gan.crystal.cell import Cell, beta_of, cell_of, lattice_of, u_of
+from lacbed_gan.crystal.cell import Cell, beta_of, cell_of, lattice_of, reciprocal_metric, u_of
 from lacbed_gan.crystal.orbits import orbit_tensors
 from lacbed_gan.crystal.site import Site
 
@@ -18,11 +18,6 @@ Array = NDArray[np.float64]
 
 # International Tables A, table 5.1.3.1: obverse hexagonal axes of a rhombohedral cell.
 HEXAGONAL: Array = np.array([[1.0, 0.0, 1.0], [-1.0, 1.0, 1.0], [0.0, -1.0, 1.0]])
-
-
-def reciprocal_metric(lattice: Array) -> Array:
-    """(3, 3) a*ᵢ · a*ⱼ in 1/Å² of vectors as rows in Å."""
-    return np.linalg.inv(lattice @ lattice.T)
 
 
 def moved_site(
@@ -60,9 +55,9 @@ def hexagonal_axes(
 ) -> tuple[Cell, list[Site], gemmi.GroupOps, ChangeOfBasis]:
     """Cell, sites and operations of a rhombohedral description in obverse hexagonal axes, three times as large."""
     lattice = lattice_of(cell)
-    new, inverse = HEXAGONAL.T @ lattice, np.linalg.inv(HEXAGONAL)
+    new, inverse = HEXAGONAL.T @ lattice, np.asarray(np.linalg.inv(HEXAGONAL), dtype=np.float64)
     metrics = reciprocal_metric(lattice), reciprocal_metric(new)
-    turned = [moved_site(site, inverse @ site.position, inverse, *metrics, site.b_iso) for site in sites]
+    turned = [moved_site(site, (inverse @ site.position).tolist(), inverse, *metrics, site.b_iso) for site in sites]
     images = []
     for op in operations:
         rotation = inverse @ (np.array(op.rot) / gemmi.Op.DEN) @ HEXAGONAL

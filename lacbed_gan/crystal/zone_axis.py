@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -142,9 +142,9 @@ def _bases(uvw: Indices, metric: NDArray[np.float64], any_order: bool = False) -
         yield _indices(p), _indices(q)
 
 
-def _rank(value: float, values: Iterator[float] | object) -> int:
+def _rank(value: float, values: Iterable[float]) -> int:
     """How many of some values are smaller, beyond rounding."""
-    return sum(other < value * (1 - EQUAL) for other in values)  # type: ignore[attr-defined]
+    return sum(other < value * (1 - EQUAL) for other in values)
 
 
 def _kernel(uvw: Indices) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -191,10 +191,9 @@ def _integers(values: Sequence[int], what: str, names: str) -> Indices:
         )
     if max(map(abs, whole)) > LARGEST:
         raise CrystalError(f"{what} {_text(values)} has an index beyond {LARGEST}")
-    if len(whole) == 4 and sum(whole[:3]):
-        raise CrystalError(
-            f"{what} {_text(values)} is no four-index one: the first three add up to {sum(whole[:3])}, not 0"
-        )
+    total = whole[0] + whole[1] + whole[2]
+    if len(whole) == 4 and total:
+        raise CrystalError(f"{what} {_text(values)} is no four-index one: the first three add up to {total}, not 0")
     return whole[0], whole[1], whole[-1]
 
 

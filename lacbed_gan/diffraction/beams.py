@@ -21,8 +21,8 @@ class Beams:
 
     Attributes:
         hk: (N, 2) int64 Miller indices by rising |g|, the direct beam first.
-        potential: (2M + 1, 2L + 1) float64, U_hk in 1/Å² for |h| ≤ M, |k| ≤ L, all differences of beams among them;
-            real because the origin lies on a two-fold axis; U₀ = 0, which only shifts the phase.
+        potential: (2M + 1, 2L + 1) float64 or complex128, U_hk in 1/Å² for |h| ≤ M, |k| ≤ L, all differences of beams
+            among them; real where the origin lies on a two-fold axis; U₀ = 0, which only shifts the phase.
         net: their metric.
         lattice: the one that the beams are on.
         reflection: a mirror or glide line of the potential through the two-fold axis, where there is one.
@@ -54,7 +54,7 @@ class Beams:
         return torch.from_numpy(self.net.cartesian(self.hk))
 
     def at(self, hk: Tensor) -> Tensor:
-        """(…) float64 U in 1/Å² of reflections (…, 2), 0 beyond those that are known."""
+        """(…) U in 1/Å² of reflections (…, 2), 0 beyond those that are known."""
         index = hk + self.middle
         known = ((index >= 0) & (index < torch.tensor(self.potential.shape))).all(-1)
         h, k = torch.where(known[..., None], index, 0).unbind(-1)
@@ -66,14 +66,14 @@ class Beams:
         return torch.tensor(self.potential.shape) // 2
 
     def between(self, first: Tensor, second: Tensor) -> Tensor:
-        """(…, N, M) float64 U_{g−h} in 1/Å² of beams g (…, N, 2) and h (…, M, 2)."""
+        """(…, N, M) U_{g−h} in 1/Å² of beams g (…, N, 2) and h (…, M, 2)."""
         # The place of a reflection in the flattened potential is linear in h and k.
         stride = torch.tensor([self.potential.shape[1], 1])
         place = (first * stride).sum(-1)[..., :, None] - (second * stride).sum(-1)[..., None, :]
         return self.potential.flatten()[place + self.potential.numel() // 2]
 
     def coupling(self) -> Tensor:
-        """(N, N) float64 matrix U_{g−h} in 1/Å²."""
+        """(N, N) matrix U_{g−h} in 1/Å²."""
         return self.between(self.hk, self.hk)
 
     def find(self, reflections: Sequence[tuple[int, int]]) -> Tensor:
@@ -86,11 +86,13 @@ def select_beams(projection: Projection, g_max: float, energy_kv: float = 200.0)
     """Beams with |g| ≤ g_max (1/Å) on the lattice that the non-zero U generate.
 
     Raises:
-        CalculationError: see :meth:`Projection.real_coefficients`.
+        CalculationError: see :meth:`Projection.coefficients`.
     """
     net = projection.net
     h_max, k_max = net.reach(g_max)
-    potential = projection.real_coefficients(2 * h_max, 2 * k_max, energy_kv)
+    potential = projection.coefficients(2 * h_max, 2 * k_max, energy_kv)
     scattering = torch.nonzero(potential) - torch.tensor([2 * h_max, 2 * k_max])
     lattice = Sublattice.generated(scattering.tolist(), net)
-    return Beams.within(g_max, potential, net, lattice, next(iter(projection.reflections), None))
+    # A line of reflection makes blocks only together with a two-fold axis, where U is real.
+    line = None if potential.is_complex() else next(iter(projection.reflections), None)
+    return Beams.within(g_max, potential, net, lattice, line)

@@ -10,6 +10,7 @@ HALF_WIDTH = 7.266  # half the edge of a pattern in units of b₁ and b₂, 1/a 
 G_MAX = 4.25  # 1/Å, cut-off of the beams
 RHO_G_MAX = 4.25  # 1/Å, cut-off of the coefficients that make up ρ
 METHODS = ("converged", "felix")
+WINDOWS = ("reciprocal", "1/Å", "mrad")  # what half the edge of a pattern is in: b₁ and b₂, or absolute angles
 
 
 def wavelength(energy_kv: float) -> float:

@@ -1,16 +1,20 @@
-"""Bright-field and dark-field LACBED patterns of crystals, with an estimate of their error."""
+"""Bright-field and dark-field LACBED patterns of many crystals, with an estimate of their error."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.plane_symmetry import Matrix
+from lacbed_gan.crystal.zone_axis import ALONG_001
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, METHODS, wavelength
+from lacbed_gan.diffraction.constants import G_MAX, wavelength
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.pixels import IndependentPixels
@@ -42,55 +46,6 @@ class Patterns:
     error_max: float
 
 
-def bright_field(
-    crystal: Crystal,
-    thickness: Sequence[float] = (50, 100, 150, 200),
-    size: int = 128,
-    *,
-    method: str = "converged",
-    g_max: float = G_MAX,
-    energy_kv: float = 200.0,
-    half_width: float = HALF_WIDTH,
-    felix_ranks: int = 1,
-) -> Tensor:
-    """Bright-field LACBED pattern of a crystal seen along [001]: the intensity of the direct beam.
-
-    Args:
-        thickness: T values in nm.
-        size: pixels along an edge; the image spans the same angles whatever its size.
-        method: ``converged`` is exact within its cut-off; ``felix`` reproduces the numbers of the program FELIX,
-            a truncated calculation, from which the published data set was made.
-        g_max: cut-off of the beams in 1/Å, for ``converged``; ``felix`` has its own rule.
-        energy_kv: of the beam, for ``converged``; ``felix`` is made for 200 kV.
-        half_width: half the edge of the pattern in reciprocal lattice units 1/a, for ``converged``.
-        felix_ranks: number of MPI processes of the FELIX run to reproduce, see
-            :func:`lacbed_gan.diffraction.felix.bright_field.felix_bright_field`.
-
-    Returns:
-        (T, size, size) float32 in [0, 1]; row is k_y and column is k_x, both rising.
-
-    Raises:
-        CalculationError: an unknown method, a number that is not positive, or a crystal that cannot be computed.
-    """
-    if method not in METHODS:
-        raise CalculationError(f"method '{method}' is not one of {', '.join(METHODS)}")
-    if min(size, g_max, energy_kv, half_width, felix_ranks, *thickness, len(thickness)) <= 0:
-        raise CalculationError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")
-    (patterns,) = compute_patterns(
-        [crystal],
-        thickness,
-        size,
-        method=method,
-        g_max=g_max,
-        energy_kv=energy_kv,
-        half_width=half_width,
-        felix_ranks=felix_ranks,
-    )
-    if isinstance(patterns, CalculationError):
-        raise patterns
-    return patterns.intensity
-
-
 def compute_patterns(
     crystals: Sequence[Crystal],
     thickness: Sequence[float],
@@ -99,23 +54,26 @@ def compute_patterns(
     method: str = "converged",
     g_max: float = G_MAX,
     energy_kv: float = 200.0,
-    half_width: float = HALF_WIDTH,
+    half_width: float | None = None,
+    window: str = "reciprocal",
     felix_ranks: int = 1,
     dark_field: Sequence[tuple[int, int]] = (),
     device: str | torch.device = "cpu",
 ) -> list[Patterns | CalculationError]:
-    """Patterns of many crystals, on a GPU computed together; see :func:`lacbed_gan.diffraction.bright_field`.
+    """Patterns of many crystals along their zone axes, on a GPU computed together.
+
+    Arguments are those of :func:`lacbed_gan.diffraction.bright_field`.
 
     Args:
-        dark_field: G pairs (h, k) of reflections hk0, for ``converged``; the position in a dark-field pattern is
-            the direction of the incoming beam, as in the bright-field one.
+        dark_field: G pairs (h, k) of reflections h b₁ + k b₂, for ``converged``; the position in a dark-field pattern
+            is the direction of the incoming beam, as in the bright-field one.
         device: where to compute; the results are on the CPU.
 
     Returns:
         One entry a crystal, in order; the CalculationError of one that cannot be computed.
     """
-    window = Window(size, half_width)
-    setting = _Setting(list(thickness), window, g_max, energy_kv, list(dark_field), torch.device(device))
+    directions = Window.of(size, half_width, window, energy_kv)
+    setting = _Setting(list(thickness), directions, g_max, energy_kv, list(dark_field), torch.device(device))
     projections = [Projection(crystal) for crystal in crystals]
     results: list[Patterns | CalculationError | None] = [None] * len(crystals)
     samples = []
@@ -124,7 +82,7 @@ def compute_patterns(
             if method == "felix":
                 results[i] = _felix_patterns(projection, setting, felix_ranks)
             else:
-                samples.append(_Sample(i, projection, _select(projection, setting)))
+                samples.append(_Sample.of(i, projection, setting))
         except CalculationError as error:
             results[i] = error
     for group in _groups(samples, TOGETHER[setting.device.type]):
@@ -152,35 +110,53 @@ class _Setting:
 
 @dataclass(frozen=True)
 class _Sample:
-    """A crystal to compute: its place among those asked for, and its beams."""
+    """A crystal to compute: its place among those asked for, its beams, and the symmetry of its patterns' pixels."""
 
     place: int
     projection: Projection
     beams: Beams
+    group: tuple[Matrix, ...]
+    kind: tuple[object, ...]  # alike for those that can be computed together
+
+    @classmethod
+    def of(cls, place: int, projection: Projection, setting: _Setting) -> _Sample:
+        beams = _select(projection, setting)
+        # The two-fold axis that every bright-field pattern has is none of dark-field ones.
+        group = projection.rotations if setting.dark_field else projection.point_group
+        kind = setting.window.operations(group, projection.net), beams.potential.is_complex(), beams.reflection is None
+        return cls(place, projection, beams, group, kind)
 
 
 def _select(projection: Projection, setting: _Setting) -> Beams:
     window, net = setting.window, projection.net
-    corners = [[x, y] for x in (-1, 1) for y in (-1, 1)]
-    steepest = window.half_width**2 * net.squared_length(corners).max()
-    if steepest * wavelength(setting.energy_kv) ** 2 >= 1:
+    view = projection.crystal.view
+    if window.unit == "reciprocal" and view.is_turned:
         raise CalculationError(
-            f"half_width {window.half_width} /a reaches past grazing incidence at {setting.energy_kv} kV"
+            f"x_axis {_text(view.x_axis)} is none of the two shortest vectors of the net, {_text(view.basis[0])} and "
+            f"{_text(view.basis[1])}, which window=reciprocal is along; take another x_axis or window=1/Å"
+        )
+    if window.steepest(net) * wavelength(setting.energy_kv) >= 1:
+        unit = {"reciprocal": "/a" if view == ALONG_001 else "b₁"}.get(window.unit, window.unit)
+        raise CalculationError(
+            f"half_width {window.half_width:g} {unit} reaches past grazing incidence at {setting.energy_kv} kV"
         )
     for h, k in setting.dark_field:
         if not net.inside((h, k), setting.g_max):
-            raise CalculationError(f"reflection {h} {k} 0 lies beyond g_max {setting.g_max} 1/Å")
+            hkl = _text(h * np.asarray(view.basis[0]) + k * np.asarray(view.basis[1]))
+            raise CalculationError(f"reflection {hkl} lies beyond g_max {setting.g_max} 1/Å")
     return select_beams(projection, setting.g_max, setting.energy_kv)
+
+
+def _text(indices: ArrayLike) -> str:
+    return " ".join(f"{x:d}" for x in np.asarray(indices))
 
 
 def _groups(samples: Sequence[_Sample], most: int) -> Iterator[list[_Sample]]:
     """Crystals to compute together: of one symmetry and of similar number of beams; on a CPU one."""
     group: list[_Sample] = []
-    for sample in sorted(samples, key=lambda sample: (sample.projection.point_group, len(sample.beams))):
+    for sample in sorted(samples, key=lambda sample: (sample.kind, len(sample.beams))):
         fits = group and (
-            sample.projection.point_group == group[0].projection.point_group
-            and len(sample.beams) <= SIMILAR * len(group[0].beams)
-            and len(group) < most
+            sample.kind == group[0].kind and len(sample.beams) <= SIMILAR * len(group[0].beams) and len(group) < most
         )
         if group and not fits:
             yield group
@@ -203,7 +179,7 @@ def _together(group: Sequence[_Sample], setting: _Setting) -> list[Patterns | Ca
 def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Patterns]:
     """Patterns of crystals of one symmetry."""
     projections = [sample.projection for sample in group]
-    pixels = IndependentPixels.of(setting.window.size, projections[0].point_group, projections[0].net)
+    pixels = IndependentPixels.of_window(setting.window, group[0].group, projections[0].net)
     rows, columns = pixels.rows, pixels.columns
     k = setting.incoming(projections, rows, columns)
     star = {g: i for i, g in enumerate(pixels.star(setting.dark_field))}

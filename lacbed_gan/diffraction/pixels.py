@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lacbed_gan.crystal.plane_symmetry import Matrix
 from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.window import Window
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class IndependentPixels:
 
     Attributes:
         size: pixels along an edge of the pattern.
-        group: its point group, matrices on (κ₁, κ₂).
+        group: its point group, matrices on (κ₁, κ₂) and (h, k), those that map pixels on pixels.
         rows, columns: (P,) int64 each.
         origin: (size²,) int64, of every pixel, row by row, the one of the P that is equal to it.
         operation: (size²,) int64, which matrix takes it there.
@@ -33,18 +34,25 @@ class IndependentPixels:
 
     @classmethod
     def of(cls, size: int, group: tuple[Matrix, ...], net: Net) -> IndependentPixels:
+        """Those of a window in units of the net; see :meth:`of_window`."""
+        return cls.of_window(Window(size), group, net)
+
+    @classmethod
+    def of_window(cls, window: Window, group: tuple[Matrix, ...], net: Net) -> IndependentPixels:
         """Those of a window, which may be no image of itself: images outside of it do not count."""
+        size = window.size
+        group, on_pixels = zip(*window.operations(group, net), strict=True)
         pixel = torch.arange(size**2)
         last = size - 1
         # Twice κ in pixels, so that odd and even sizes are whole numbers.
         position = torch.stack([2 * (pixel % size) - last, 2 * (pixel // size) - last], -1)
-        images = position @ torch.tensor(group).mT  # (G, size², 2)
+        images = position @ torch.tensor(on_pixels).mT  # (G, size², 2)
         inside = ((images.abs() <= last) & ((images + last) % 2 == 0)).all(-1)
         # The one at largest κ₁, and then κ₂.
         _, operation = torch.where(inside, images[..., 0] * 4 * size + images[..., 1], -(10 * size**2)).max(0)
         column, row = ((images[operation, pixel] + last) // 2).unbind(-1)
         independent, origin = torch.unique(row * size + column, return_inverse=True)
-        order = torch.from_numpy(net.order(position[independent]))
+        order = torch.from_numpy(net.order(window.in_net(net, position[independent])))
         place = torch.empty_like(order)
         place[order] = torch.arange(len(order))
         independent = independent[order]

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.plane_symmetry import (
-    ALONG_C,
     Basis,
     Matrix,
     PlaneOperation,
@@ -33,20 +32,33 @@ class Projection:
     """What a calculation in the zero-order Laue zone needs of a crystal: its net, symmetry and Fourier coefficients.
 
     Attributes:
-        crystal: cubic, in this version seen along [001].
-        basis: Miller indices of b₁ and b₂, which generate the zone-order reflections; x of images is along b₁.
+        crystal: seen along its zone axis, unless `axes` is of another.
+        axes: Miller indices of b₁ and b₂ of another zone axis b₁ × b₂, x along b₁.
     """
 
     crystal: Crystal
-    basis: Basis = ALONG_C
+    axes: Basis | None = None
+
+    @property
+    def basis(self) -> Basis:
+        """Miller indices of b₁ and b₂, which generate the zone-order reflections."""
+        return self.axes or self.crystal.view.basis
 
     @cached_property
     def net(self) -> Net:
-        """The zone-order reflections h b₁ + k b₂, b₁ along x."""
+        """The zone-order reflections h b₁ + k b₂; x is along b₁ unless the crystal's x axis is another."""
+        view, metric = self.crystal.view, self.crystal.reciprocal_metric
         b = np.asarray(self.basis)
-        (b11, b12), (_, b22) = b @ self.crystal.reciprocal_metric @ b.T
+        (b11, b12), (_, b22) = b @ metric @ b.T
         length = math.sqrt(b11)
-        return Net(((length, 0.0), (b12 / length, math.sqrt(b22 - b12**2 / b11))))
+        side = 1 if self.axes else view.handedness
+        vectors = ((length, 0.0), (float(b12) / length, side * math.sqrt(b22 - b12**2 / b11)))
+        if self.axes or not view.is_turned:
+            return Net(vectors)
+        h, k = np.rint(np.asarray(view.x_axis) @ np.linalg.pinv(b)).tolist()
+        x, y = np.array([h, k]) @ np.array(vectors)
+        (x1, y1), (x2, y2) = np.array(vectors) @ np.array([[x, -y], [y, x]]) / math.hypot(x, y)
+        return Net(((float(x1), float(y1)), (float(x2), float(y2))))
 
     @property
     def operations(self) -> tuple[PlaneOperation, ...]:
@@ -57,6 +69,11 @@ class Projection:
     def point_group(self) -> tuple[Matrix, ...]:
         """Of the patterns, matrices on (κ₁, κ₂) and on (h, k)."""
         return point_group(self.operations)
+
+    @property
+    def rotations(self) -> tuple[Matrix, ...]:
+        """Of the projected crystal itself, matrices on (κ₁, κ₂) and on (h, k): of dark-field patterns."""
+        return tuple(sorted({((p, r), (q, s)) for (p, q), (r, s) in (each.matrix for each in self.operations)}))
 
     @property
     def two_fold_axis(self) -> tuple[float, float] | None:
@@ -74,6 +91,21 @@ class Projection:
         """U of zone-order reflections (…, 2), (…) complex128 in 1/Å², with the crystal's own origin."""
         return structure_factors(self.crystal, hk @ torch.tensor(self.basis), gamma=lorentz_factor(energy_kv))
 
+    def coefficients(self, h_max: int, k_max: int, energy_kv: float = 200.0) -> Tensor:
+        """U for |h| ≤ h_max, |k| ≤ k_max: real with the origin on a two-fold axis, or complex where there is none.
+
+        Returns:
+            (2·h_max + 1, 2·k_max + 1) float64 or complex128 in 1/Å², first index h; U₀ = 0.
+
+        Raises:
+            CalculationError: the atoms are not symmetric about the two-fold axis, or have numbers that are NaN.
+        """
+        if self.two_fold_axis is not None:
+            return self.real_coefficients(h_max, k_max, energy_kv)
+        hk = torch.from_numpy(grid(h_max, k_max)[h_max:])  # h ≥ 0, for U_-h is the conjugate of U_h
+        half = _negligible_as_zero(self.structure_factors(hk, energy_kv), k_max)
+        return torch.cat([half[1:].flip(0, 1).conj().resolve_conj(), half])
+
     def real_coefficients(self, h_max: int, k_max: int, energy_kv: float = 200.0) -> Tensor:
         """U for |h| ≤ h_max, |k| ≤ k_max with the origin on a two-fold axis, where all of them are real.
 
@@ -90,11 +122,22 @@ class Projection:
         hk = torch.from_numpy(grid(h_max, k_max)[h_max:])  # h ≥ 0, for U is real and so U_-h = U_h
         shift = 2 * math.pi * (hk.double() @ torch.tensor(axis, dtype=torch.float64))
         u = self.structure_factors(hk, energy_kv) * torch.polar(torch.ones_like(shift), shift)
-        u[0, k_max] = 0
+        u = _negligible_as_zero(u, k_max)
         largest = u.abs().max()
-        if not torch.isfinite(largest):
-            raise CalculationError("the structure factors are not finite")
         if u.imag.abs().max() > 1e-6 * largest:
             raise CalculationError("the atoms are not symmetric about the two-fold axis along z")
         half = torch.where(u.real.abs() > NEGLIGIBLE * largest, u.real, 0.0)
         return torch.cat([half[1:].flip(0, 1), half])
+
+
+def _negligible_as_zero(u: Tensor, k_max: int) -> Tensor:
+    """Coefficients of h ≥ 0 without U₀, and without those that are zero up to rounding.
+
+    Raises:
+        CalculationError: they are not finite.
+    """
+    u[0, k_max] = 0
+    largest = u.abs().max()
+    if not torch.isfinite(largest):
+        raise CalculationError("the structure factors are not finite")
+    return torch.where(u.abs() > NEGLIGIBLE * largest, u, 0.0)

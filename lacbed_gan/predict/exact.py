@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.diffraction.patterns import bright_field
+from lacbed_gan.diffraction.fields import bright_field
 from lacbed_gan.images.reduction import reduced_pattern
 from lacbed_gan.images.scaling import to_uint8, to_unit
 from lacbed_gan.measures.metrics import correlation_r, mse

@@ -113,9 +113,15 @@ class Predictor:
             b_iso: B in Å² of the atoms for which the crystal gives none; None: see `Recipe.b_iso_of_prediction`.
 
         Raises:
-            PredictionError: the network is of the other direction, or never saw a thickness.
+            PredictionError: the network is of the other direction, or never saw a thickness or such a crystal.
         """
         self._require("forward")
+        if not crystal.is_standard_view:
+            what = f"{crystal.space_group}, not cubic" if crystal.number < 195 else "not along [001]"
+            raise PredictionError(
+                f"{crystal.name} is {what}; the network knows cubic crystals along [001] alone, and "
+                "lacbed_gan.simulate computes any"
+            )
         nm, recipe = self.require_thickness(self.thicknesses if thickness is None else thickness), self.recipe
         b_iso = recipe.b_iso_of_prediction if b_iso is None else b_iso
         rho = projected_potential(

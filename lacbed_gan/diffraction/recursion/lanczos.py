@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.operators.fourier import FourierOperator
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 
@@ -15,6 +16,14 @@ FIRST_CAPACITY = 512  # steps for which memory is taken at first
 # Above this many beams products on the lattice take less time than products of the four blocks, on a CPU:
 # experiments/simulator_speed. A two-dimensional FFT was slower than either.
 BLOCKS = 2000
+
+
+def _kind(beams: Sequence[Beams]) -> type[FourierOperator] | type[HalfFourierOperator] | type[SectorOperator]:
+    """The quickest operator for all of some beams."""
+    if any(each.potential.is_complex() for each in beams):
+        return FourierOperator
+    blocks = max(map(len, beams)) <= BLOCKS and all(each.reflection is not None for each in beams)
+    return SectorOperator if blocks else HalfFourierOperator
 
 
 class Recursion:
@@ -33,14 +42,15 @@ class Recursion:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor, reflections: Sequence[Tensor] | None = None):
-        kind = SectorOperator if max(map(len, beams)) <= BLOCKS else HalfFourierOperator
-        self._operator = kind(beams, k)
+        self._operator = _kind(beams)(beams, k)
+        self._is_complex = isinstance(self._operator, FourierOperator)
         self._v = self._operator.start()
         self._previous = torch.zeros_like(self._v)
         self._scratch = torch.empty_like(self._v)
         self._last = self._v.new_zeros(k.shape[:2])  # β of the step before
         self._followed = self._operator.functionals(reflections) if reflections is not None else None
-        self._kept = 2 + (len(reflections[0]) if reflections is not None else 0)
+        parts = 2 if self._is_complex else 1
+        self._kept = 2 + parts * (len(reflections[0]) if reflections is not None else 0)
         self.steps = 0
         self._record = self._empty_record(FIRST_CAPACITY)
 
@@ -68,8 +78,9 @@ class Recursion:
         return record[:, :, 0][:, crystals, pixels], record[:, :, 1][:, crystals, pixels]
 
     def components(self, crystals: Tensor, pixels: Tensor) -> Tensor:
-        """(n, G, X) component of the reflections asked for in each Lanczos vector, of X pixels."""
-        return self._record[: self.steps, :, 2:].transpose(1, 2)[:, :, crystals, pixels]
+        """(n, G, X) component of the reflections asked for in each Lanczos vector, of X pixels; real where U is."""
+        components = self._record[: self.steps, :, 2:].transpose(1, 2)[:, :, crystals, pixels]
+        return torch.complex(*components.chunk(2, 1)) if self._is_complex else components
 
     def keep(self, crystals: Tensor) -> None:
         """Go on with some of the crystals only."""

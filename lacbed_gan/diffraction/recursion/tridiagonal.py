@@ -63,7 +63,7 @@ def diffracted_intensity(
     The sum of the Chebyshev series itself is formed, as a vector: there is no half degree to save here.
 
     Args:
-        components: (n, G, P) float32, ⟨g|j⟩; the others are those of :func:`direct_beam_intensity`.
+        components: (n, G, P) float32 or complex64, ⟨g|j⟩; the others are those of :func:`direct_beam_intensity`.
 
     Returns:
         (G, T, P) float32.
@@ -77,6 +77,10 @@ def diffracted_intensity(
         state = diagonal.new_zeros(len(thickness), 2, len(diagonal), diagonal[:, part].shape[1])
         for c in real_and_imaginary.permute(2, 0, 1)[..., None, None]:
             state.addcmul_(c, next(v))
+        if components.is_complex():
+            wave = torch.einsum("ngp,tnp->gtp", components[..., part], torch.complex(state[:, 0], state[:, 1]))
+            intensity.append(wave.abs() ** 2)
+            continue
         amplitude = torch.einsum("ngp,tcnp->gtcp", components[..., part], state)
         intensity.append((amplitude**2).sum(2))
     return torch.cat(intensity, -1)
