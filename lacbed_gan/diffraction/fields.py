@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -98,7 +99,7 @@ def dark_field(
         CrystalError: no reflection of the zone.
     """
     crystal = crystal.seen(zone, x_axis)
-    one = len(hkl) > 0 and not isinstance(hkl[0], Sequence)
+    one = len(hkl) > 0 and np.ndim(hkl[0]) == 0
     several = cast(Sequence[Sequence[int]], [hkl] if one else hkl)
     reflections = [reflection(crystal, indices) for indices in several]
     if not reflections:
