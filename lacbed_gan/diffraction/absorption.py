@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.diffraction.absorption_factors import absorptive_form_factor
+from lacbed_gan.diffraction.absorption_factors import absorptive_form_factor, check_b
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import ABSORPTIONS, lorentz_factor
 from lacbed_gan.diffraction.errors import CalculationError
@@ -41,6 +41,12 @@ class Absorption:
 
     def __bool__(self) -> bool:
         return self.model != "none"
+
+    def check(self, crystal: Crystal) -> None:
+        """CalculationError for an atom with a B for which ``tds`` has no meaning; before any work."""
+        if self.model == "tds":
+            for element, b in sorted(set(zip(crystal.elements, crystal.b_iso.tolist(), strict=True))):
+                check_b(element, b)
 
     def structure_factors(self, crystal: Crystal, hkl: Tensor, energy_kv: float = 200.0) -> Tensor:
         """U′ of reflections (…, 3), (…) complex128 in 1/Å², the mean absorption U′₀ among them.

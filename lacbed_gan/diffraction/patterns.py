@@ -13,6 +13,7 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.plane_symmetry import Matrix
 from lacbed_gan.crystal.zone_axis import ALONG_001
+from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import G_MAX, wavelength
 from lacbed_gan.diffraction.errors import CalculationError
@@ -20,6 +21,7 @@ from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
+from lacbed_gan.diffraction.recursion.slices import absorbed_intensities
 from lacbed_gan.diffraction.window import Window
 
 # The estimate of the error: some pixels again with the cut-off this many times larger.
@@ -57,6 +59,8 @@ def compute_patterns(
     half_width: float | None = None,
     window: str = "reciprocal",
     felix_ranks: int = 1,
+    absorption: str = "none",
+    absorption_ratio: float = 0.1,
     dark_field: Sequence[tuple[int, int]] = (),
     device: str | torch.device = "cpu",
 ) -> list[Patterns | CalculationError]:
@@ -73,7 +77,10 @@ def compute_patterns(
         One entry a crystal, in order; the CalculationError of one that cannot be computed.
     """
     directions = Window.of(size, half_width, window, energy_kv)
-    setting = _Setting(list(thickness), directions, g_max, energy_kv, list(dark_field), torch.device(device))
+    absorbing = Absorption(absorption, absorption_ratio)
+    if absorbing and method == "felix":
+        raise CalculationError("absorption is of method=converged; method=felix has none")
+    setting = _Setting(list(thickness), directions, g_max, energy_kv, absorbing, list(dark_field), torch.device(device))
     projections = [Projection(crystal) for crystal in crystals]
     results: list[Patterns | CalculationError | None] = [None] * len(crystals)
     samples = []
@@ -99,6 +106,7 @@ class _Setting:
     window: Window
     g_max: float
     energy_kv: float
+    absorption: Absorption
     dark_field: list[tuple[int, int]]
     device: torch.device
 
@@ -121,6 +129,7 @@ class _Sample:
     @classmethod
     def of(cls, place: int, projection: Projection, setting: _Setting) -> _Sample:
         beams = _select(projection, setting)
+        setting.absorption.check(projection.crystal)
         # The two-fold axis that every bright-field pattern has is none of dark-field ones.
         group = projection.rotations if setting.dark_field else projection.point_group
         kind = setting.window.operations(group, projection.net), beams.potential.is_complex(), beams.reflection is None
@@ -185,7 +194,7 @@ def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Pat
     star = {g: i for i, g in enumerate(pixels.star(setting.dark_field))}
     beams = [sample.beams for sample in group]
     diffracted = [each.find(list(star)) for each in beams] if star else None
-    values, steps = intensities(beams, k, setting.thickness, setting.energy_kv, diffracted)
+    values, steps = _intensities(projections, beams, k, setting, diffracted)
     sample = torch.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).round().long()
     errors = _errors(projections, values[:, 0].cpu()[..., sample], rows[sample], columns[sample], setting, steps)
     results = []
@@ -194,6 +203,26 @@ def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Pat
         dark = [pixels.complete_dark_field(value[1:], star, g) for g in setting.dark_field]
         results.append(Patterns(image, torch.stack(dark) if dark else image.new_zeros(0, *image.shape), *error))
     return results
+
+
+def _intensities(
+    projections: Sequence[Projection],
+    beams: Sequence[Beams],
+    k: Tensor,
+    setting: _Setting,
+    reflections: Sequence[Tensor] | None = None,
+    expected: int | None = None,
+) -> tuple[Tensor, int | None]:
+    """(C, 1 + G, T, P) of crystals at directions (C, P, 2), and the steps of a recursion where there was one."""
+    thickness, energy = setting.thickness, setting.energy_kv
+    if not setting.absorption:
+        return intensities(beams, k, thickness, energy, reflections, expected)
+    chosen = reflections or [None] * len(beams)
+    values = []
+    for projection, each, directions, indices in zip(projections, beams, k, chosen, strict=True):
+        absorbing = setting.absorption.beams(projection, each, energy)
+        values.append(absorbed_intensities(each, absorbing, directions, thickness, energy, indices))
+    return torch.stack(values), None
 
 
 def _felix_patterns(projection: Projection, setting: _Setting, ranks: int) -> Patterns:
@@ -217,6 +246,6 @@ def _errors(
     """Root mean square and largest difference of intensities (C, T, P) from those of a larger cut-off."""
     beams = [select_beams(projection, FINER * setting.g_max, setting.energy_kv) for projection in projections]
     k = setting.incoming(projections, rows, columns)
-    finer, _ = intensities(beams, k, setting.thickness, setting.energy_kv, expected=steps)
+    finer, _ = _intensities(projections, beams, k, setting, expected=steps)
     differences = finer[:, 0].cpu() - values
     return [(float(difference.square().mean().sqrt()), float(difference.abs().max())) for difference in differences]
