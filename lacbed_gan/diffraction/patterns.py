@@ -217,7 +217,7 @@ def _intensities(
     thickness, energy = setting.thickness, setting.energy_kv
     if not setting.absorption:
         return intensities(beams, k, thickness, energy, reflections, expected)
-    chosen = reflections or [None] * len(beams)
+    chosen: Sequence[Tensor | None] = reflections or [None] * len(beams)
     values = []
     for projection, each, directions, indices in zip(projections, beams, k, chosen, strict=True):
         absorbing = setting.absorption.beams(projection, each, energy)

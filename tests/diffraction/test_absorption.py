@@ -9,7 +9,9 @@ import torch
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.diffraction import dense
+from lacbed_gan.crystal.site import Site
+from lacbed_gan.crystal.zone_axis import reflection
+from lacbed_gan.diffraction import bright_field, dark_field, dense
 from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import wavelength
@@ -17,6 +19,7 @@ from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.net import grid
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.slices import absorbed_intensities
+from lacbed_gan.diffraction.window import Window
 
 THICKNESS = (50.0, 200.0)
 K = torch.tensor([[0.0, 0.0], [0.31, -0.2], [1.1, 0.4]], dtype=torch.float64)
@@ -35,16 +38,15 @@ def pair(crystal: Crystal, absorption: Absorption, g_max: float) -> tuple[Beams,
     return beams, absorption.beams(projection, beams)
 
 
-def exact(beams: Beams, absorbing: Beams, k: torch.Tensor) -> torch.Tensor:
-    """(N, T, P) intensities by eigenvectors of the whole matrix, which no series or exponential shares."""
-    matrix = dense.zone_matrix(beams.g, beams.coupling() + 1j * absorbing.coupling(), k)
+def solutions(matrix: torch.Tensor, k: torch.Tensor, thickness: tuple[float, ...]) -> torch.Tensor:
+    """(N, T, P) intensities by eigenvectors of the whole matrices (P, N, N): no series and no exponential."""
     k0 = (wavelength(200.0) ** -2 - (k**2).sum(1)).sqrt()[:, None]
     x, v = torch.linalg.eig(matrix)
-    start = torch.zeros(len(k), len(beams), dtype=x.dtype)
+    start = torch.zeros(x.shape, dtype=x.dtype)
     start[:, 0] = 1
     weight = torch.linalg.solve(v, start)
     root = x / ((k0**2 + x).sqrt() + k0)
-    waves = [(v * (weight * torch.exp(20j * math.pi * t * root))[:, None]).sum(-1) for t in THICKNESS]
+    waves = [(v * (weight * torch.exp(20j * math.pi * t * root))[:, None]).sum(-1) for t in thickness]
     return (torch.stack(waves).abs() ** 2).permute(2, 0, 1)
 
 
@@ -53,7 +55,8 @@ def exact(beams: Beams, absorbing: Beams, k: torch.Tensor) -> torch.Tensor:
 def test_dense_solutions(key: str, b_iso: float, absorption: Absorption) -> None:
     """Within 1e-4 at 200 nm, the direct beam by the wave at half the thickness, and others by the whole one."""
     beams, absorbing = pair(with_b(key, b_iso), absorption, 2.0)
-    reference = exact(beams, absorbing, K)
+    matrix = dense.zone_matrix(beams.g, beams.coupling() + 1j * absorbing.coupling(), K)
+    reference = solutions(matrix, K, THICKNESS)
     torch.testing.assert_close(
         absorbed_intensities(beams, absorbing, K, THICKNESS)[0].double(), reference[0], atol=1e-4, rtol=0
     )
@@ -110,3 +113,83 @@ def test_a_potential_that_gives_waves_intensity_is_refused() -> None:
 def test_settings(model: str, ratio: float) -> None:
     with pytest.raises(CalculationError, match="absorption"):
         Absorption(model, ratio)
+
+
+def crystal_of(group: str, cell: tuple[float, ...], *sites: tuple) -> Crystal:
+    return Crystal.from_sites(group, group, cell, [Site(*site) for site in sites])
+
+
+QUARTZ = crystal_of("P 32 2 1", (4.9137, 4.9137, 5.4047, 90, 90, 120),
+                    ("Si", (0.4697, 0, 2 / 3), 1, 0.5), ("O", (0.4135, 0.2669, 0.7858), 1, 0.8))  # fmt: skip
+ZINC_OXIDE = crystal_of("P 63 m c", (3.2501, 3.2501, 5.2071, 90, 90, 120),
+                        ("Zn", (1 / 3, 2 / 3, 0), 1, 0.6), ("O", (1 / 3, 2 / 3, 0.3817), 1, 0.6))  # fmt: skip
+BADDELEYITE = crystal_of("P 1 21/c 1", (5.1505, 5.2116, 5.3173, 90, 99.23, 90),
+                         ("Zr", (0.2754, 0.0395, 0.2083), 1, 0.3), ("O", (0.07, 0.3317, 0.3447), 1, 0.6))  # fmt: skip
+TRICLINIC = crystal_of("P 1", (4.5, 5.3, 6.1, 77, 83, 104), ("S", (0.6, 0.55, 0.81), 1, 0.6),
+                       ("Cu", (0.1, 0.2, 0.3), 1, None, (0.01, 0.02, 0.015, 0.002, 0.001, -0.003)))  # fmt: skip
+ALONG = {
+    "quartz [001]": (QUARTZ, (0, 0, 1), [(1, 0, 0), (0, 1, 0)]),
+    "quartz [100]": (QUARTZ, (1, 0, 0), [(0, 1, 1), (0, -1, 1)]),
+    "wurtzite [110]": (ZINC_OXIDE, (1, 1, 0), [(0, 0, 2), (0, 0, -2)]),
+    "monoclinic [123]": (BADDELEYITE, (1, 2, 3), [(1, 1, -1)]),
+    "triclinic [312]": (TRICLINIC, (3, 1, 2), [(1, -1, -1), (-1, 1, 1)]),
+    "GaAs [-110]": (with_b("GaAs"), (-1, 1, 0), [(1, 1, 1), (-1, -1, -1)]),
+    "GaAs [112]": (with_b("GaAs"), (1, 1, 2), [(1, 1, -1)]),
+}
+
+
+@pytest.mark.parametrize("name", ALONG)
+@pytest.mark.parametrize("model", ["proportional", "tds"])
+def test_every_pixel_along_any_zone(name: str, model: str) -> None:
+    """Bright and dark fields at 200 nm against dense solutions of all beams, from the crystal's own origin.
+
+    Without a two-fold axis in the crystal the bright field has one all the same, with absorption too.
+    """
+    crystal, zone, reflections = ALONG[name]
+    g_max, size = 1.3, 4
+    view = crystal.along(zone)
+    projection, absorption = Projection(view), Absorption(model)
+    hk = torch.from_numpy(projection.net.within(g_max))
+    differences = hk[:, None] - hk
+    u = projection.structure_factors(differences).fill_diagonal_(0)
+    u = u + 1j * absorption.structure_factors(view, differences @ torch.tensor(projection.basis))
+    k = torch.from_numpy(
+        Window.of(size, 0.7, "1/Å").directions(projection.net, *np.indices((size, size)).reshape(2, -1))
+    )
+    g = torch.from_numpy(projection.net.cartesian(hk))
+    expected = solutions(dense.zone_matrix(g, u, k), k, (200.0,))[:, 0].unflatten(-1, (size, size))
+    hkls = [(0, 0, 0), *reflections]
+    places = [hk.tolist().index(list(reflection(view, hkl))) for hkl in hkls]
+    options = {"zone": zone, "window": "1/Å", "half_width": 0.7, "g_max": g_max, "absorption": model}
+    assert (dark_field(crystal, hkls, (200,), size, **options)[:, 0] - expected[places]).abs().max() < 1e-4
+    bright = bright_field(crystal, (200,), size, **options)[0]
+    assert (bright - expected[0]).abs().max() < 1e-4
+    assert torch.equal(bright, bright.flip(0, 1))
+    assert (expected[0] - expected[0].flip(0, 1)).abs().max() < 1e-9
+    assert 0 < bright.max() < 1 and expected.sum(0).max() < 1
+
+
+def test_the_stronger_the_absorption_the_darker() -> None:
+    means = [
+        float(bright_field(with_b("Cu"), (100,), 6, g_max=1.5, absorption="proportional", absorption_ratio=r).mean())
+        for r in (0.0, 0.03, 0.1)
+    ]
+    none = float(bright_field(with_b("Cu"), (100,), 6, g_max=1.5).mean())
+    assert means[0] == pytest.approx(none, abs=1e-4) and means[0] > means[1] > means[2]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"absorption": "tds", "b_iso": 0.0}, "absorption tds needs B of every atom, and Cu has none"),
+        ({"absorption": "tds", "b_iso": 40.0}, "B = 40 Å² of Cu is outside 0.01 … 20"),
+        ({"absorption": "all"}, "absorption 'all' is not one of none, proportional, tds"),
+        ({"absorption": "proportional", "absorption_ratio": 2}, "absorption_ratio 2 is outside 0 … 1"),
+        ({"absorption": "tds", "method": "felix"}, "absorption is of method=converged"),
+    ],
+)
+def test_what_cannot_be_is_one_line(options: dict, reason: str) -> None:
+    options = dict(options)
+    with pytest.raises(CalculationError, match=reason) as error:
+        bright_field(with_b("Cu", options.pop("b_iso", 0.6)), (50,), 4, **options)
+    assert "\n" not in str(error.value)
