@@ -29,10 +29,13 @@ class ImageError(UserError):
     """An image that cannot be used; the message is the reason, without the file's name."""
 
 
-def read_grey(path: Path) -> tuple[np.ndarray, str]:
+def read_grey(path: Path, transparent: bool = False) -> tuple[np.ndarray, str]:
     """Grey values of a PNG.
 
     Colour images of 16 bits a channel are read to their upper 8 bits, grey ones exactly.
+
+    Args:
+        transparent: take pixels that are not opaque for such without a value, NaN, instead of refusing the image.
 
     Returns:
         (H, W) float64, 0 black … 1 white, and what the file holds, such as "8 bit RGBA".
@@ -53,16 +56,20 @@ def read_grey(path: Path) -> tuple[np.ndarray, str]:
     if pixels.ndim == 2:
         return pixels / (255 if pixels.dtype == np.uint8 else 65535), kind
     *channels, last = np.moveaxis(pixels, -1, 0)
+    hidden = None
     if len(channels) in (1, 3):
-        if last.min() < 255:
+        if last.min() < 255 and not transparent:
             raise ImageError("is partly transparent")
+        hidden = last < 255
+        channels = [np.where(hidden, channels[0].dtype.type(0), channel) for channel in channels]
     else:
         channels.append(last)
     low, high = reduce(np.minimum, channels), reduce(np.maximum, channels)
     if (high - low).max() > COLOURED:
         raise ImageError("is coloured")
     total = reduce(np.add, channels[1:], channels[0].astype(np.uint16))
-    return total / len(channels) / 255, kind
+    grey = total / len(channels) / 255
+    return grey if hidden is None else np.where(hidden, np.nan, grey), kind
 
 
 @contextmanager

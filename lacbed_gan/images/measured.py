@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-from PIL.TiffImagePlugin import TiffImageFile
 
-from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.base.messages import printable
-from lacbed_gan.crystal.sources import is_poscar, is_xyz
 from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.images.felix_series import read_series
+from lacbed_gan.images.file_kinds import SERIES, STRUCTURES, kind_of, prediction_inputs
 from lacbed_gan.images.grey import ImageError, one_line, read_grey, require_size
+from lacbed_gan.images.microscopy import read_microscopy
+from lacbed_gan.images.signals import Signal, angles_of
+from lacbed_gan.images.tiff import read_tiff
 
-# Beginnings of files, and what they are.
-STRUCTURES = ("CIF", "POSCAR", "XYZ")  # kinds that are no images
-BEGINNINGS = (
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"\x93NUMPY", "NPY"),
-    (b"\x89HDF\r\n\x1a\n", "HDF5"),
-    (b"\0\0\0\x03", "DM"),
-    (b"\0\0\0\x04", "DM"),
-    (b"IMGBLO", "BLO"),
-)
-# Readers of RosettaSciIO, in the order in which they are tried.
-READERS = {"HDF5": ("hspy", "emd"), "DM": ("digitalmicrograph",), "MRC": ("mrc",), "BLO": ("blockfile",)}
-MICROSCOPY = "pip install 'lacbed_gan[microscopy]'"
-# Å⁻¹, or radians, in one of these units of an axis.
-LENGTHS = {"1/Å": 1.0, "1/A": 1.0, "1 / angstrom": 1.0, "1/nm": 0.1, "1 / nm": 0.1, "nm^-1": 0.1, "Å^-1": 1.0}
-ANGLES = {"mrad": 1e-3, "rad": 1.0}
-TIFF_MODES = ("L", "I", "F", "I;16", "I;16B", "I;16L")
-BITS, SAMPLE_FORMAT, UNSIGNED = 258, 339, 1  # tags of TIFF
+__all__ = ["STRUCTURES", "Frame", "Measured", "kind_of", "prediction_inputs", "read_images"]
+
+Frame = int | Sequence[int] | None
+LEAST = 8  # pixels along an edge
+MASKED = 2**32 - 1  # of unsigned 32 bits: how pixel detectors mark pixels without a value
 
 
 @dataclass(frozen=True)
@@ -47,14 +29,24 @@ class Measured:
     """Images of one file.
 
     Attributes:
-        images: (T, H, W) float64, the file's own values.
-        pixel_size: 1/Å per pixel where the file says so, else None.
-        pixel_angle: radians per pixel where the file says so, else None.
+        images: (T, H, W) float64, the file's own values; NaN where a pixel has none.
+        pixel_size: 1/Å per pixel along a row where the file says so, else None.
+        pixel_angle: radians per pixel along a row where the file says so, else None.
+        aspect: step between two rows divided by that between two columns, as the file says; 1 for square pixels.
+        centre: row and column of k = 0 as the file says, None where it does not.
+        energy_kv: of the beam as the file says, None where it does not.
+        a: cell edge in Å as a file beside it says, None where there is none.
+        remarks: one line each: what was chosen of the file, and what of it was not understood.
     """
 
     images: np.ndarray
     pixel_size: float | None = None
     pixel_angle: float | None = None
+    aspect: float = 1.0
+    centre: tuple[float, float] | None = None
+    energy_kv: float | None = None
+    a: float | None = None
+    remarks: tuple[str, ...] = ()
 
     def pixel_size_at(self, energy_kv: float) -> float | None:
         """1/Å per pixel, as the file says or of its angles λk at that beam energy in kV; None where it says neither."""
@@ -63,152 +55,122 @@ class Measured:
         return self.pixel_angle / wavelength(energy_kv)
 
 
-def kind_of(path: Path) -> str:
-    """CIF, PNG, TIFF, NPY, HDF5 (HSPY, EMD), DM, MRC or BLO, by what the file holds; POSCAR and XYZ by its name.
-
-    Raises:
-        ImageError: it is none of these, or cannot be read; the message is one line with the file's name.
-    """
-    if path.exists() and not path.is_file():  # a pipe or a device may never end
-        raise ImageError(f"{path}: not a file")
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror}") from None
-    for beginning, kind in BEGINNINGS:
-        if head.startswith(beginning):
-            return kind
-    if head[208:212] == b"MAP ":
-        return "MRC"
-    if head.strip() and b"\0" not in head and (b"data_" in head.lower() or b"_cell_length" in head):
-        return "CIF"
-    if head.strip() and b"\0" not in head and (is_poscar(path) or is_xyz(path)):
-        return "XYZ" if is_xyz(path) else "POSCAR"
-    raise ImageError(f"{path}: neither a CIF nor an image of a known format (PNG, TIFF, NPY, HSPY, EMD, DM, MRC, BLO)")
-
-
-def prediction_inputs(paths: Sequence[Path]) -> tuple[dict[Path, str], list[str]]:
-    """The files to predict from, with their kind by content, and those of folders that are left out, with why.
-
-    Raises:
-        SettingsError: there is no such file, nothing to predict from, or two would have results of one name.
-        ImageError: a file that was named is of no known kind.
-    """
-    inputs: dict[Path, str] = {}
-    left_out = []
-    for path in paths:
-        if not path.exists():
-            raise SettingsError(f"input={path}: no such file or folder")
-        if not path.is_dir():
-            inputs[path] = kind_of(path)
-            continue
-        for file in sorted(path.iterdir()):
-            if file.name.startswith(".") or not file.is_file():
-                continue
-            try:
-                inputs[file] = kind_of(file)
-            except ImageError as error:
-                left_out.append(str(error))
-    if not inputs:
-        raise SettingsError(f"input={', '.join(map(str, paths))}: it holds neither a CIF nor an image")
-    stems: dict[str, Path] = {}
-    for path in inputs:
-        other = stems.setdefault(path.stem, path)
-        if other is not path:
-            raise SettingsError(f"{other} and {path} would both be called {path.stem}; rename one")
-    return inputs, left_out
-
-
-def read_images(path: Path) -> Measured:
+def read_images(
+    path: Path, frame: Frame = None, signal: str | int | Sequence[int] | None = None, mask: Path | None = None
+) -> Measured:
     """The images of a file, one or several of one size.
 
-    PNG and TIFF of 8, 16 and 32 bits, grey, of one page or more; NPY (H, W) or (T, H, W); what microscopes write is
-    read by RosettaSciIO, with the calibration of its axes in 1/nm, 1/Å or mrad.
+    PNG and TIFF of 8, 16, 32 and 64 bits, grey, of one page or more; NPY (H, W) or (T, H, W); what microscopes write
+    is read by RosettaSciIO; a folder of Felix's images is a series. Axes in 1/nm, 1/Å, mrad and the like are their
+    calibration. Values that are not finite, transparent pixels and those that a mask names have no value.
+
+    Args:
+        frame: which image of several, from 0; (row, column) of a scan. None: all.
+        signal: which array of several: its name, or its number from 0; indices of a reflection of Felix's series,
+            whose direct beam is read unless another is named.
+        mask: file of an image of the same size, not 0 at the pixels that do not count.
 
     Raises:
-        ImageError: not an image, damaged, animated, too large, coloured, or RosettaSciIO is needed and missing; one
-            line with the name.
+        ImageError: not an image, damaged, animated, too large, coloured, complex, of real space, or it holds several
+            and none is chosen; one line with the name.
     """
-    kind = kind_of(path)
     try:
+        kind = kind_of(path)
+        edge = None
         if kind in STRUCTURES:
             raise ImageError(f"is a {kind}, not an image")
-        if kind == "PNG":
-            measured = Measured(read_grey(path)[0])
+        if kind == SERIES:
+            series = read_series(path)
+            signals, edge = series.signals, series.a
+            signal = 0 if signal is None and signals[0].name == "0 0 0" else signal
+        elif kind == "PNG":
+            signals = [Signal(read_grey(path, transparent=True)[0])]
         elif kind == "TIFF":
-            measured = Measured(_read_tiff(path))
+            signals = read_tiff(path)
         elif kind == "NPY":
-            measured = Measured(_read_npy(path))
+            signals = [Signal(_read_npy(path))]
         else:
-            measured = _read_microscopy(path, kind)
-        require_size(measured.images.size)
+            signals = read_microscopy(path, kind)
+        measured = _measured(signals, frame, signal, edge)
     except ImageError as error:
-        raise ImageError(f"{path}: {error}") from None
-    images = measured.images
-    if images.ndim == 2:
-        images = images[None]
-    if images.ndim != 3 or min(images.shape) < 1 or min(images.shape[1:]) < 8:
-        raise ImageError(f"{path}: holds {images.shape}, not images of at least 8 × 8 pixels")
-    if np.iscomplexobj(images) or images.dtype.kind not in "buif" or not np.isfinite(images).all():
-        raise ImageError(f"{path}: holds values that are no finite real numbers")
-    return replace(measured, images=np.asarray(images, dtype=np.float64))
+        text = str(error)
+        raise ImageError(text if text.startswith(f"{path}:") else f"{path}: {text}") from None
+    if mask is not None:
+        hidden = read_images(mask).images
+        if hidden.shape[-2:] != measured.images.shape[-2:]:
+            raise ImageError(f"{mask}: the mask has {hidden.shape[-2:]} pixels, {path} {measured.images.shape[-2:]}")
+        measured.images[:, np.nan_to_num(hidden[0], nan=1.0) != 0] = np.nan
+    return measured
+
+
+def _measured(
+    signals: list[Signal], frame: Frame, chosen: str | int | Sequence[int] | None, a: float | None
+) -> Measured:
+    signal, about = _signal(signals, chosen)
+    data = signal.data
+    if np.ndim(data) < 2 or min(data.shape) < 1 or min(data.shape[-2:]) < LEAST:
+        raise ImageError(f"holds {data.shape}, not images of at least {LEAST} × {LEAST} pixels")
+    if np.iscomplexobj(data):
+        raise ImageError(
+            "holds complex numbers, a wave or a transform and no intensities; save the square of their modulus"
+        )
+    if data.dtype.kind not in "buif":
+        raise ImageError("holds values that are no finite real numbers")
+    data, which = _frame(data, frame)
+    require_size(data.size)
+    images = np.array(data, dtype=np.float64)  # a copy: a file's map cannot be written
+    if data.dtype == np.uint32:
+        images[np.asarray(data) == MASKED] = np.nan
+    images[~np.isfinite(images)] = np.nan
+    if np.isnan(images).all((1, 2)).any():
+        raise ImageError("holds no finite real numbers")
+    angles = angles_of(signal.axes, (images.shape[-2], images.shape[-1]))
+    remarks = (*about, *which, *signal.remarks, *angles.remarks)
+    return Measured(
+        images, angles.pixel_size, angles.pixel_angle, angles.aspect, angles.centre, signal.energy_kv, a, remarks
+    )
+
+
+def _signal(signals: list[Signal], chosen: str | int | Sequence[int] | None) -> tuple[Signal, tuple[str, ...]]:
+    names = [signal.name for signal in signals]
+    if chosen is None and len(signals) == 1:
+        return signals[0], ()
+    listing = ", ".join(
+        f"{number}{f' ({name})' if name else ''} {' × '.join(map(str, signal.data.shape))}"
+        for number, (name, signal) in enumerate(zip(names[:12], signals, strict=False))
+    )
+    listing += ", …" if len(signals) > 12 else ""
+    if chosen is None:
+        raise ImageError(f"holds {len(signals)} signals; choose one with signal=: {listing}")
+    wanted = " ".join(map(str, chosen)) if isinstance(chosen, Sequence) and not isinstance(chosen, str) else chosen
+    if wanted in names:
+        number = names.index(wanted)
+    elif str(wanted).isdecimal() and int(wanted) < len(signals):
+        number = int(wanted)
+    else:
+        raise ImageError(f"signal={wanted} is none of its signals: {listing}")
+    return signals[number], (f"signal {names[number] or number}",)
+
+
+def _frame(data: Any, frame: Frame) -> tuple[Any, tuple[str, ...]]:
+    """(T, H, W) of (…, H, W), and what was chosen."""
+    counts = data.shape[:-2]
+    total = int(np.prod(counts, dtype=np.int64))
+    example = "frame=0" if len(counts) == 1 else f"frame=[{','.join('0' * len(counts))}]"
+    if frame is None:
+        if len(counts) > 1 and total > 1:
+            raise ImageError(f"holds {data.shape}, {total} images; choose one, such as {example}")
+        return data.reshape(total, *data.shape[-2:]), ()
+    places = (frame,) if isinstance(frame, int) else tuple(frame)
+    if len(places) == 1 and len(counts) != 1 and 0 <= places[0] < total:
+        places = tuple(int(i) for i in np.unravel_index(places[0], counts)) if counts else ()
+    if len(places) != len(counts) or not all(0 <= i < n for i, n in zip(places, counts, strict=True)):
+        last = ", ".join(str(n - 1) for n in counts) or "0"
+        raise ImageError(f"frame={frame} is not in the file, which has those up to {last}, counted from 0")
+    words = ", ".join(map(str, places)) or "0"
+    return data[places][None], (f"frame {words} of {' × '.join(map(str, counts)) or 1}",)
 
 
 def _read_npy(path: Path) -> np.ndarray:
     with one_line():  # mapped: a header that claims more than the file holds allocates nothing
         return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
-def _read_tiff(path: Path) -> np.ndarray:
-    pages = []
-    with one_line(), Image.open(io.BytesIO(path.read_bytes()), formats=["TIFF"]) as image:
-        assert isinstance(image, TiffImageFile)
-        for number in range(image.n_frames):
-            image.seek(number)
-            require_size(image.width * image.height * (number + 1))
-            pages.append(_page(image))
-    if len({page.shape for page in pages}) > 1:
-        raise ImageError("its pages are of different sizes")
-    return np.stack(pages)
-
-
-def _page(image: TiffImageFile) -> np.ndarray:
-    if image.mode == "1":
-        return np.asarray(image.convert("L"))
-    if image.mode == "RGB":
-        channels = np.asarray(image)
-        if (channels != channels[..., :1]).any():
-            raise ImageError("is coloured")
-        return channels[..., 0]
-    if image.mode not in TIFF_MODES:
-        raise ImageError(f"mode {image.mode}; save it as grey values")
-    pixels = np.asarray(image)
-    tags = image.tag_v2
-    if image.mode == "I" and tags.get(BITS) == (32,) and tags.get(SAMPLE_FORMAT, (UNSIGNED,)) == (UNSIGNED,):
-        return pixels.view(np.uint32)  # Pillow takes them for signed
-    return pixels
-
-
-def _read_microscopy(path: Path, kind: str) -> Measured:
-    if importlib.util.find_spec("rsciio") is None:
-        raise ImageError(f"{kind} files are read by RosettaSciIO, which is not installed; {MICROSCOPY}")
-    reasons = []
-    for name in READERS[kind]:
-        try:
-            reader = importlib.import_module(f"rsciio.{name}")
-            signals = [signal for signal in reader.file_reader(str(path)) if np.ndim(signal["data"]) >= 2]
-        except Exception as error:  # whatever its readers raise on a file of another program
-            reasons.append(f"{name}: {printable(error, 80) or type(error).__name__}")
-            continue
-        if signals:
-            axes = signals[0]["axes"]
-            return Measured(np.asarray(signals[0]["data"]), _pixel(axes, LENGTHS), _pixel(axes, ANGLES))
-        reasons.append(f"{name}: no image in it")
-    raise ImageError(f"cannot be read ({'; '.join(reasons)})")
-
-
-def _pixel(axes: list[dict[str, Any]], units: dict[str, float]) -> float | None:
-    """Step of the last two axes; None where they are not in one of the units, and alike."""
-    steps = [abs(axis.get("scale") or 0.0) * units.get(str(axis.get("units")), 0.0) for axis in axes[-2:]]
-    return float(steps[1]) if min(steps) > 0 and abs(steps[0] / steps[1] - 1) < 1e-3 else None

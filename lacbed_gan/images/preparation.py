@@ -12,12 +12,15 @@ from lacbed_gan.base.errors import UserError
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import Calibration
-from lacbed_gan.images.scaling import min_max
+from lacbed_gan.images.defects import without_defects
+from lacbed_gan.images.filling import binned, smoothly_filled
+from lacbed_gan.images.scaling import robust_min_max
 from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, mirror
 
 LEAST_COVERED = 0.5  # of the angles that the network knows; with less it would see mostly what is made up
 COPIES = (*TWO_FOLD, *reversed(MIRRORS))  # that the symmetry 2mm makes equal
-MOST_POINTS = 16  # along an edge of a pixel, at which the image is read
+MOST_POINTS = 4  # along an edge of a pixel, at which the image is read
+BROKEN = 0.05  # 1 − R of a pattern to its copies from which they are not averaged, unless noise is the reason
 
 
 class PreparationError(UserError):
@@ -25,30 +28,64 @@ class PreparationError(UserError):
 
 
 @dataclass(frozen=True)
+class Asymmetry:
+    """How a pattern differs from its copies turned by 180° and mirrored, where the image covers both.
+
+    Attributes:
+        turned: 1 − R to the one turned by 180°.
+        mirrored: 1 − R to the mirrored ones, the larger.
+        grain: correlation of neighbouring pixels of the difference: 0 for noise, near 1 for shifts and backgrounds.
+        slope: share of the difference that a plane makes up, as an uneven background is.
+    """
+
+    turned: float = 0.0
+    mirrored: float = 0.0
+    grain: float = 0.0
+    slope: float = 0.0
+
+    @property
+    def largest(self) -> float:
+        """Of both."""
+        return max(self.turned, self.mirrored)
+
+    @property
+    def noise(self) -> bool:
+        """Whether noise is what makes them differ."""
+        return self.grain < 0.5
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A pattern for a network.
 
     Attributes:
-        pattern: (size, size) float32 in [0, 1], min–max scaled.
-        covered: share of its pixels that lie in the image.
-        asymmetry: 1 − R, largest of the pattern to its copies turned by 180° and mirrored, where the image covers
-            both; 0 for a pattern with the symmetry 2mm, which all cubic crystals give.
+        pattern: (size, size) float32 in [0, 1], scaled from its robust minimum to its maximum.
+        covered: share of its pixels that the image covers.
+        symmetry: how it differs from its own copies; not at all with the symmetry 2mm, which all cubic crystals give.
         saturated: share of pixels at the image's highest value.
+        defects: hot and dead pixels of the image that were left out.
     """
 
     pattern: np.ndarray
     covered: float
-    asymmetry: float
+    symmetry: Asymmetry
     saturated: float
+    defects: int = 0
+
+    @property
+    def asymmetry(self) -> float:
+        """1 − R, largest of the pattern to its copies."""
+        return self.symmetry.largest
 
 
 def prepare_pattern(image: np.ndarray, window: Window, calibration: Calibration) -> Prepared:
-    """Crop to the window, turn to the axes, resample by area, scale to [0, 1].
+    """Leave out what has no value, crop to the window, turn to the axes, resample by area, scale to [0, 1].
 
-    What the image does not cover is taken from the pixels that the symmetry 2mm makes equal, else it is the mean.
+    Copies that the symmetry 2mm makes equal are averaged, which halves the noise, and stand in for what the image does
+    not cover; what they do not cover either goes on smoothly.
 
     Args:
-        image: (H, W) real intensities, bright is high.
+        image: (H, W) real intensities, bright is high, NaN or infinite where a pixel has no value.
         window: of the result.
         calibration: of the image. Without half_width and pixel_size the image, which has to be square, is taken to
             span the window.
@@ -57,43 +94,75 @@ def prepare_pattern(image: np.ndarray, window: Window, calibration: Calibration)
         PreparationError: calibration is missing, contradictory or not positive, the image is flat, or covers less than
             half of the window.
     """
-    image = np.array(image, dtype=np.float64)  # a copy: PyTorch complains of a file's map, which cannot be written
-    if image.ndim != 2 or not np.isfinite(image).all():
-        raise PreparationError(f"the pattern is {image.shape}, not an image (H, W) of finite numbers")
-    if image.max() == image.min():
+    if image.ndim != 2 or not np.isfinite(image).any():
+        raise PreparationError(f"the pattern is {image.shape}, not an image (H, W) with finite numbers")
+    image = np.where(np.isfinite(image), image, np.nan).astype(np.float64)
+    low, high = np.nanmin(image), np.nanmax(image)
+    if high == low:
         raise PreparationError("the pattern is flat: all pixels have one value")
     height, width = image.shape
     pitch = _pitch(height, width, window, calibration)
-    row, column = calibration.centre or ((height - 1) / 2, (width - 1) / 2)
-    points = max(1, min(MOST_POINTS, round(window.step / pitch)))
+    whole, defects = without_defects(image)
+    top = float(np.nanmax(whole))
+    saturated = float((whole == top).mean())
+    if (circle := calibration.circle) is not None:
+        whole = np.where(circle.inside((height, width), calibration.aspect), whole, np.nan)
+    pattern, share = _resampled(whole, window, calibration, pitch)
+    covered = float(share.mean())
+    if covered < LEAST_COVERED:
+        raise PreparationError(
+            f"the image covers {covered:.0%} of the angles that the network knows, ±{window.half_width:g} reciprocal "
+            "lattice units; check half_width, pixel_size, a, centre and aperture, measure larger angles, or take a "
+            "network of smaller ones"
+        )
+    known = share > 0
+    symmetry = _asymmetry(pattern, known)
+    pattern = _averaged(pattern, known, symmetry)
+    if pattern.max() == pattern.min():
+        raise PreparationError("the pattern is flat over the angles that the network knows")
+    return Prepared(robust_min_max(pattern).astype(np.float32), covered, symmetry, saturated, defects)
+
+
+def _resampled(
+    image: np.ndarray, window: Window, calibration: Calibration, pitch: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The image at the window's pixels, 0 where it has no value, and the share of each pixel that it covers."""
+    factor = max(1, int(window.step / pitch / MOST_POINTS))
+    row, column = calibration.centre or ((image.shape[0] - 1) / 2, (image.shape[1] - 1) / 2)
+    image, (row, column) = binned(image, factor), ((place + 0.5) / factor - 0.5 for place in (row, column))
+    pitch *= factor
+    height, width = image.shape
+    valid = np.isfinite(image)
+    points = max(1, min(2 * MOST_POINTS, round(window.step / pitch)))
     fine = Window(window.size * points, window.half_width).axis  # reciprocal lattice units
     angle = math.radians(calibration.rotation)
     cosine, sine = math.cos(angle), math.sin(angle)
     y, x = fine[:, None], fine
-    rows, columns = row + (y * cosine - x * sine) / pitch, column + (x * cosine + y * sine) / pitch
+    rows = row + (y * cosine - x * sine) / (pitch * calibration.aspect)
+    columns = column + (x * cosine + y * sine) / pitch
     inside = (rows > -0.51) & (rows < height - 0.49) & (columns > -0.51) & (columns < width - 0.49)
+    if not valid.all():  # pixels by themselves are bridged by those around them
+        near = valid | np.isfinite(_bridged(image))
+        nearest = np.clip(np.rint(rows), 0, height - 1).astype(int), np.clip(np.rint(columns), 0, width - 1).astype(int)
+        inside &= near[nearest]
+        image = smoothly_filled(image)
     sampled = _bicubic(image, rows, columns)
     blocks = (window.size, points, window.size, points)
     weight = inside.reshape(blocks).sum((1, 3))
-    known = weight > 0
-    covered = float(inside.mean())
-    if covered < LEAST_COVERED:
-        raise PreparationError(
-            f"the image covers {covered:.0%} of the angles that the network knows, ±{window.half_width:g} reciprocal "
-            "lattice units; check half_width, pixel_size, a and centre, measure larger angles, or take a network of "
-            "smaller ones"
-        )
-    pattern = np.where(inside, sampled, 0.0).reshape(blocks).sum((1, 3)) / np.maximum(weight, 1)
-    asymmetry = _asymmetry(pattern, known)
-    pattern = _filled(pattern, known)
-    if pattern.max() == pattern.min():
-        raise PreparationError("the pattern is flat over the angles that the network knows")
-    saturated = float((image == image.max()).mean())
-    return Prepared(min_max(pattern).astype(np.float32), covered, asymmetry, saturated)
+    total = np.where(inside, sampled, 0.0).reshape(blocks).sum((1, 3))
+    return total / np.maximum(weight, 1), weight / points**2
+
+
+def _bridged(image: np.ndarray) -> np.ndarray:
+    """The image with values also at pixels without one that have some on both sides, along rows or along columns."""
+    padded = np.pad(image, 1, constant_values=np.nan)
+    across = (padded[1:-1, 2:] + padded[1:-1, :-2]) / 2
+    along = (padded[2:, 1:-1] + padded[:-2, 1:-1]) / 2
+    return np.where(np.isfinite(across), across, along)
 
 
 def _pitch(height: int, width: int, window: Window, known: Calibration) -> float:
-    """Reciprocal lattice units per pixel of the image."""
+    """Reciprocal lattice units per pixel along a row of the image."""
     for name in ("half_width", "pixel_size", "a"):
         value = getattr(known, name)
         if value is not None and not (math.isfinite(value) and value > 0):
@@ -104,12 +173,12 @@ def _pitch(height: int, width: int, window: Window, known: Calibration) -> float
         if known.a is None:
             raise PreparationError("pixel_size=… in 1/Å per pixel needs a=…, the cell edge in Å")
         return known.pixel_size / Net.square(known.a).lengths[0]
-    if known.half_width is None and height != width:
+    if known.open_to_the_pattern("half_width") and height != width:
         raise PreparationError(
             f"{height} × {width} pixels are not square, so that the angles are unknown; give pixel_size=… (1/Å per "
             "pixel) and a=…, or half_width=… (of the shorter edge, in reciprocal lattice units)"
         )
-    return 2 * (known.half_width or window.half_width) / min(height, width)
+    return 2 * (known.half_width or window.half_width) / min(height * known.aspect, width)
 
 
 def _bicubic(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -117,7 +186,7 @@ def _bicubic(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     height, width = image.shape
     grid = np.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], -1)
     sampled = torch.nn.functional.grid_sample(
-        torch.from_numpy(image)[None, None],
+        torch.from_numpy(np.ascontiguousarray(image))[None, None],
         torch.from_numpy(grid)[None],
         mode="bicubic",
         padding_mode="border",
@@ -126,23 +195,49 @@ def _bicubic(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nda
     return sampled[0, 0].numpy()
 
 
-def _asymmetry(pattern: np.ndarray, known: np.ndarray) -> float:
-    """1 − R, the largest of the pattern to its copies, over the pixels that are known in both."""
-    worst = 0.0
+def _asymmetry(pattern: np.ndarray, known: np.ndarray) -> Asymmetry:
+    """Over the pixels that are known in both."""
+    distance, grain, slope = {}, 0.0, 0.0
     for axes in COPIES:
         both = known & mirror(known, axes)
         pair = np.stack([pattern[both], mirror(pattern, axes)[both]])
-        if both.any() and pair.std(1).min() > 0:
-            worst = max(worst, 0.5 - 0.5 * float(np.corrcoef(pair)[0, 1]))
-    return worst
+        if not both.any() or pair.std(1).min() == 0:
+            continue
+        distance[axes] = 0.5 - 0.5 * float(np.corrcoef(pair)[0, 1])
+        if distance[axes] == max(distance.values()):
+            difference = np.where(both, pattern - mirror(pattern, axes), 0.0)
+            grain, slope = _grain(difference, both), _slope(difference, both)
+    turned = distance.get(TWO_FOLD[0], 0.0)
+    return Asymmetry(turned, max([distance.get(axes, 0.0) for axes in MIRRORS]), grain, slope)
 
 
-def _filled(pattern: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """The pattern with what is not known from its copies, the nearest operation first, else their mean."""
-    pattern, whole = pattern.copy(), known.copy()
+def _grain(difference: np.ndarray, known: np.ndarray) -> float:
+    """Correlation of diagonal neighbours, which resampling ties together less than others."""
+    pairs = known[1:, 1:] & known[:-1, :-1]
+    power = float((difference[known] ** 2).mean())
+    return 0.0 if power == 0 else float((difference[1:, 1:] * difference[:-1, :-1])[pairs].mean()) / power
+
+
+def _slope(difference: np.ndarray, known: np.ndarray) -> float:
+    """Share of the power of a difference that a plane makes up."""
+    y, x = (axis[known] for axis in np.meshgrid(*(np.linspace(-1, 1, n) for n in known.shape), indexing="ij"))
+    matrix = np.column_stack([np.ones_like(x), y, x])
+    values = difference[known]
+    power = float((values**2).sum())
+    plane = matrix @ np.linalg.lstsq(matrix, values, rcond=None)[0]
+    return 0.0 if power == 0 else float((plane**2).sum()) / power
+
+
+def _averaged(pattern: np.ndarray, known: np.ndarray, symmetry: Asymmetry) -> np.ndarray:
+    """Means over the copies that are alike; those of the others stand in for what is not known."""
+    total, count = np.where(known, pattern, 0.0), known.astype(np.float64)
+    for axes, distance in zip(COPIES, (symmetry.turned, symmetry.mirrored, symmetry.mirrored), strict=True):
+        if distance <= BROKEN or symmetry.noise:
+            total = total + mirror(np.where(known, pattern, 0.0), axes)
+            count = count + mirror(known, axes)
+    average, whole = np.where(count > 0, total / np.maximum(count, 1), np.nan), count > 0
     for axes in COPIES:
         missing = ~whole & mirror(known, axes)
-        pattern[missing] = mirror(pattern, axes)[missing]
+        average[missing] = mirror(pattern, axes)[missing]
         whole |= missing
-    pattern[~whole] = pattern[whole].mean()
-    return pattern
+    return smoothly_filled(average)

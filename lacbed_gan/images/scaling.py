@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Images = TypeVar("Images", np.ndarray, "Tensor")
+ENDS = (0.002, 0.998)  # quantiles of an image between which most of it lies
+BEYOND = 0.3  # of the range between them: as far as the minimum and the maximum of a pattern lie beyond them
 
 
 def min_max(images: np.ndarray, axis: int | tuple[int, ...] = (-2, -1)) -> np.ndarray:
@@ -26,6 +28,24 @@ def min_max(images: np.ndarray, axis: int | tuple[int, ...] = (-2, -1)) -> np.nd
     low = images.min(axis=axis, keepdims=True)
     span = images.max(axis=axis, keepdims=True) - low
     return (images - low) / np.where(span > 0, span, 1.0)
+
+
+def robust_min_max(image: np.ndarray) -> np.ndarray:
+    """As `min_max`, but the ends lie no farther than 0.3 of the range of quantiles beyond these; the rest is cut off.
+
+    A few pixels far off do not decide, and an image without such is scaled as those of training are.
+
+    Args:
+        image: (H, W) real and finite.
+
+    Returns:
+        (H, W) float64 in [0, 1].
+    """
+    low, high = np.quantile(image, ENDS)
+    beyond = BEYOND * (high - low)
+    if not beyond > 0:
+        return min_max(image)
+    return min_max(np.clip(image, low - beyond, high + beyond))
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

@@ -1,0 +1,53 @@
+"""Single pixels that no pattern has: far above or below all that surrounds them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lacbed_gan.images.filling import box_mean
+
+OUT = 0.5  # of the robust range of the image: what a pixel differs from those around it at least
+NOISE = 8.0  # standard deviations of the noise that it differs at least
+ENDS = (0.005, 0.995)  # quantiles between which the robust range of an image lies
+SAMPLE = 1_000_000  # pixels that quantiles are taken of
+MOST = 2000  # pixels that are looked at one by one; more are no single pixels
+REACH = 2  # pixels around one that it is compared with
+ABOVE_MAD = 1.4826  # standard deviation of a normal distribution by its median absolute deviation
+
+
+def without_defects(image: np.ndarray) -> tuple[np.ndarray, int]:
+    """The image with NaN at hot and dead pixels, and how many there are.
+
+    A pixel is one where it differs from the median of the 5 × 5 pixels around it by more than half of the image's
+    robust range and by more than eight standard deviations of its noise.
+
+    Args:
+        image: (H, W) float64, NaN where a pixel has no value.
+    """
+    values = sample(image)
+    low, high = np.quantile(values, ENDS)
+    if not high > low:  # all but a few pixels are alike
+        return image, 0
+    valid = np.isfinite(image)
+    plain = image if valid.all() else np.where(valid, image, np.median(values))
+    difference = plain - box_mean(plain, 1)
+    noise = ABOVE_MAD * float(np.median(np.abs(sample(difference))))
+    limit = max(OUT * (high - low), NOISE * noise)
+    rows, columns = np.nonzero(valid & (np.abs(difference) > limit / 2))
+    if not 0 < len(rows) <= MOST:
+        return image, 0
+    padded = np.pad(np.where(valid, image, np.nan), REACH, constant_values=np.nan)
+    offsets = range(2 * REACH + 1)
+    around = np.stack([padded[rows + i, columns + j] for i in offsets for j in offsets if (i, j) != (REACH, REACH)])
+    bad = np.abs(image[rows, columns] - np.nanmedian(around, 0)) > limit
+    if not bad.any():
+        return image, 0
+    image = image.copy()
+    image[rows[bad], columns[bad]] = np.nan
+    return image, int(bad.sum())
+
+
+def sample(image: np.ndarray) -> np.ndarray:
+    """Valid values of an image, of a large one every n-th."""
+    values = image.ravel()[:: max(1, image.size // SAMPLE)]
+    return values[np.isfinite(values)]
