@@ -11,12 +11,14 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import PredictSettings
-from lacbed_gan.images.measured import STRUCTURES, prediction_inputs
+from lacbed_gan.images.file_kinds import SERIES, STRUCTURES, prediction_inputs
 
 if TYPE_CHECKING:
     from lacbed_gan.predict.predictor import Predictor
 
-CALIBRATION = ("a", "pixel_size", "half_width", "rotation", "centre", "polarity")  # of a measured pattern
+# Of a measured pattern: how it lies, and what of the file it is.
+CALIBRATION = ("a", "pixel_size", "half_width", "rotation", "centre", "polarity", "aperture", "energy_kv")
+CHOICE = ("frame", "signal", "mask")
 
 
 def check(settings: PredictSettings) -> None:
@@ -33,7 +35,7 @@ def check(settings: PredictSettings) -> None:
                 f"{predictor.direction}, which takes {what[predictor.direction]}"
             )
         predictor.require_thickness(settings.thickness or predictor.thicknesses)
-        if direction == "inverse":
+        if direction == "inverse" and inputs[file] != SERIES:  # beside a series there may be its crystal
             needed = {"the network": predictor.needs_a, "the physics check": settings.check}
             needed["pixel_size"] = settings.pixel_size is not None
             why = next((name for name, needs in needed.items() if needs), None)
@@ -61,8 +63,9 @@ def predict(settings: PredictSettings) -> None:
                     path, predictor, folder, compare=settings.compare, b_iso=settings.b_iso, **arguments
                 )
             else:
-                arguments |= {name: getattr(settings, name) for name in CALIBRATION}
-                numbers = predict_measured(path, predictor, folder, check=settings.check, **arguments)
+                arguments |= {name: getattr(settings, name) for name in (*CALIBRATION, *CHOICE)}
+                arguments |= {"check": settings.check, "align": settings.align == "auto"}
+                numbers = predict_measured(path, predictor, folder, **arguments)
         except ValueError as error:
             left_out.append(_named(path, error))
             continue

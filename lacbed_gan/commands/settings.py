@@ -16,6 +16,7 @@ REFLECTIONS = "a list of reflections hk0, such as [[2,0],[2,2]]"
 # What FELIX's own numbers were made with.
 FELIX = {"energy_kv": 200.0, "half_width": 7.266}
 B_RANGE = (0.2, 1.2)  # Å², that of most real crystals at room temperature
+Index = Annotated[int, Field(ge=0)]
 Displacement = Annotated[float, Field(ge=0, lt=100)]
 
 
@@ -128,6 +129,24 @@ class PredictSettings(Settings):
         Field(description="[row, column]"),
     ]
     polarity: Literal["dark_high", "bright_high"] | None
+    aperture: Annotated[
+        tuple[float, float, PositiveFloat] | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="[row, column, radius] in pixels"),
+    ]
+    energy_kv: PositiveFloat | None
+    align: Literal["auto", "none"]
+    frame: Annotated[
+        Index | tuple[Index, ...] | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="a number from 0, or [row, column] of a scan"),
+    ]
+    signal: Annotated[
+        Index | str | tuple[int, ...] | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="a name, a number from 0, or [h, k, l] of a series"),
+    ]
+    mask: Place | None
 
     @model_validator(mode="after")
     def _one_calibration(self) -> PredictSettings:

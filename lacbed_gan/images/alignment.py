@@ -16,9 +16,10 @@ from lacbed_gan.images.filling import binned
 from lacbed_gan.images.symmetry_search import Peak, band_passed, bilinear, mirror_lines, peak_of, two_fold_centre
 
 EDGE = 256  # pixels along the shorter edge of the image in which all this is sought, or up to twice as many
-PLAIN = 0.25  # correlation from which a two-fold axis is taken
-ABOVE = 0.03  # what it has above the next one elsewhere
-MIRROR = 0.2  # correlation from which mirror lines are taken
+PLAIN = 0.4  # correlation from which a two-fold axis is taken, if it stands out; at 3 counts a pixel patterns have 0.7
+RIVAL = 0.7  # of it: the most that the next one elsewhere may have
+EVIDENT = 0.85  # correlation from which it is taken anyway
+MIRROR = 0.4  # correlation from which mirror lines are taken
 ALIKE = 0.85  # of the higher: lines 45° apart that are as good as this are mirror lines both
 STAYS = (0.35, 0.35)  # pixels of that image, and degrees: what is this near to the middle and to 0° is there
 DIAGONAL, QUARTER = 45.0, 90.0
@@ -61,13 +62,14 @@ def align(image: np.ndarray, calibration: Calibration) -> Alignment:
     band = band_passed(coarse)
     middle = ((coarse.shape[0] - 1) / 2, (coarse.shape[1] - 1) / 2)
     remarks = []
-    centre = middle
+    centre, told = middle, True
     if calibration.centre is not None:
         row, column = ((place + 0.5) / factor - 0.5 for place in calibration.centre)
         centre = ((row + 0.5) / stretch - 0.5, column)
     elif calibration.open_to_the_pattern("centre"):
         peak = two_fold_centre(band)
-        if peak.height < PLAIN or peak.height < peak.rival + ABOVE:
+        told = peak.height >= EVIDENT or (peak.height >= PLAIN and peak.rival <= RIVAL * peak.height)
+        if not told:
             remarks.append("the pattern does not tell its centre")
         elif max(abs(a - b) for a, b in zip(peak.position, middle, strict=True)) > max(STAYS[0], peak.uncertainty):
             centre = (peak.position[0], peak.position[1])
@@ -78,7 +80,7 @@ def align(image: np.ndarray, calibration: Calibration) -> Alignment:
             known = _with(known, "centre", None, peak.uncertainty * factor)
     alternatives: tuple[float, ...] = ()
     if calibration.open_to_the_pattern("rotation"):
-        lines, rival = _rotation(band, centre)
+        lines, rival = _rotation(band, centre) if told else (None, False)
         if lines is None:
             remarks.append("the pattern does not tell its rotation")
         else:

@@ -15,7 +15,7 @@ FLAT = 0.25  # of the spread inside: the most that what is outside may vary
 LEAST_OUTSIDE = 0.01  # of the image
 ROUND = 0.03  # of the radius: rms distance of the edge from a circle
 AGREES = 0.9  # of the image has to be dark outside of the circle, and bright inside of it
-MARGIN = 1.5  # pixels inside of the edge that are left out, too
+MARGIN = 3.5  # pixels inside of the edge of what is dark that are left out: smoothing moves it outwards
 TRIMS = 6
 
 

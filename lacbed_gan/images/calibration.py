@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,20 @@ class Calibration:
         """The aperture as a circle."""
         return None if self.aperture is None else Aperture(*self.aperture)
 
+    def at(self, factor: float) -> Calibration:
+        """That of the image whose pixels are factor × factor pixels of this one, or of the one that has such."""
+        shift = (1 / factor - 1) / 2
+        centre, circle = self.centre, self.circle
+        small = None if circle is None else circle.at(factor)
+        spread = {n: s if n == "rotation" else s / factor for n, s in self.uncertainty.items()}
+        return replace(
+            self,
+            pixel_size=None if self.pixel_size is None else self.pixel_size * factor,
+            centre=None if centre is None else (centre[0] / factor + shift, centre[1] / factor + shift),
+            aperture=None if small is None else (small.row, small.column, small.radius),
+            uncertainty=spread,
+        )
+
     def open_to_the_pattern(self, name: str) -> bool:
         """Whether the pattern may decide about rotation, centre or aperture, because nobody has."""
         return self.source.get(name, ASSUMED) == ASSUMED
@@ -97,7 +111,7 @@ class Calibration:
         return f"{source}, ± {spread:.1g}{'°' if name == 'rotation' else ' px'}"
 
 
-def calibrate(measured: Measured, energy_kv: float, window: float, **user: Any) -> Calibration:
+def calibrate(measured: Measured, energy_kv: float, window: float, /, **user: Any) -> Calibration:
     """The calibration of a file's images: what the user says, else what the file says, else what is assumed.
 
     Args:

@@ -11,25 +11,26 @@ NOISE = 8.0  # standard deviations of the noise that it differs at least
 ENDS = (0.005, 0.995)  # quantiles between which the robust range of an image lies
 SAMPLE = 1_000_000  # pixels that quantiles are taken of
 MOST = 2000  # pixels that are looked at one by one; more are no single pixels
-REACH = 2  # pixels around one that it is compared with
+REACH, ALLIES = 2, 2  # pixels around one that it is compared with, and how many of them may be as far off
 ABOVE_MAD = 1.4826  # standard deviation of a normal distribution by its median absolute deviation
 
 
 def without_defects(image: np.ndarray) -> tuple[np.ndarray, int]:
     """The image with NaN at hot and dead pixels, and how many there are.
 
-    A pixel is one where it differs from the median of the 5 × 5 pixels around it by more than half of the image's
-    robust range and by more than eight standard deviations of its noise.
+    A pixel is one where it lies above all but two of the 24 pixels around it, or below all but two, by more than half
+    of the image's robust range and by more than eight standard deviations of its noise: a line or a peak of a pattern
+    goes on in more pixels than two.
 
     Args:
         image: (H, W) float64, NaN where a pixel has no value.
     """
-    values = sample(image)
-    low, high = np.quantile(values, ENDS)
+    some = sample(image)
+    low, high = np.quantile(some, ENDS)
     if not high > low:  # all but a few pixels are alike
         return image, 0
     valid = np.isfinite(image)
-    plain = image if valid.all() else np.where(valid, image, np.median(values))
+    plain = image if valid.all() else np.where(valid, image, np.median(some))
     difference = plain - box_mean(plain, 1)
     noise = ABOVE_MAD * float(np.median(np.abs(sample(difference))))
     limit = max(OUT * (high - low), NOISE * noise)
@@ -39,7 +40,11 @@ def without_defects(image: np.ndarray) -> tuple[np.ndarray, int]:
     padded = np.pad(np.where(valid, image, np.nan), REACH, constant_values=np.nan)
     offsets = range(2 * REACH + 1)
     around = np.stack([padded[rows + i, columns + j] for i in offsets for j in offsets if (i, j) != (REACH, REACH)])
-    bad = np.abs(image[rows, columns] - np.nanmedian(around, 0)) > limit
+    values, around = image[rows, columns], np.sort(around, 0)  # NaN come last
+    known = np.isfinite(around).sum(0)
+    enough, places = known > 2 * ALLIES, np.arange(len(values))
+    above = values - around[np.maximum(known - 1 - ALLIES, 0), places] > limit
+    bad = enough & (above | (around[ALLIES] - values > limit))
     if not bad.any():
         return image, 0
     image = image.copy()

@@ -11,7 +11,7 @@ import torch
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.window import Window
-from lacbed_gan.images.calibration import Calibration
+from lacbed_gan.images.calibration import ASSUMED, Calibration
 from lacbed_gan.images.defects import without_defects
 from lacbed_gan.images.filling import binned, smoothly_filled
 from lacbed_gan.images.scaling import robust_min_max
@@ -20,7 +20,7 @@ from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, mirror
 LEAST_COVERED = 0.5  # of the angles that the network knows; with less it would see mostly what is made up
 COPIES = (*TWO_FOLD, *reversed(MIRRORS))  # that the symmetry 2mm makes equal
 MOST_POINTS = 4  # along an edge of a pixel, at which the image is read
-BROKEN = 0.05  # 1 − R of a pattern to its copies from which they are not averaged, unless noise is the reason
+BROKEN = 0.03  # 1 − R of a pattern to its copies from which they are not averaged, but for noise and a slope
 
 
 class PreparationError(UserError):
@@ -34,14 +34,14 @@ class Asymmetry:
     Attributes:
         turned: 1 − R to the one turned by 180°.
         mirrored: 1 − R to the mirrored ones, the larger.
-        grain: correlation of neighbouring pixels of the difference: 0 for noise, near 1 for shifts and backgrounds.
-        slope: share of the difference that a plane makes up, as an uneven background is.
+        slope: share of the larger difference that a plane makes up, as an uneven background is.
+        grain: correlation of neighbouring pixels of the rest: 0 for noise, near 1 for a pattern that is shifted.
     """
 
     turned: float = 0.0
     mirrored: float = 0.0
-    grain: float = 0.0
     slope: float = 0.0
+    grain: float = 0.0
 
     @property
     def largest(self) -> float:
@@ -49,9 +49,9 @@ class Asymmetry:
         return max(self.turned, self.mirrored)
 
     @property
-    def noise(self) -> bool:
-        """Whether noise is what makes them differ."""
-        return self.grain < 0.5
+    def structure(self) -> float:
+        """What of the larger is neither a plane nor noise."""
+        return self.largest * (1 - self.slope) * max(0.0, min(1.0, 2 * self.grain))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ class Prepared:
         return self.symmetry.largest
 
 
-def prepare_pattern(image: np.ndarray, window: Window, calibration: Calibration) -> Prepared:
+def prepare_pattern(
+    image: np.ndarray, window: Window, calibration: Calibration, defects: int | None = None
+) -> Prepared:
     """Leave out what has no value, crop to the window, turn to the axes, resample by area, scale to [0, 1].
 
     Copies that the symmetry 2mm makes equal are averaged, which halves the noise, and stand in for what the image does
@@ -89,6 +91,7 @@ def prepare_pattern(image: np.ndarray, window: Window, calibration: Calibration)
         window: of the result.
         calibration: of the image. Without half_width and pixel_size the image, which has to be square, is taken to
             span the window.
+        defects: how many hot and dead pixels were left out already; None: they are sought.
 
     Raises:
         PreparationError: calibration is missing, contradictory or not positive, the image is flat, or covers less than
@@ -101,8 +104,10 @@ def prepare_pattern(image: np.ndarray, window: Window, calibration: Calibration)
     if high == low:
         raise PreparationError("the pattern is flat: all pixels have one value")
     height, width = image.shape
-    pitch = _pitch(height, width, window, calibration)
-    whole, defects = without_defects(image)
+    pitch = pixel_pitch(height, width, window, calibration)
+    whole = image
+    if defects is None:
+        whole, defects = without_defects(image)
     top = float(np.nanmax(whole))
     saturated = float((whole == top).mean())
     if (circle := calibration.circle) is not None:
@@ -161,7 +166,7 @@ def _bridged(image: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(across), across, along)
 
 
-def _pitch(height: int, width: int, window: Window, known: Calibration) -> float:
+def pixel_pitch(height: int, width: int, window: Window, known: Calibration) -> float:
     """Reciprocal lattice units per pixel along a row of the image."""
     for name in ("half_width", "pixel_size", "a"):
         value = getattr(known, name)
@@ -173,7 +178,7 @@ def _pitch(height: int, width: int, window: Window, known: Calibration) -> float
         if known.a is None:
             raise PreparationError("pixel_size=… in 1/Å per pixel needs a=…, the cell edge in Å")
         return known.pixel_size / Net.square(known.a).lengths[0]
-    if known.open_to_the_pattern("half_width") and height != width:
+    if (known.half_width is None or known.source.get("half_width") == ASSUMED) and height != width:
         raise PreparationError(
             f"{height} × {width} pixels are not square, so that the angles are unknown; give pixel_size=… (1/Å per "
             "pixel) and a=…, or half_width=… (of the shorter edge, in reciprocal lattice units)"
@@ -206,9 +211,12 @@ def _asymmetry(pattern: np.ndarray, known: np.ndarray) -> Asymmetry:
         distance[axes] = 0.5 - 0.5 * float(np.corrcoef(pair)[0, 1])
         if distance[axes] == max(distance.values()):
             difference = np.where(both, pattern - mirror(pattern, axes), 0.0)
-            grain, slope = _grain(difference, both), _slope(difference, both)
+            plane = _plane(difference, both)
+            power = float((difference[both] ** 2).sum())
+            slope = 0.0 if power == 0 else float((plane[both] ** 2).sum()) / power
+            grain = _grain(difference - plane, both)
     turned = distance.get(TWO_FOLD[0], 0.0)
-    return Asymmetry(turned, max([distance.get(axes, 0.0) for axes in MIRRORS]), grain, slope)
+    return Asymmetry(turned, max([distance.get(axes, 0.0) for axes in MIRRORS]), slope, grain)
 
 
 def _grain(difference: np.ndarray, known: np.ndarray) -> float:
@@ -218,21 +226,18 @@ def _grain(difference: np.ndarray, known: np.ndarray) -> float:
     return 0.0 if power == 0 else float((difference[1:, 1:] * difference[:-1, :-1])[pairs].mean()) / power
 
 
-def _slope(difference: np.ndarray, known: np.ndarray) -> float:
-    """Share of the power of a difference that a plane makes up."""
-    y, x = (axis[known] for axis in np.meshgrid(*(np.linspace(-1, 1, n) for n in known.shape), indexing="ij"))
-    matrix = np.column_stack([np.ones_like(x), y, x])
-    values = difference[known]
-    power = float((values**2).sum())
-    plane = matrix @ np.linalg.lstsq(matrix, values, rcond=None)[0]
-    return 0.0 if power == 0 else float((plane**2).sum()) / power
+def _plane(difference: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The plane nearest to a difference."""
+    y, x = np.meshgrid(*(np.linspace(-1, 1, n) for n in known.shape), indexing="ij")
+    matrix = np.stack([np.ones_like(x), y, x], -1)
+    return matrix @ np.linalg.lstsq(matrix[known], difference[known], rcond=None)[0]
 
 
 def _averaged(pattern: np.ndarray, known: np.ndarray, symmetry: Asymmetry) -> np.ndarray:
     """Means over the copies that are alike; those of the others stand in for what is not known."""
     total, count = np.where(known, pattern, 0.0), known.astype(np.float64)
-    for axes, distance in zip(COPIES, (symmetry.turned, symmetry.mirrored, symmetry.mirrored), strict=True):
-        if distance <= BROKEN or symmetry.noise:
+    if symmetry.structure <= BROKEN:
+        for axes in COPIES:
             total = total + mirror(np.where(known, pattern, 0.0), axes)
             count = count + mirror(known, axes)
     average, whole = np.where(count > 0, total / np.maximum(count, 1), np.nan), count > 0

@@ -63,7 +63,7 @@ def _values(series: Any) -> np.ndarray:
     if page.photometric in MODES:
         raise ImageError(f"mode {MODES[page.photometric]}; save it as grey values")
     data = series.asarray()
-    if page.samplesperpixel > 1:
+    if page.samplesperpixel > 1 and series.axes.endswith("S"):  # samples in planes of their own are frames
         places = [i for i, axis in enumerate(series.axes) if axis == "S"]
         if places and data.shape[places[0]] in (3, 4):
             channels = np.moveaxis(data, places[0], 0)[:3]

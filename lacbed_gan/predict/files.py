@@ -84,6 +84,10 @@ def predict_measured(
     thickness: Sequence[float] | None,
     check: bool,
     figure: bool,
+    align: bool = True,
+    frame: int | Sequence[int] | None = None,
+    signal: str | int | Sequence[int] | None = None,
+    mask: Path | None = None,
     **user: Any,
 ) -> dict[str, Any]:
     """ρ of a measured pattern: <name>.npy, and where asked for <name>.png.
@@ -92,6 +96,8 @@ def predict_measured(
         folder: of the results.
         thickness: of the pattern in nm; None: what the network was trained on.
         check: also recompute the pattern from ρ; needs a.
+        align: whether the pattern tells centre, rotation and aperture where neither user nor file says.
+        frame, signal, mask: what of the file, see :func:`lacbed_gan.images.measured.read_images`.
         user: what the user says of the image, see :func:`lacbed_gan.images.calibration.calibrate`.
 
     Returns:
@@ -100,16 +106,18 @@ def predict_measured(
     Raises:
         UserError: the file cannot be used.
     """
-    recipe, measured = predictor.recipe, read_images(path)
+    recipe, measured = predictor.recipe, read_images(path, frame, signal, mask)
     calibration = calibrate(measured, recipe.energy_kv, recipe.half_width, **user)
-    print(f"{path.name}: {calibration}")
     prediction = predictor.predict_potential(
-        calibration.intensities(measured.images), **calibration.arguments, thickness=thickness, check=check
+        measured.images, calibration=calibration, thickness=thickness, check=check, align=align
     )
+    calibration = prediction.calibration
+    print(f"{path.name}: {prediction.assumptions}")
     numbers = {
         "input": str(path),
         "a": calibration.a,
         "thickness": list(prediction.thickness),
+        "assumptions": prediction.assumptions,
         "calibration": calibration.to_json(),
         "range_of_rho": prediction.span,
         "recipe": recipe.to_json(),

@@ -8,6 +8,8 @@ from lacbed_gan.images.preparation import Prepared
 
 FAR = 3.0  # standard deviations of the training data from their mean
 BROKEN = 0.01  # 1 − R of a pattern to its own mirror images; of training patterns it is 0
+SLOPED = 0.5  # share of the difference that a plane makes up: it is the background
+GRAINY = 0.5  # correlation of neighbouring pixels of the rest below which noise is what makes them differ
 COVERED = 0.999  # of the angles that the network knows
 SATURATED = 0.02  # of the pixels at the highest value
 
@@ -41,14 +43,28 @@ def pattern_warnings(prepared: Prepared) -> list[str]:
     lines = []
     if prepared.covered < COVERED:
         lines.append(
-            f"the image covers {prepared.covered:.0%} of the angles that the network knows; the rest is taken from its "
-            "mirror images, or is their mean"
+            f"the image covers {prepared.covered:.1%} of the angles that the network knows; the rest is taken from its "
+            "mirror images, or goes on smoothly"
         )
     if prepared.asymmetry > BROKEN:
-        lines.append(
-            f"the pattern is not its own mirror image (1 − R = {prepared.asymmetry:.3f}), as all that the network has "
-            "seen are; check rotation, centre and zone axis"
-        )
+        lines.append(asymmetry_warning(prepared))
     if prepared.saturated > SATURATED:
         lines.append(f"{prepared.saturated:.0%} of the pixels have the highest value: the image is saturated")
+    if prepared.defects:
+        pixels = "1 hot or dead pixel was" if prepared.defects == 1 else f"{prepared.defects} hot or dead pixels were"
+        lines.append(f"{pixels} left out")
     return lines
+
+
+def asymmetry_warning(prepared: Prepared) -> str:
+    """Why a pattern is not its own mirror image, by what the difference looks like."""
+    symmetry = prepared.symmetry
+    beginning = f"the pattern is not its own mirror image (1 − R = {symmetry.largest:.3f}), as all that the network "
+    beginning += "has seen are: "
+    if symmetry.slope > SLOPED:
+        return beginning + "its background is brighter on one side"
+    if symmetry.grain < GRAINY:
+        return beginning + "it is noisy"
+    if symmetry.turned > BROKEN:
+        return beginning + "turned by 180° it is not the same either; check centre and zone axis"
+    return beginning + "turned by 180° it is the same; check rotation and zone axis"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lacbed_gan.images.calibration import ASSUMED, Calibration
 from lacbed_gan.predict.physics_check import PhysicsCheck
 from lacbed_gan.store.recipe import Recipe
 
@@ -46,6 +47,7 @@ class PotentialPrediction:
         pattern: (T, H, W) float32 in [0, 1], the prepared patterns that the network was given.
         thickness: T values in nm.
         recipe: of the network's pairs, to whose window the patterns were brought.
+        calibration: how the pattern lies, as user, file or the pattern itself say, or as is assumed.
         check: the pattern recomputed from ρ, None unless asked for.
         warnings: one line each.
     """
@@ -55,5 +57,13 @@ class PotentialPrediction:
     pattern: np.ndarray
     thickness: tuple[float, ...]
     recipe: Recipe
+    calibration: Calibration
     check: PhysicsCheck | None = None
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def assumptions(self) -> str:
+        """What the pattern was taken for, in one line, each part with its source."""
+        nm = ", ".join(f"{t:g}" for t in self.thickness)
+        source = self.calibration.source.get("thickness", ASSUMED)
+        return f"{self.calibration}; a crystal {nm} nm thick ({source}), as in the network's pairs: {self.recipe}"

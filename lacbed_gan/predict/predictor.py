@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.data.conditions import QUANTITIES, quantity, thickness_number
 from lacbed_gan.diffraction.potential import projected_potential
-from lacbed_gan.images.calibration import Calibration
-from lacbed_gan.images.preparation import prepare_pattern
-from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
+from lacbed_gan.images.calibration import ASSUMED, USER, Calibration, calibrate, other_energy
+from lacbed_gan.images.measured import Measured
+from lacbed_gan.images.reduction import reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights
 from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings, pattern_warnings
-from lacbed_gan.predict.physics_check import check_potential
+from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
+from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
 from lacbed_gan.store.recipe import Recipe
 
+CLEARLY = 0.7  # of a residual: below it another rotation is the right one
 SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
 
 
@@ -153,20 +156,24 @@ class Predictor:
         *,
         thickness: float | Sequence[float] | None = None,
         check: bool = False,
-        half_width: float | None = None,
-        pixel_size: float | None = None,
-        rotation: float = 0.0,
-        centre: tuple[float, float] | None = None,
+        align: bool = True,
+        calibration: Calibration | None = None,
+        **known: Any,
     ) -> PotentialPrediction:
         """ρ from the pattern of a crystal seen along [001].
 
         Args:
-            pattern: (H, W), or (T, H, W) for a network that takes the patterns of T thicknesses together.
+            pattern: (H, W), or (T, H, W) for a network that takes the patterns of T thicknesses together; NaN where a
+                pixel has no value.
             a: cell edge in Å.
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
-            half_width, pixel_size, rotation, centre: see :class:`lacbed_gan.images.calibration.Calibration`; without
-                the first two the pattern is taken to span the window of the recipe.
+            align: whether the pattern itself tells centre, rotation and aperture where they are not said.
+            calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
+                together; None: what `a` and `known` say.
+            known: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
+                :class:`lacbed_gan.images.calibration.Calibration`; without the first two the pattern is taken to span
+                the window of the recipe.
 
         Raises:
             PredictionError: the network is of the other direction, never saw the thickness, or needs other input.
@@ -175,34 +182,63 @@ class Predictor:
         self._require("inverse")
         if thickness is not None:
             self.require_thickness([thickness] if isinstance(thickness, int | float) else thickness)
-        if a is not None and not (math.isfinite(a) and a > 0):
-            raise PredictionError(f"a={a} is not a positive number of Å")
-        if a is None and (self.needs_a or check):
-            raise PredictionError("a=… is needed, the cell edge in Å, which a pattern does not tell")
         images = np.asarray(pattern)
         images = images[None] if images.ndim == 2 else images
         if images.ndim != 3 or len(images) != len(self.thicknesses):
             nm = ", ".join(f"{t:g}" for t in self.thicknesses)
-            raise PredictionError(f"the pattern is {images.shape}, but the network takes those at {nm} nm together")
-        calibration = Calibration(a, pixel_size, half_width, rotation, centre)
-        prepared = [prepare_pattern(image, self.recipe.window, calibration) for image in images]
-        reduced = reduced_pattern(np.stack([255 * image.pattern for image in prepared]), self.size)
-        inputs = to_unit(reduced)
-        condition, lines = self._conditions({"a": a})
-        lines += dict.fromkeys(line for image in prepared for line in pattern_warnings(image))
+            few = f"; choose one of them with frame=0 … {len(images) - 1}" if images.ndim == 3 else ""
+            few = few if len(self.thicknesses) == 1 else ""
+            raise PredictionError(
+                f"the pattern is {images.shape}, but the network takes those at {nm} nm together{few}"
+            )
+        if calibration is None:
+            recipe = self.recipe
+            calibration = calibrate(Measured(images), recipe.energy_kv, recipe.half_width, a=a, **known)
+        source = dict(calibration.source) | {"thickness": ASSUMED if thickness is None else USER}
+        calibration = replace(calibration, source=source)
+        a = calibration.a
+        if a is not None and not (math.isfinite(a) and a > 0):
+            raise PredictionError(f"a={a} is not a positive number of Å")
+        if a is None and (self.needs_a or check):
+            raise PredictionError("a=… is needed, the cell edge in Å, which a pattern does not tell")
+        reading = read_pattern(images, calibration, self.recipe, self.size, self._distance, align)
+        best, ambiguity = reading.best, reading.ambiguity
+        potential, span = self._potential(best.inputs, a)
+        result = self._check(best, potential, span) if check else None
+        if result is not None and reading.rival is not None:  # of two rotations physics may tell
+            answer = self._potential(reading.rival.inputs, a)
+            other = self._check(reading.rival, *answer)
+            if other is not None and other.residual < CLEARLY * result.residual:
+                best, result, (potential, span), ambiguity = reading.rival, other, answer, []
+            elif other is None or result.residual < CLEARLY * other.residual:
+                ambiguity = []
+        lines = self._conditions({"a": a})[1] + ambiguity + reading.warnings
+        lines += [line] if (line := other_energy(calibration, self.recipe.energy_kv)) else []
+        lines += dict.fromkeys(line for image in best.prepared for line in pattern_warnings(image))
+        lines += [] if best.distance is None else distance_warnings(best.distance)
+        if np.ptp(potential) == 0:
+            lines.append("the predicted ρ is the same all over")
+        elif result is not None and result.flagged:
+            lines.append(result.verdict)
+        return PotentialPrediction(
+            potential, span, best.inputs, self.thicknesses, self.recipe, best.calibration, result, lines
+        )
+
+    def _potential(self, inputs: np.ndarray, a: float | None) -> tuple[np.ndarray, float | None]:
+        """ρ (n, n) and its range of inputs (T, n, n)."""
+        condition, _ = self._conditions({"a": a})
         batch = torch.from_numpy(inputs)[None]
-        lines += self._unlike(batch)
         with torch.inference_mode():
             potential = self._trained.predict(batch, condition)[0, 0].numpy()
             span = self._trained.predict_span(batch, condition)
-            span = None if span is None else float(span)
-        result = None
-        if potential.max() == potential.min():
-            lines.append("the predicted ρ is the same all over")
-        elif check:
-            result = check_potential(potential, inputs, float(a), self.recipe, self.thicknesses, span)
-            lines += [result.verdict] if result.flagged else []
-        return PotentialPrediction(potential, span, inputs, self.thicknesses, self.recipe, result, lines)
+        return potential, None if span is None else float(span)
+
+    def _check(self, pattern: Candidate, potential: np.ndarray, span: float | None) -> PhysicsCheck | None:
+        """The physics check of ρ (n, n); None where that is the same all over."""
+        if np.ptp(potential) == 0:
+            return None
+        a = float(pattern.calibration.a or 0)
+        return check_potential(potential, pattern.inputs, a, self.recipe, self.thicknesses, span)
 
     def _require(self, direction: str) -> None:
         if self.direction != direction:
@@ -231,8 +267,13 @@ class Predictor:
 
     def _unlike(self, batch: Tensor) -> list[str]:
         """A warning where the input (1, C, H, W) is far from all training inputs."""
+        distance = self._distance(batch[0].numpy())
+        return [] if distance is None else distance_warnings(distance)
+
+    def _distance(self, inputs: np.ndarray) -> float | None:
+        """Of inputs (C, H, W) from the training data, in units of the usual one; None where nothing is kept of it."""
         familiar = self._trained.familiar
-        return [] if familiar is None else distance_warnings(familiar.distance(self.direction, batch))
+        return None if familiar is None else familiar.distance(self.direction, torch.from_numpy(inputs)[None])
 
 
 def _warned(prediction: Any) -> Any:

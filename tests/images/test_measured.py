@@ -87,7 +87,7 @@ def test_microscope_files_name_the_extra_that_reads_them(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["hspy", "emd"])
 @pytest.mark.parametrize(
     ("units", "at_200", "at_80"),
-    [("1/nm", 0.04, 0.04), ("mrad", 0.4e-3 / 0.0250793, 0.4e-3 / 0.0417572), ("nm", None, None)],
+    [("1/nm", 0.04, 0.04), ("mrad", 0.4e-3 / 0.0250793, 0.4e-3 / 0.0417572), ("", None, None)],
 )
 def test_calibration_of_microscope_files(tmp_path, kind, units, at_200, at_80):
     """Angles are lengths at the energy of the beam; the wavelengths are those that textbooks print."""
