@@ -23,7 +23,8 @@ def png_of(picture: Picture, look: Look, caption: str) -> bytes:
     figure = Figure(figsize=(4.6, 4.2), layout="constrained")
     axes = figure.add_subplot()
     style = {"cmap": name, "vmin": low, "vmax": high, "interpolation": "nearest"}
-    image = axes.imshow(picture.image, origin="lower", extent=picture.frame.extent * 2, **style)
+    first, last = picture.frame.extent
+    image = axes.imshow(picture.image, extent=(first, last, last, first), **style)
     figure.colorbar(image, ax=axes, shrink=0.9)
     x, y = (f"${axis}$ ({picture.frame.unit})" for axis in picture.frame.axes)
     axes.set(title=f"{caption}\n{picture.title}", xlabel=x, ylabel=y)
@@ -33,10 +34,10 @@ def png_of(picture: Picture, look: Look, caption: str) -> bytes:
 
 
 def tiff_of(picture: Picture) -> bytes:
-    """A TIFF of the values as 32-bit floats, seen as on the page: the last row of the image comes first.
+    """A TIFF of the values as 32-bit floats, rows and columns as on the page.
 
     Resolution and description are as ImageJ writes them, and ImageJ and Fiji show coordinates in the unit of the
-    frame, with the origin at its place and y upwards. The unit is spelt with an escape because descriptions are ASCII.
+    frame, with the origin at its place. The unit is spelt with an escape because descriptions are ASCII.
     """
     frame = picture.frame
     low, high = float(picture.image.min()), float(picture.image.max())
@@ -44,8 +45,7 @@ def tiff_of(picture: Picture) -> bytes:
         "ImageJ": "1.54f",
         "unit": frame.unit.replace("Å", r"\u00C5"),
         "xorigin": frame.origin,
-        "yorigin": frame.size - 1 - frame.origin,
-        "inverty": "true",
+        "yorigin": frame.origin,
         "min": low,
         "max": high,
     }
@@ -54,5 +54,5 @@ def tiff_of(picture: Picture) -> bytes:
     tags[X_RESOLUTION] = tags[Y_RESOLUTION] = 1 / frame.pixel
     tags[RESOLUTION_UNIT] = NO_UNIT
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture.image[::-1], dtype=np.float32)).save(file, "TIFF", tiffinfo=tags)
+    Image.fromarray(np.ascontiguousarray(picture.image, dtype=np.float32)).save(file, "TIFF", tiffinfo=tags)
     return file.getvalue()

@@ -94,15 +94,17 @@ class InverseTab:
             polarity=None if self._polarity.value == POLARITY else self._polarity.value,
         )
 
-    async def _answer(self, measured: Measured, calibration: Calibration) -> None:
+    async def _answer(self, measured: Measured, calibration: Calibration, align: bool = True) -> None:
         """ρ at once, then the check."""
         try:
             with in_a_sentence("The prediction"):
-                arguments = (self._predictor.predict_potential, calibration.intensities(measured.images))
-                prediction = await asyncio.to_thread(*arguments, **calibration.arguments)
+                prediction = await asyncio.to_thread(
+                    self._predictor.predict_potential, measured.images, calibration=calibration, align=align
+                )
         except Refused as refusal:
             self._refuse(str(refusal))
             return
+        calibration = prediction.calibration
         self._show(prediction, calibration)
         if prediction.potential.max() == prediction.potential.min():  # nothing to check; a warning says so
             return
@@ -126,7 +128,7 @@ class InverseTab:
         self._pattern.show(Picture(prediction.pattern[0], pattern, f"prepared pattern, {which}"))
         span = "" if prediction.span is None else f"range of ρ {prediction.span:.3g} 1/Å²"
         self._potential.show(Picture(prediction.potential, potential, "predicted ρ"), span)
-        self._messages.show(f"{self._title}; {calibration}", prediction.warnings)
+        self._messages.show(f"{self._name}: {prediction.assumptions}", prediction.warnings)
 
     def _refuse(self, sentence: str) -> None:
         self.stop()

@@ -28,7 +28,7 @@ class Picture:
     """An image over calibrated axes.
 
     Attributes:
-        image: (n, n) float32; row 0 is drawn at the bottom.
+        image: (n, n) float32; row 0 is drawn on top, as in the file.
         frame: where its pixels lie.
         title: what it shows.
         signed: a difference, drawn in diverging colours about 0.
@@ -66,14 +66,14 @@ def svg(picture: Picture, look: Look) -> str:
     name, low, high = look.of(picture)
     left, right = LEFT, LEFT + EDGE
     bottom = TOP + EDGE
-    parts = [_image(_coloured(picture.image[::-1], name, low, high), left, TOP, EDGE, EDGE)]
+    parts = [_image(_coloured(picture.image, name, low, high), left, TOP, EDGE, EDGE)]
     parts += [_image(_coloured(low + (high - low) * GREY, name, low, high), right + 10, TOP, BAR, EDGE)]
     parts += [_frame(left, EDGE), _frame(right + 10, BAR)]
     first, last = picture.frame.extent
     for value in _ticks(first, last):
         at = (value - first) / (last - first) * EDGE
         parts += [_line(left + at, bottom, 0, 4), _text(left + at, bottom + 15, f"{value:g}")]
-        parts += [_line(left, bottom - at, -4, 0), _text(left - 7, bottom - at + 4, f"{value:g}", "end")]
+        parts += [_line(left, TOP + at, -4, 0), _text(left - 7, TOP + at + 4, f"{value:g}", "end")]
     for value in _ticks(low, high):
         at = bottom - (value - low) / (high - low) * EDGE
         parts += [

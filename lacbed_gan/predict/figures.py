@@ -92,6 +92,7 @@ def _grid(rows: int, columns: int) -> tuple[Figure, np.ndarray]:
 
 
 def _draw(axes: Axes, image: np.ndarray, frame: Frame, colour_map: str = COLOUR_MAP) -> AxesImage:
-    """Draw an image over the coordinates of its pixels."""
+    """Draw an image over the coordinates of its pixels, row 0 on top."""
+    first, last = frame.extent
     top = 1.0 if colour_map == COLOUR_MAP else float(image.max()) or 1.0
-    return axes.imshow(image, cmap=colour_map, vmin=0, vmax=top, origin="lower", extent=frame.extent * 2)
+    return axes.imshow(image, cmap=colour_map, vmin=0, vmax=top, extent=(first, last, last, first))

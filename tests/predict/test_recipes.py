@@ -174,7 +174,7 @@ def test_the_page_shows_what_training_fed_the_network(network, cifs):
                     pictures.extend([tab._calculation._picture, tab._potential._picture])
                 else:
                     tab._a.value = crystal.a
-                    await tab._answer(measured, tab._calibration(measured))
+                    await tab._answer(measured, tab._calibration(measured), True)
                     pictures.extend([tab._pattern._picture, tab._potential._picture])
 
             await user.open("/")
@@ -214,8 +214,8 @@ def test_axes_of_figures_follow_the_recipe(trained, cifs, direction, tmp_path, m
         prediction = predictor.predict_potential(pattern, crystal.a)
         figures.save_potential_figure(prediction, crystal.a, "Cu", tmp_path / "figure.png")
         step = crystal.a * 2 / (64 if predictor.recipe.periodic else 63)
-        assert drawn.pop() == pytest.approx((-step / 2, 31.5 * step) * 2)
-    assert drawn == [pytest.approx((-half, half, -half, half))]
+        assert drawn.pop() == pytest.approx((-step / 2, 31.5 * step, 31.5 * step, -step / 2))
+    assert drawn == [pytest.approx((-half, half, half, -half))]
 
 
 def test_physics_is_that_of_the_recipe(trained):
