@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
 from lacbed_gan.commands.train_settings import Count, Logger, Place, Source, Thickness, listed
 from lacbed_gan.crystal.vibration import DrawnB
+from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.shards import Shard
@@ -57,7 +58,7 @@ class SimulateSettings(Settings):
     size: Count
     half_width: PositiveFloat
     energy_kv: PositiveFloat
-    g_max: PositiveFloat
+    g_max: Annotated[PositiveFloat | Literal["auto"], Field(description="a positive number of 1/Å, or auto")]
     felix_ranks: Count
     dark_field: Annotated[tuple[tuple[int, int], ...], BeforeValidator(reflections), Field(description=REFLECTIONS)]
     b_iso_default: Annotated[
@@ -90,6 +91,8 @@ class SimulateSettings(Settings):
         for key, value in FELIX.items():
             if getattr(self, key) != value:
                 raise ValueError(f"{key}={getattr(self, key):g}, but method=felix is made for {key}={value:g}")
+        if self.g_max == "auto":
+            raise ValueError("g_max=auto needs method=converged; felix has a cut-off of its own")
         if self.dark_field:
             raise ValueError("dark_field needs method=converged; felix has the direct beam alone")
         return self
@@ -101,7 +104,9 @@ class SimulateSettings(Settings):
         if b_iso is None:
             b_iso = B_RANGE if self.method == "converged" else 0.0
         rule = DrawnB(*b_iso, self.seed) if isinstance(b_iso, tuple) else b_iso
-        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__} | {"b_iso_default": rule})
+        g_max = AutoCutOff(self.tolerance) if self.g_max == "auto" else self.g_max
+        chosen = {"b_iso_default": rule, "g_max": g_max}
+        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__} | chosen)
 
 
 class PredictSettings(Settings):

@@ -14,6 +14,7 @@ from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.zone_axis import reflection
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.constants import G_MAX, METHODS
+from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.patterns import Patterns, compute_patterns
 from lacbed_gan.diffraction.projection import Projection
@@ -31,7 +32,7 @@ def bright_field(
     window: str = "reciprocal",
     half_width: float | None = None,
     method: str = "converged",
-    g_max: float = G_MAX,
+    g_max: float | AutoCutOff = G_MAX,
     energy_kv: float = 200.0,
     felix_ranks: int = 1,
     absorption: str = "none",
@@ -50,7 +51,8 @@ def bright_field(
             i is at (i + ½ − size/2) / (size/2) · half_width.
         method: ``converged`` is exact within its cut-off; ``felix`` reproduces the numbers of the program FELIX,
             a truncated calculation, from which the published data set was made, of cubic crystals along [001].
-        g_max: cut-off of the beams in 1/Å, for ``converged``; ``felix`` has its own rule.
+        g_max: cut-off of the beams in 1/Å, for ``converged``, or ``AutoCutOff(tolerance)``, the smallest whose rms
+            error of the intensities is within a tolerance; ``felix`` has its own rule.
         energy_kv: of the beam, for ``converged``; ``felix`` is made for 200 kV.
         felix_ranks: number of MPI processes of the FELIX run to reproduce, see
             :func:`lacbed_gan.diffraction.felix.bright_field.felix_bright_field`.
@@ -85,7 +87,7 @@ def dark_field(
     x_axis: Sequence[int] | None = None,
     window: str = "reciprocal",
     half_width: float | None = None,
-    g_max: float = G_MAX,
+    g_max: float | AutoCutOff = G_MAX,
     energy_kv: float = 200.0,
     absorption: str = "none",
     absorption_ratio: float = 0.1,
@@ -116,7 +118,7 @@ def dark_field(
     options |= {"absorption": absorption, "absorption_ratio": absorption_ratio}
     found = _patterns(crystal, thickness, size, g_max=g_max, energy_kv=energy_kv, **options)
     if wanted:
-        reached = select_beams(Projection(crystal), g_max, energy_kv).find(wanted)
+        reached = select_beams(Projection(crystal), found.g_max or G_MAX, energy_kv).find(wanted)
         for hk, place in zip(wanted, reached.tolist(), strict=True):
             if place < 0:
                 name = " ".join(map(str, several[reflections.index(hk)]))
@@ -126,9 +128,16 @@ def dark_field(
 
 
 def _patterns(
-    crystal: Crystal, thickness: Sequence[float], size: int, *, g_max: float, energy_kv: float, **options: object
+    crystal: Crystal,
+    thickness: Sequence[float],
+    size: int,
+    *,
+    g_max: float | AutoCutOff,
+    energy_kv: float,
+    **options: object,
 ) -> Patterns:
-    numbers = (size, g_max, energy_kv, *thickness)
+    largest = g_max.tolerance if isinstance(g_max, AutoCutOff) else g_max
+    numbers = (size, largest, energy_kv, *thickness)
     if not thickness or not all(math.isfinite(x) and x > 0 for x in numbers):
         raise CalculationError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")
     (patterns,) = compute_patterns([crystal], thickness, size, g_max=g_max, energy_kv=energy_kv, **options)  # type: ignore[arg-type]

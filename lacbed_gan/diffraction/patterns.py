@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.crystal.plane_symmetry import Matrix
-from lacbed_gan.crystal.zone_axis import ALONG_001
 from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import G_MAX, wavelength
+from lacbed_gan.diffraction.constants import G_MAX
+from lacbed_gan.diffraction.cut_off import FINER, PROBES, AutoCutOff, CutOff, climb
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.recursion.slices import absorbed_intensities
+from lacbed_gan.diffraction.together import TOGETHER, Sample, Setting, groups, together
 from lacbed_gan.diffraction.window import Window
 
-# The estimate of the error: some pixels again with the cut-off this many times larger.
-FINER = 1.2
-SAMPLED = 64
-SIMILAR = 1.3  # ratio of the numbers of beams of crystals that are computed together
-TOGETHER = {"cpu": 1, "cuda": 64}  # crystals at a time: a core is busy with one, a GPU is not
+SAMPLED = 64  # pixels at which the error is estimated, by intensities with a cut-off FINER times larger
 
 
 @dataclass(frozen=True)
@@ -40,12 +34,14 @@ class Patterns:
         dark_field: (G, T, H, W) float32 in [0, 1], of the reflections asked for.
         error_rms, error_max: of the direct beam's intensities, root mean square and largest over a sample of
             pixels, all thicknesses: the difference to a converged calculation with a cut-off 1.2 times larger.
+        g_max: cut-off of the beams in 1/Å; None of FELIX's patterns.
     """
 
     intensity: Tensor
     dark_field: Tensor
     error_rms: float
     error_max: float
+    g_max: float | None
 
 
 def compute_patterns(
@@ -54,7 +50,7 @@ def compute_patterns(
     size: int = 128,
     *,
     method: str = "converged",
-    g_max: float = G_MAX,
+    g_max: float | AutoCutOff = G_MAX,
     energy_kv: float = 200.0,
     half_width: float | None = None,
     window: str = "reciprocal",
@@ -80,112 +76,66 @@ def compute_patterns(
     absorbing = Absorption(absorption, absorption_ratio)
     if absorbing and method == "felix":
         raise CalculationError("absorption is of method=converged; method=felix has none")
-    setting = _Setting(list(thickness), directions, g_max, energy_kv, absorbing, list(dark_field), torch.device(device))
+    setting = Setting(list(thickness), directions, g_max, energy_kv, absorbing, list(dark_field), torch.device(device))
     projections = [Projection(crystal) for crystal in crystals]
     results: list[Patterns | CalculationError | None] = [None] * len(crystals)
     samples = []
-    for i, projection in enumerate(projections):
+    cut_offs = [G_MAX] * len(projections) if method == "felix" else _cut_offs(projections, setting)
+    for i, (projection, cut_off) in enumerate(zip(projections, cut_offs, strict=True)):
         try:
-            if method == "felix":
+            if isinstance(cut_off, CalculationError):
+                results[i] = cut_off
+            elif method == "felix":
                 results[i] = _felix_patterns(projection, setting, felix_ranks)
             else:
-                samples.append(_Sample.of(i, projection, setting))
+                samples.append(Sample.of(i, projection, cut_off, setting))
         except CalculationError as error:
             results[i] = error
-    for group in _groups(samples, TOGETHER[setting.device.type]):
-        for sample, patterns in zip(group, _together(group, setting), strict=True):
+    for group in groups(samples, TOGETHER[setting.device.type]):
+        for sample, patterns in zip(group, together(_converged_patterns, group, setting), strict=True):
             results[sample.place] = patterns
     return [result for result in results if result is not None]
 
 
-@dataclass(frozen=True)
-class _Setting:
-    """Arguments of `compute_patterns` that hold for all crystals."""
+def _cut_offs(projections: Sequence[Projection], setting: Setting) -> list[float | CutOff | CalculationError]:
+    """The cut-off of each crystal; where the tolerance decides, with what it was found by.
 
-    thickness: list[float]
-    window: Window
-    g_max: float
-    energy_kv: float
-    absorption: Absorption
-    dark_field: list[tuple[int, int]]
-    device: torch.device
+    The tolerance is of the bright field; of reflections whose dark fields are wanted none lies beyond the cut-off.
+    """
+    if not isinstance(setting.g_max, AutoCutOff):
+        return [setting.g_max] * len(projections)
+    bright = replace(setting, dark_field=[])
 
-    def incoming(self, projections: Sequence[Projection], rows: Tensor, columns: Tensor) -> Tensor:
-        """(C, P, 2) in-plane components (x, y) of the incoming beams in 1/Å at pixels of crystals."""
-        k = [torch.from_numpy(self.window.directions(projection.net, rows, columns)) for projection in projections]
-        return torch.stack(k).to(self.device)
+    def compute(which: Sequence[int], g_max: float) -> list[Tensor | CalculationError]:
+        values: dict[int, Tensor | CalculationError] = {}
+        samples = []
+        for i in which:
+            try:
+                samples.append(Sample.of(i, projections[i], g_max, bright))
+            except CalculationError as error:
+                values[i] = error
+        for group in groups(samples, TOGETHER[setting.device.type]):
+            values |= zip([each.place for each in group], together(_probed, group, bright), strict=True)
+        return [values[i] for i in which]
 
-
-@dataclass(frozen=True)
-class _Sample:
-    """A crystal to compute: its place among those asked for, its beams, and the symmetry of its patterns' pixels."""
-
-    place: int
-    projection: Projection
-    beams: Beams
-    group: tuple[Matrix, ...]
-    kind: tuple[object, ...]  # alike for those that can be computed together
-
-    @classmethod
-    def of(cls, place: int, projection: Projection, setting: _Setting) -> _Sample:
-        beams = _select(projection, setting)
-        setting.absorption.check(projection.crystal)
-        # The two-fold axis that every bright-field pattern has is none of dark-field ones.
-        group = projection.rotations if setting.dark_field else projection.point_group
-        kind = setting.window.operations(group, projection.net), beams.potential.is_complex(), beams.reflection is None
-        return cls(place, projection, beams, group, kind)
+    found = climb(compute, len(projections), setting.g_max.tolerance)
+    return [
+        cut_off if isinstance(cut_off, CalculationError) else cut_off.reaching(projection.net, setting.dark_field)
+        for projection, cut_off in zip(projections, found, strict=True)
+    ]
 
 
-def _select(projection: Projection, setting: _Setting) -> Beams:
-    window, net = setting.window, projection.net
-    view = projection.crystal.view
-    if window.unit == "reciprocal" and view.is_turned:
-        raise CalculationError(
-            f"x_axis {_text(view.x_axis)} is none of the two shortest vectors of the net, {_text(view.basis[0])} and "
-            f"{_text(view.basis[1])}, which window=reciprocal is along; take another x_axis or window=1/Å"
-        )
-    if window.steepest(net) * wavelength(setting.energy_kv) >= 1:
-        unit = {"reciprocal": "/a" if view == ALONG_001 else "b₁"}.get(window.unit, window.unit)
-        raise CalculationError(
-            f"half_width {window.half_width:g} {unit} reaches past grazing incidence at {setting.energy_kv} kV"
-        )
-    for h, k in setting.dark_field:
-        if not net.inside((h, k), setting.g_max):
-            hkl = _text(h * np.asarray(view.basis[0]) + k * np.asarray(view.basis[1]))
-            raise CalculationError(f"reflection {hkl} lies beyond g_max {setting.g_max} 1/Å")
-    return select_beams(projection, setting.g_max, setting.energy_kv)
+def _probed(group: Sequence[Sample], setting: Setting) -> list[Tensor]:
+    """Intensities (T, PROBES) of crystals of one symmetry at some pixels."""
+    projections = [sample.projection for sample in group]
+    pixels = IndependentPixels.of_window(setting.window, group[0].group, projections[0].net)
+    probes = spread(len(pixels.rows), PROBES)
+    k = setting.incoming(projections, pixels.rows[probes], pixels.columns[probes])
+    values, _ = _intensities(projections, [sample.beams for sample in group], k, setting)
+    return list(values[:, 0].cpu())
 
 
-def _text(indices: ArrayLike) -> str:
-    return " ".join(f"{x:d}" for x in np.asarray(indices))
-
-
-def _groups(samples: Sequence[_Sample], most: int) -> Iterator[list[_Sample]]:
-    """Crystals to compute together: of one symmetry and of similar number of beams; on a CPU one."""
-    group: list[_Sample] = []
-    for sample in sorted(samples, key=lambda sample: (sample.kind, len(sample.beams))):
-        fits = group and (
-            sample.kind == group[0].kind and len(sample.beams) <= SIMILAR * len(group[0].beams) and len(group) < most
-        )
-        if group and not fits:
-            yield group
-            group = []
-        group.append(sample)
-    if group:
-        yield group
-
-
-def _together(group: Sequence[_Sample], setting: _Setting) -> list[Patterns | CalculationError]:
-    """Patterns of crystals of one symmetry; where that fails those of each alone, to find whose error it is."""
-    try:
-        return list(_converged_patterns(group, setting))
-    except CalculationError as error:
-        if len(group) == 1:
-            return [error]
-    return [_together([sample], setting)[0] for sample in group]
-
-
-def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Patterns]:
+def _converged_patterns(group: Sequence[Sample], setting: Setting) -> list[Patterns]:
     """Patterns of crystals of one symmetry."""
     projections = [sample.projection for sample in group]
     pixels = IndependentPixels.of_window(setting.window, group[0].group, projections[0].net)
@@ -195,13 +145,18 @@ def _converged_patterns(group: Sequence[_Sample], setting: _Setting) -> list[Pat
     beams = [sample.beams for sample in group]
     diffracted = [each.find(list(star)) for each in beams] if star else None
     values, steps = _intensities(projections, beams, k, setting, diffracted)
-    sample = torch.linspace(0, len(rows) - 1, min(SAMPLED, len(rows))).round().long()
-    errors = _errors(projections, values[:, 0].cpu()[..., sample], rows[sample], columns[sample], setting, steps)
+    values = values.cpu()
+    references = [sample.reference for sample in group if sample.reference is not None]
+    sample = spread(len(rows), PROBES if references else SAMPLED)
+    if not references:
+        g_max = [sample.g_max for sample in group]
+        references = _finer(projections, g_max, rows[sample], columns[sample], setting, steps)
     results = []
-    for value, error in zip(values.cpu(), errors, strict=True):
+    for each, value, reference in zip(group, values, references, strict=True):
         image = pixels.complete(value[0])
         dark = [pixels.complete_dark_field(value[1:], star, g) for g in setting.dark_field]
-        results.append(Patterns(image, torch.stack(dark) if dark else image.new_zeros(0, *image.shape), *error))
+        dark_field = torch.stack(dark) if dark else image.new_zeros(0, *image.shape)
+        results.append(Patterns(image, dark_field, *_errors(value[0][:, sample], reference), each.g_max))
     return results
 
 
@@ -209,7 +164,7 @@ def _intensities(
     projections: Sequence[Projection],
     beams: Sequence[Beams],
     k: Tensor,
-    setting: _Setting,
+    setting: Setting,
     reflections: Sequence[Tensor] | None = None,
     expected: int | None = None,
 ) -> tuple[Tensor, int | None]:
@@ -225,27 +180,38 @@ def _intensities(
     return torch.stack(values), None
 
 
-def _felix_patterns(projection: Projection, setting: _Setting, ranks: int) -> Patterns:
+def _felix_patterns(projection: Projection, setting: Setting, ranks: int) -> Patterns:
     size = setting.window.size
     image = felix_bright_field(projection.crystal, setting.thickness, size, ranks, setting.device).float().cpu()
     # FELIX's patterns have no symmetry to rely on: the sample is of the whole image.
-    sample = torch.linspace(0, size**2 - 1, min(SAMPLED, size**2)).round().long()
+    sample = spread(size**2, SAMPLED)
     rows, columns = sample // size, sample % size
-    (error,) = _errors([projection], image[None, :, rows, columns], rows, columns, setting)
-    return Patterns(image, image.new_zeros(0, *image.shape), *error)
+    g_max = G_MAX if isinstance(setting.g_max, AutoCutOff) else setting.g_max
+    (reference,) = _finer([projection], [g_max], rows, columns, setting)
+    return Patterns(image, image.new_zeros(0, *image.shape), *_errors(image[:, rows, columns], reference), None)
 
 
-def _errors(
+def _finer(
     projections: Sequence[Projection],
-    values: Tensor,
+    g_max: Sequence[float],
     rows: Tensor,
     columns: Tensor,
-    setting: _Setting,
+    setting: Setting,
     steps: int | None = None,
-) -> list[tuple[float, float]]:
-    """Root mean square and largest difference of intensities (C, T, P) from those of a larger cut-off."""
-    beams = [select_beams(projection, FINER * setting.g_max, setting.energy_kv) for projection in projections]
+) -> list[Tensor]:
+    """Intensities (T, P) of each crystal at some pixels with a cut-off that is `FINER` times larger."""
+    cut_offs = zip(projections, g_max, strict=True)
+    beams = [select_beams(projection, FINER * cut_off, setting.energy_kv) for projection, cut_off in cut_offs]
     k = setting.incoming(projections, rows, columns)
-    finer, _ = _intensities(projections, beams, k, setting, expected=steps)
-    differences = finer[:, 0].cpu() - values
-    return [(float(difference.square().mean().sqrt()), float(difference.abs().max())) for difference in differences]
+    return list(_intensities(projections, beams, k, setting, expected=steps)[0][:, 0].cpu())
+
+
+def _errors(values: Tensor, reference: Tensor) -> tuple[float, float]:
+    """Root mean square and largest difference of intensities."""
+    difference = reference - values
+    return float(difference.square().mean().sqrt()), float(difference.abs().max())
+
+
+def spread(count: int, most: int) -> Tensor:
+    """Indices of at most so many of a number of pixels, evenly from the first to the last."""
+    return torch.linspace(0, count - 1, min(most, count)).round().long()

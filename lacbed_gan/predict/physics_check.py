@@ -110,11 +110,11 @@ def check_potential(
     strength = lorentz_factor(recipe.energy_kv) / lorentz_factor(200.0)
     first, last = (span / NEAR, span * NEAR) if span else (strength * end for end in SPANS)
     trials = np.geomspace(first, last, math.ceil(math.log(last / first) / math.log(STEP)) + 1)
-    coarse = min(COARSE_G_MAX, recipe.g_max)
+    coarse = min(COARSE_G_MAX, recipe.usual_g_max)
     best = min(trials, key=lambda trial: difference(trial, COARSE_GRID, coarse)[0])
     near = (best / STEP**0.5, best, best * STEP**0.5)
-    finest = min(near, key=lambda trial: difference(trial, COARSE_GRID, recipe.g_max)[0])
-    residual, mse = difference(finest, GRID, recipe.g_max)
+    finest = min(near, key=lambda trial: difference(trial, COARSE_GRID, recipe.usual_g_max)[0])
+    residual, mse = difference(finest, GRID, recipe.usual_g_max)
     limit, reason = residual_limit(recipe, len(potential), a, max(thickness))
     seconds = time.perf_counter() - began
     return PhysicsCheck(residual, mse, float(finest), waves.asymmetry, seconds, limit, reason)
@@ -134,11 +134,12 @@ def residual_limit(recipe: Recipe, size: int, a: float, thickness: float) -> tup
     if recipe.method != "converged":
         return None, "the network's patterns are a truncated calculation, which differs from this one"
     reach = min(recipe.rho_g_max, (size - 1) // 2 * Net.square(a).lengths[0])
-    if reach < recipe.g_max:
-        return None, f"ρ of {size} pixels holds coefficients up to {reach:.3g} 1/Å, the beams go to {recipe.g_max:g}"
+    g_max = recipe.usual_g_max
+    if reach < g_max:
+        return None, f"ρ of {size} pixels holds coefficients up to {reach:.3g} 1/Å, the beams go to {g_max:g}"
     scattering = wavelength(recipe.energy_kv) * lorentz_factor(recipe.energy_kv)
     thin = THIN * wavelength(200.0) * lorentz_factor(200.0) / scattering
-    if thickness > thin and reach < 2 * recipe.g_max:
+    if thickness > thin and reach < 2 * g_max:
         return None, f"at {thickness:g} nm and {recipe.energy_kv:g} kV the patterns of right ρ often differ as much"
     return RIGHT, ""
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.basis import FILE_AXES
+from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.store.recipe import Recipe
 
 Result = TypeVar("Result")
@@ -34,6 +35,7 @@ class Pair:
         intensity: (T, H, W) float32 in [0, 1], the bright-field patterns.
         dark_field: (G, T, H, W) float32 in [0, 1].
         error_rms, error_max: estimated error of the intensities.
+        g_max: cut-off of the beams in 1/Å where it was chosen for the crystal; else None.
     """
 
     potential: np.ndarray
@@ -41,6 +43,7 @@ class Pair:
     dark_field: np.ndarray
     error_rms: float
     error_max: float
+    g_max: float | None = None
 
     def entry(self, crystal: Crystal) -> dict[str, object]:
         """The line of the crystal in a store's index; what is odd about it and its change of basis where there are."""
@@ -56,6 +59,7 @@ class Pair:
             **({} if crystal.b_given.all() else {"b_iso": float(crystal.b_iso[~crystal.b_given][0])}),
             "rho_min": float(self.potential.min()),
             "rho_max": float(self.potential.max()),
+            **({} if self.g_max is None else {"g_max": self.g_max}),
             **{key: float(f"{error:.3g}") if math.isfinite(error) else None for key, error in errors.items()},
             **({"remarks": list(crystal.remarks)} if crystal.remarks else {}),
             **({"change_of_basis": crystal.basis.to_json()} if crystal.basis != FILE_AXES else {}),
@@ -84,7 +88,7 @@ def compute_pairs(
         for crystal, (pair,) in zip(todo, results, strict=True):
             yield crystal, pair
         return
-    from lacbed_gan.diffraction.patterns import TOGETHER  # torch, once the configuration is checked
+    from lacbed_gan.diffraction.together import TOGETHER  # torch, once the configuration is checked
 
     count = TOGETHER[device]
     reached = max((i for i, crystal in enumerate(crystals) if crystal.name in done), default=-1)
@@ -130,7 +134,8 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
                 raise patterns
             intensity, dark_field = patterns.intensity.numpy(), patterns.dark_field.numpy()
             errors = patterns.error_rms, patterns.error_max
-            pairs.append(Pair(potential(crystal).numpy(), intensity, dark_field, *errors))
+            chosen = patterns.g_max if isinstance(recipe.g_max, AutoCutOff) else None
+            pairs.append(Pair(potential(crystal).numpy(), intensity, dark_field, *errors, chosen))
         except ValueError as error:
             pairs.append(CrystalError(f"{crystal.name}: {error}"))
     return pairs

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, RHO_G_MAX
+from lacbed_gan.diffraction.cut_off import AutoCutOff
 
 if TYPE_CHECKING:
     from lacbed_gan.diffraction.window import Window
 
 METHODS = ("converged", "felix", "published")
 SAMPLINGS = ("periodic", "endpoints")
+USUAL_G_MAX = 3.0  # 1/Å, where vibrating atoms scatter little beyond
 USUAL_B = 0.5  # Å², of a crystal whose own is not known
 
 
@@ -27,7 +29,7 @@ class Recipe:
         size: pixels along an edge of both images.
         thickness: in nm, ascending or as given.
         method: ``converged`` or ``felix``; ``published`` for the published images, which FELIX made.
-        g_max: cut-off of the beams in 1/Å, for ``converged``.
+        g_max: cut-off of the beams in 1/Å, for ``converged``; one for all crystals or chosen for each.
         energy_kv: of the beam, in kV.
         half_width: half an edge of the pattern, in units of the reciprocal vectors b₁ and b₂ (1/a for cubic [001]).
         felix_ranks: number of MPI processes of the FELIX run, for ``felix``.
@@ -40,7 +42,7 @@ class Recipe:
     size: int
     thickness: tuple[float, ...]
     method: str = "converged"
-    g_max: float = G_MAX
+    g_max: float | AutoCutOff = G_MAX
     energy_kv: float = 200.0
     half_width: float = HALF_WIDTH
     felix_ranks: int = 1
@@ -97,7 +99,8 @@ class Recipe:
         return Window(self.size, self.half_width)
 
     def __str__(self) -> str:
-        beams = f", beams to {self.g_max:g} 1/Å" if self.method == "converged" else ""
+        reach = self.g_max if isinstance(self.g_max, AutoCutOff) else f"to {self.g_max:g} 1/Å"
+        beams = f", beams {reach}" if self.method == "converged" else ""
         places = f"to {self.rho_g_max:g} 1/Å at r = i/{self.size if self.periodic else self.size - 1}"
         drawn = isinstance(self.b_iso_default, DrawnB)
         displacement = self.b_iso_default if drawn else f"B = {self.b_iso_default:g} Å²"
@@ -119,16 +122,17 @@ class Recipe:
         """
         return USUAL_B if isinstance(self.b_iso_default, DrawnB) else self.b_iso_default
 
-    def at(self, size: int) -> Recipe:
-        """The same at another number of pixels: patterns span the same angles."""
-        return replace(self, size=size)
+    @property
+    def usual_g_max(self) -> float:
+        """Cut-off of the beams in 1/Å where there is no crystal to choose it for."""
+        return USUAL_G_MAX if isinstance(self.g_max, AutoCutOff) else self.g_max
 
     def potential_step(self, size: int) -> float:
         """Distance of two pixels of ρ in cell edges, where every n-th is left and `size` of them are."""
         return self.size / size / (self.size if self.periodic else self.size - 1)
 
 
-RULES = {"b_iso_default": DrawnB}  # what may stand in place of a number, as a mapping in JSON
+RULES = {"b_iso_default": DrawnB, "g_max": AutoCutOff}  # what may stand in place of a number, as a mapping in JSON
 
 
 def _number(value: Any) -> bool:

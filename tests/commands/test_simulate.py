@@ -14,6 +14,7 @@ from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction import bright_field, projected_potential
+from lacbed_gan.diffraction.cut_off import LADDER, AutoCutOff
 from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.store import making as pairs
@@ -171,6 +172,18 @@ def test_vibration_is_drawn_unless_a_number_is_asked_for(cifs):
     assert composed("simulate", ["structures=cifs", "output=x", "method=felix"]).recipe.b_iso_default == 0
 
 
+def test_the_cut_off_that_each_crystal_needs_stands_in_its_line(cifs):
+    store = run("g_max=auto", "tolerance=0.05", "b_iso_default=1.5", "save_intensity=true")
+    assert store.recipe.g_max == AutoCutOff(0.05)
+    for entry, intensity in zip(store.index, store.intensity, strict=True):
+        assert entry["g_max"] in LADDER and entry["error_rms"] < 0.05
+        damped = Crystal.from_cif(cifs / f"{entry['id']}.cif").with_default_b_iso(1.5)
+        assert np.array_equal(intensity, bright_field(damped, [50.0], 8, g_max=entry["g_max"]).numpy())
+    with pytest.raises(SettingsError, match="delete it or choose another"):
+        run("g_max=auto", "tolerance=0.04", "b_iso_default=1.5", "save_intensity=true")
+    assert all("g_max" not in entry for entry in run("output=fixed").index)
+
+
 def test_felix(cifs):
     store = run("structures=cifs/Cu.cif", "method=felix", "size=2")
     expected = bright_field(Crystal.from_cif(cifs / "Cu.cif"), [50.0], 2, method="felix").numpy()
@@ -239,7 +252,7 @@ def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["g_max=inf"], "g_max=inf is not a positive number"),
+        (["g_max=inf"], "g_max=inf is not a positive number of 1/Å, or auto"),
         (["energy_kv=0"], "energy_kv=0 is not a positive number"),
         (["half_width=-1"], "half_width=-1 is not a positive number"),
         (["half_width=true"], "half_width=true is not a positive number"),
@@ -254,6 +267,7 @@ def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
         (["felix_ranks=4"], "felix_ranks=4 needs method=felix"),
         (["method=felix", "energy_kv=300"], "method=felix is made for energy_kv=200"),
         (["method=felix", "half_width=5"], "method=felix is made for half_width=7.266"),
+        (["method=felix", "g_max=auto"], "g_max=auto needs method=converged"),
         (["method=felix", "dark_field=[[2,0]]"], "dark_field needs method=converged"),
         (["dark_field=3"], "dark_field=3 is not a list"),
         (

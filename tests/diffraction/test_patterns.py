@@ -8,6 +8,7 @@ import torch
 
 from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction import bright_field, patterns
+from lacbed_gan.diffraction import together as grouping
 from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.dense import intensities
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
@@ -104,7 +105,7 @@ def test_crystals_computed_together_are_those_computed_alone(monkeypatch, dark_f
         return calls(beams, *rest, **more)
 
     monkeypatch.setattr(patterns, "intensities", counted)
-    monkeypatch.setattr(patterns, "SIMILAR", 20.0)
+    monkeypatch.setattr(grouping, "SIMILAR", 20.0)
     monkeypatch.setattr(patterns, "TOGETHER", {"cpu": 64})
     together = compute_patterns(crystals, **setting)
     assert max(sizes) == 4  # those of 4mm; P213 is 2mm

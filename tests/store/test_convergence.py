@@ -2,12 +2,14 @@
 
 from types import SimpleNamespace
 
+from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.store.convergence import convergence
+from lacbed_gan.store.recipe import Recipe
 
 
-def store(errors, method="converged"):
+def store(errors, method="converged", g_max=3.0):
     index = [{"id": f"c{i}", "formula": f"A{i}", "error_rms": error} for i, error in enumerate(errors)]
-    return SimpleNamespace(index=index, recipe=SimpleNamespace(method=method))
+    return SimpleNamespace(index=index, recipe=Recipe(8, (50.0,), method, g_max))
 
 
 def test_distribution():
@@ -19,6 +21,8 @@ def test_the_worst_come_first_and_say_what_to_do():
     lines = convergence(store([0.01, 0.03, 0.02, 0.25]), 0.02).splitlines()
     assert lines[1].startswith("2 crystals are past tolerance=0.02; raise g_max, or give B")
     assert lines[2:] == ["  c3  A3  0.25", "  c1  A1  0.03"]
+    auto = convergence(store([0.1], g_max=AutoCutOff(0.02)), 0.02).splitlines()[1]
+    assert "g_max=auto ends at 4.48 1/Å; give g_max" in auto
     assert "method=converged" in convergence(store([0.1], "felix"), 0.02).splitlines()[1]
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from lacbed_gan.crystal.vibration import DrawnB
+from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.store.recipe import Recipe
 
 META = {"size": 32, "thickness": [50, 100.0], "settings": {"method": "converged", "g_max": 3.0}}
@@ -24,13 +25,19 @@ def test_there_and_back():
     recipe = Recipe(16, (75.0,), g_max=2.5, half_width=3.0, dark_field=((2, 0), (2, -2)), rho_sampling="endpoints")
     assert Recipe.from_json(recipe.to_json()) == recipe
     assert Recipe.of_meta({"size": 16, "thickness": [75], "settings": recipe.settings}) == recipe
-    assert recipe.at(8) == Recipe.from_json(recipe.to_json() | {"size": 8})
 
 
 def test_a_drawn_displacement_there_and_back():
     recipe = Recipe(16, (75.0,), b_iso_default=DrawnB(0.2, 1.2, 5))
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
     assert "B drawn between 0.2 and 1.2 Å² for each crystal where none is given" in str(recipe)
+
+
+def test_a_cut_off_that_a_tolerance_asks_for_there_and_back():
+    recipe = Recipe(16, (75.0,), g_max=AutoCutOff(0.01))
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert "beams as far as an error of 0.01 rms asks for" in str(recipe)
+    assert (recipe.usual_g_max, Recipe(16, (75.0,), g_max=2.5).usual_g_max) == (3.0, 2.5)
 
 
 def test_prediction_takes_the_displacement_that_the_network_saw():
@@ -49,6 +56,8 @@ def test_prediction_takes_the_displacement_that_the_network_saw():
         ("energy_kv", {"low": 0.2, "high": 1.2, "seed": 0}),
         ("b_iso_default", {"low": 0.2, "high": 1.2}),
         ("b_iso_default", {"low": 0.2, "high": "1.2", "seed": 0}),
+        ("g_max", "auto"),
+        ("g_max", {"tolerance": "0.02"}),
         ("half_width", True),
         ("dark_field", 5),
         ("dark_field", [2]),
