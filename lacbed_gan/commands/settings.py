@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
 
 from lacbed_gan.commands.train_settings import Count, Logger, Place, Source, Thickness, listed
 from lacbed_gan.crystal.vibration import DrawnB
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO
 from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
@@ -60,6 +61,8 @@ class SimulateSettings(Settings):
     energy_kv: PositiveFloat
     g_max: Annotated[PositiveFloat | Literal["auto"], Field(description="a positive number of 1/Å, or auto")]
     felix_ranks: Count
+    absorption: Literal["none", "proportional", "tds"]
+    absorption_ratio: Annotated[float, Field(ge=0, le=1)]
     dark_field: Annotated[tuple[tuple[int, int], ...], BeforeValidator(reflections), Field(description=REFLECTIONS)]
     b_iso_default: Annotated[
         Displacement | tuple[Displacement, Displacement] | None,
@@ -83,6 +86,12 @@ class SimulateSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _of_one_absorption(self) -> SimulateSettings:
+        if self.absorption != "proportional" and self.absorption_ratio != ABSORPTION_RATIO:
+            raise ValueError(f"absorption_ratio={self.absorption_ratio:g} needs absorption=proportional")
+        return self
+
+    @model_validator(mode="after")
     def _of_one_method(self) -> SimulateSettings:
         if self.method == "converged":
             if self.felix_ranks != 1:
@@ -95,6 +104,8 @@ class SimulateSettings(Settings):
             raise ValueError("g_max=auto needs method=converged; felix has a cut-off of its own")
         if self.dark_field:
             raise ValueError("dark_field needs method=converged; felix has the direct beam alone")
+        if self.absorption != "none":
+            raise ValueError(f"absorption={self.absorption} needs method=converged; felix has none")
         return self
 
     @property

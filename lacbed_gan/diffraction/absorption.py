@@ -11,7 +11,7 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.absorption_factors import absorptive_form_factor, check_b
 from lacbed_gan.diffraction.beams import Beams
-from lacbed_gan.diffraction.constants import ABSORPTIONS, lorentz_factor
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, ABSORPTIONS, lorentz_factor
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.net import grid
 from lacbed_gan.diffraction.projection import Projection
@@ -31,7 +31,7 @@ class Absorption:
     """
 
     model: str = "none"
-    ratio: float = 0.1
+    ratio: float = ABSORPTION_RATIO
 
     def __post_init__(self) -> None:
         if self.model not in ABSORPTIONS:

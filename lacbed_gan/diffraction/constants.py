@@ -23,4 +23,5 @@ def lorentz_factor(energy_kv: float) -> float:
     return 1 + energy_kv / REST_ENERGY_KEV
 
 
+ABSORPTION_RATIO = 0.1  # U′/U of absorption that is proportional to the potential
 ABSORPTIONS = ("none", "proportional", "tds")

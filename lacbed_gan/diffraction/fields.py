@@ -13,7 +13,7 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.zone_axis import reflection
 from lacbed_gan.diffraction.beams import select_beams
-from lacbed_gan.diffraction.constants import G_MAX, METHODS
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, G_MAX, METHODS
 from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.patterns import Patterns, compute_patterns
@@ -36,7 +36,7 @@ def bright_field(
     energy_kv: float = 200.0,
     felix_ranks: int = 1,
     absorption: str = "none",
-    absorption_ratio: float = 0.1,
+    absorption_ratio: float = ABSORPTION_RATIO,
 ) -> Tensor:
     """Bright-field LACBED pattern of a crystal along a zone axis: the intensity of the direct beam.
 
@@ -90,7 +90,7 @@ def dark_field(
     g_max: float | AutoCutOff = G_MAX,
     energy_kv: float = 200.0,
     absorption: str = "none",
-    absorption_ratio: float = 0.1,
+    absorption_ratio: float = ABSORPTION_RATIO,
 ) -> Tensor:
     """Dark-field LACBED patterns: the intensity of diffracted beams over the direction k of the incoming one.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from lacbed_gan.diffraction.constants import G_MAX
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.net import Net, grid
 from lacbed_gan.diffraction.recursion.converged import intensities
+from lacbed_gan.diffraction.recursion.slices import absorbed_intensities
 from lacbed_gan.diffraction.sublattice import Sublattice
 from lacbed_gan.diffraction.window import Window
 
@@ -98,6 +99,7 @@ def bright_field_at(
     *,
     g_max: float = G_MAX,
     energy_kv: float = 200.0,
+    absorption_ratio: float = 0.0,
 ) -> Tensor:
     """Intensities at some pixels of the pattern that a crystal with this ρ would give.
 
@@ -109,6 +111,7 @@ def bright_field_at(
         pixels: rows and columns, (P,) whole numbers each.
         window: of the whole pattern.
         g_max: cut-off of the beams in 1/Å.
+        absorption_ratio: U′/U of absorption proportional to the potential, taken to be zero at the minimum of ρ.
 
     Returns:
         (T, P) float32 in [0, 1].
@@ -121,10 +124,27 @@ def bright_field_at(
     k = window.directions(net, *pixels)
     order = np.argsort((k**2).sum(1))  # neighbours of similar |k| take similar numbers of steps
     sorted_k = torch.from_numpy(k[order])
-    values, _ = intensities([potential.beams(span, net, g_max)], sorted_k[None], thickness, energy_kv)
-    result = torch.empty_like(values[0, 0])
-    result[:, torch.from_numpy(order)] = values[0, 0]
+    beams = potential.beams(span, net, g_max)
+    if absorption_ratio:
+        values = absorbed_intensities(beams, _absorbing(beams, absorption_ratio), sorted_k, thickness, energy_kv)
+    else:
+        (values,), _ = intensities([beams], sorted_k[None], thickness, energy_kv)
+    result = torch.empty_like(values[0])
+    result[:, torch.from_numpy(order)] = values[0]
     return result
+
+
+def _absorbing(beams: Beams, ratio: float) -> Beams:
+    """U′ = ratio · U, with the mean that makes its least value in the cell zero: it takes intensity everywhere."""
+    u = ratio * beams.potential
+    size = [2 * n for n in u.shape]
+    image = torch.fft.fft2(u, s=size)  # but for the phase of the middle's place
+    wave = [torch.arange(n) * (k // 2) / n for n, k in zip(size, u.shape, strict=True)]
+    phase = 2 * math.pi * (wave[0][:, None] + wave[1])
+    lowest = (image * torch.polar(torch.ones_like(phase), phase)).real.min()
+    mean = torch.zeros_like(u)
+    mean[tuple(beams.middle)] = -lowest
+    return replace(beams, potential=u + mean)
 
 
 def _lattice(values: NDArray[np.float64], hk: NDArray[np.int64]) -> Sublattice:

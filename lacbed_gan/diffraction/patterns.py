@@ -11,7 +11,7 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import G_MAX
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, G_MAX
 from lacbed_gan.diffraction.cut_off import FINER, PROBES, AutoCutOff, CutOff, climb
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.felix.bright_field import felix_bright_field
@@ -56,7 +56,7 @@ def compute_patterns(
     window: str = "reciprocal",
     felix_ranks: int = 1,
     absorption: str = "none",
-    absorption_ratio: float = 0.1,
+    absorption_ratio: float = ABSORPTION_RATIO,
     dark_field: Sequence[tuple[int, int]] = (),
     device: str | torch.device = "cpu",
 ) -> list[Patterns | CalculationError]:

@@ -56,6 +56,8 @@ def exact_patterns(
         energy_kv=recipe.energy_kv,
         half_width=recipe.half_width,
         felix_ranks=recipe.felix_ranks,
+        absorption=recipe.absorption,
+        absorption_ratio=recipe.absorption_ratio,
     )
     seconds = time.perf_counter() - began
     exact = to_unit(reduced_pattern(to_uint8(intensity.numpy()), predicted.shape[-1]))

@@ -117,6 +117,8 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
         energy_kv=recipe.energy_kv,
         half_width=recipe.half_width,
         felix_ranks=recipe.felix_ranks,
+        absorption=recipe.absorption,
+        absorption_ratio=recipe.absorption_ratio,
         dark_field=recipe.dark_field,
         device=device,
     )

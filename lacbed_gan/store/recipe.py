@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from lacbed_gan.crystal.vibration import DrawnB
-from lacbed_gan.diffraction.constants import G_MAX, HALF_WIDTH, RHO_G_MAX
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, ABSORPTIONS, G_MAX, HALF_WIDTH, RHO_G_MAX
 from lacbed_gan.diffraction.cut_off import AutoCutOff
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ class Recipe:
         half_width: half an edge of the pattern, in units of the reciprocal vectors b₁ and b₂ (1/a for cubic [001]).
         felix_ranks: number of MPI processes of the FELIX run, for ``felix``.
         dark_field: reflections hk0 whose patterns are kept too.
+        absorption: ``none``, ``proportional`` or ``tds``, for ``converged``.
+        absorption_ratio: U′/U of ``proportional``.
         b_iso_default: B in Å² of atoms whose source gives none, one for all crystals or drawn for each.
         rho_g_max: cut-off of the coefficients that make up ρ, in 1/Å.
         rho_sampling: ``periodic``, r = i/size, or ``endpoints``, r = i/(size − 1).
@@ -47,6 +49,8 @@ class Recipe:
     half_width: float = HALF_WIDTH
     felix_ranks: int = 1
     dark_field: tuple[tuple[int, int], ...] = ()
+    absorption: str = "none"
+    absorption_ratio: float = ABSORPTION_RATIO
     b_iso_default: float | DrawnB = 0.0
     rho_g_max: float = RHO_G_MAX
     rho_sampling: str = "periodic"
@@ -66,10 +70,10 @@ class Recipe:
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         if known.get("method") == "published" and "rho_sampling" not in known:
             known["rho_sampling"] = "endpoints"
-        for name, allowed in (("method", METHODS), ("rho_sampling", SAMPLINGS)):
+        for name, allowed in CHOICES.items():
             if known.get(name, allowed[0]) not in allowed:
                 raise ValueError(name)
-        for name in known.keys() - {"method", "rho_sampling", "thickness", "dark_field"}:
+        for name in known.keys() - {*CHOICES, "thickness", "dark_field"}:
             rule = RULES.get(name)
             if rule and isinstance(known[name], Mapping):
                 known[name] = _rule(rule, known[name], name)
@@ -83,8 +87,13 @@ class Recipe:
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self) | {"thickness": list(self.thickness), "dark_field": [list(g) for g in self.dark_field]}
+        """Plain JSON values; of absorption only where there is some, so that files are those of before without."""
+        values = asdict(self) | {"thickness": list(self.thickness), "dark_field": [list(g) for g in self.dark_field]}
+        if self.absorption != "proportional":
+            del values["absorption_ratio"]
+        if self.absorption == "none":
+            del values["absorption"]
+        return values
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -101,6 +110,9 @@ class Recipe:
     def __str__(self) -> str:
         reach = self.g_max if isinstance(self.g_max, AutoCutOff) else f"to {self.g_max:g} 1/Å"
         beams = f", beams {reach}" if self.method == "converged" else ""
+        if self.absorption != "none":
+            ratio = f" {self.absorption_ratio:g}" if self.absorption == "proportional" else ""
+            beams += f", absorption {self.absorption}{ratio}"
         places = f"to {self.rho_g_max:g} 1/Å at r = i/{self.size if self.periodic else self.size - 1}"
         drawn = isinstance(self.b_iso_default, DrawnB)
         displacement = self.b_iso_default if drawn else f"B = {self.b_iso_default:g} Å²"
@@ -132,6 +144,7 @@ class Recipe:
         return self.size / size / (self.size if self.periodic else self.size - 1)
 
 
+CHOICES = {"method": METHODS, "rho_sampling": SAMPLINGS, "absorption": ABSORPTIONS}
 RULES = {"b_iso_default": DrawnB, "g_max": AutoCutOff}  # what may stand in place of a number, as a mapping in JSON
 
 

@@ -25,6 +25,21 @@ SETTINGS = [
         ["structures=catalogue", "output=out", "method=felix", "dark_field=[[2,0]]"],
         "needs method=converged",
     ),
+    (
+        "simulate",
+        ["structures=catalogue", "output=out", "method=felix", "absorption=tds"],
+        "absorption=tds needs method=converged; felix has none",
+    ),
+    (
+        "simulate",
+        ["structures=catalogue", "output=out", "absorption=bird"],
+        "absorption=bird is not one of none, proportional, tds",
+    ),
+    (
+        "simulate",
+        ["structures=catalogue", "output=out", "absorption=tds", "absorption_ratio=0.2"],
+        "absorption_ratio=0.2 needs absorption=proportional",
+    ),
     ("simulate", ["structures=catalogue", "output=a.cif"], "a.cif: not a folder; choose another output"),
     ("predict", ["input=a.cif", "patterns=4"], "unknown key 'patterns'; keys are input, output"),
     ("predict", ["input=a.cif", "rotation=left"], "rotation=left is not an angle in degrees"),

@@ -27,6 +27,16 @@ def test_there_and_back():
     assert Recipe.of_meta({"size": 16, "thickness": [75], "settings": recipe.settings}) == recipe
 
 
+def test_absorption_there_and_back():
+    """It stands in a file only where there is some: stores without are what they were."""
+    recipe = Recipe(16, (75.0,), absorption="proportional", absorption_ratio=0.07)
+    assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
+    assert "absorption proportional 0.07" in str(recipe)
+    recipe = Recipe(16, (75.0,), absorption="tds")
+    assert Recipe.from_json(recipe.to_json()) == recipe and "absorption tds;" in str(recipe)
+    assert not {"absorption", "absorption_ratio"} & Recipe(16, (75.0,)).to_json().keys()
+
+
 def test_a_drawn_displacement_there_and_back():
     recipe = Recipe(16, (75.0,), b_iso_default=DrawnB(0.2, 1.2, 5))
     assert Recipe.from_json(json.loads(json.dumps(recipe.to_json()))) == recipe
@@ -52,6 +62,9 @@ def test_prediction_takes_the_displacement_that_the_network_saw():
     [
         ("method", "guessed"),
         ("rho_sampling", None),
+        ("absorption", "some"),
+        ("absorption", None),
+        ("absorption_ratio", "0.1"),
         ("energy_kv", "200"),
         ("energy_kv", {"low": 0.2, "high": 1.2, "seed": 0}),
         ("b_iso_default", {"low": 0.2, "high": 1.2}),
