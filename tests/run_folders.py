@@ -64,7 +64,7 @@ def undrawn():
 def data_of(checkpoint):
     """The pairs that the run of a checkpoint was trained on."""
     settings = checkpoint["config"]["settings"]
-    names = "store direction thickness fold batch_size size condition seed origin".split()
+    names = "store direction thickness fold batch_size size condition seed validation origin".split()
     data = PairDataModule(**{name: settings[name] for name in names})
     data.setup()
     return data

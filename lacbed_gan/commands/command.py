@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 import platform
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -28,7 +32,8 @@ TAKES = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--con
 EXTRAS = {"joblib": "joblib", "submitit": "slurm"}
 # Of hydra/launcher=joblib: as many jobs side by side as GPUs, else (−1) as cores, with one thread each; handed out one
 # by one, although the finished runs of a sweep that is started again end at once and make joblib take jobs for short.
-JOBLIB = ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"]
+ADDED = {"hydra/launcher=joblib": ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"]}
+NOT_ALL = "not every job is done; the lines above say why, and the same line again makes the others"
 OmegaConf.register_new_resolver("side_by_side", lambda *, _root_: _gpus(_root_) or -1, replace=True)
 
 
@@ -58,32 +63,55 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
         raise SystemExit(2) from None
     refused = []
     here = (platform.node(), os.getpid())
+    lines = _job_lines(words)
 
-    def do(job: Any) -> None:
+    def do(job: Any) -> Any:
         try:
             if isinstance(job, DictConfig):
                 job = settings(command, job)
             if several:  # the checks above took each value of the sweep, not each combination
                 with one_line_errors(errors=ValueError):
                     check(job)
-            main(job)
-        except (UserError, OSError) as error:
-            if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes one error on to the command
-                if launcher() == "joblib":
-                    _refuse(error)
-                    error = "not every job is done; the lines above say why, and the same line again makes the others"
-                raise CompactHydraException(f"error: {error_line(error)}") from None
+            return main(job)
+        except Exception as error:
+            if not several and not isinstance(error, UserError | OSError):
+                raise
             _refuse(error)  # the other jobs of a sweep go on
+            if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes one error on to the command
+                raise CompactHydraException(f"error: {NOT_ALL}") from None
             refused.append(error)
+            return math.nan
 
-    if options or several or any(word.startswith("hydra") for word in words):
-        joblib = JOBLIB if "hydra/launcher=joblib" in words else []
-        sys.argv[1:] = [*options, *joblib, *words]  # Hydra wants all overrides in a row
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(do)()
-    else:  # Hydra would compose it again, which takes longer than a prediction
-        do(job_settings)
+    try:
+        if options or several or any(word.startswith("hydra") for word in words):
+            extra = [word for name, more in ADDED.items() if name in words for word in more]
+            sys.argv[1:] = [*options, *extra, *words]  # Hydra wants all overrides in a row
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=command)(do)()
+        else:  # Hydra would compose it again, which takes longer than a prediction
+            do(job_settings)
+    except KeyboardInterrupt:
+        print(f"{command}: stopped by SIGINT; the same line goes on", file=sys.stderr)
+        raise SystemExit(128 + signal.SIGINT) from None
+    finally:
+        for line in lines():
+            print(line, file=sys.stderr)
     if refused:
         raise SystemExit(2)
+
+
+def _job_lines(words: list[str]) -> Callable[[], list[str]]:
+    """What finds the error lines of a cluster's jobs that begin from now on, which are in their logs alone."""
+    if not any(word.startswith("hydra/launcher=submitit") for word in words):
+        return list
+    runs = next((word.partition("=")[2] for word in reversed(words) if word.startswith("runs=")), "runs")
+    logs, before = Path(runs) / ".submitit", time.time()
+
+    def lines() -> list[str]:
+        recent = [path for path in sorted(logs.glob("*/*_log.err")) if path.stat().st_mtime >= before]
+        text = [line for path in recent for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
+        return [line for line in text if line.startswith("error: ") and NOT_ALL not in line]
+
+    return lines
 
 
 def launcher() -> str:
@@ -133,4 +161,9 @@ def _gpus(config: DictConfig) -> int:
 
 
 def _refuse(error: Exception) -> None:
-    print(f"error: {error_line(error)}", file=sys.stderr)
+    line, run = error_line(error), getattr(error, "run", None)
+    if not isinstance(error, UserError | OSError | ValueError):
+        line = f"{type(error).__name__}: {line}"
+    if run is not None and str(run) not in line:
+        line = f"{run}: {line}"
+    print(f"error: {line}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -19,11 +20,14 @@ from lacbed_gan.commands.command import launcher, require, run_command, submitte
 from lacbed_gan.commands.refusal import refusal, typed
 from lacbed_gan.commands.train_settings import TrainSettings
 from lacbed_gan.models.settings import LearningSettings, NetworkSettings
-from lacbed_gan.running.folder import claimed, run_group, run_name
+from lacbed_gan.running.folder import claimed, in_folder, run_group, run_name, thickness_name
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lacbed_gan.data.datamodule import PairDataModule
     from lacbed_gan.data.sources import Pairs
+    from lacbed_gan.models.gan import ConditionalGAN
     from lacbed_gan.models.start import Start
 
 SAMPLES = 4  # test crystals shown in samples.png
@@ -114,6 +118,7 @@ def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None) -> tuple
         shift=augment.shift,
         predict_span=model.loss_weights.span > 0,
         fold_of=pairs.fold_of,
+        groups=pairs.groups,
         standardisation=start.standardisation if start else None,
     )
     choices = {"model": model, "augment": augment, "condition": condition, "origin": origin, "size": data.size}
@@ -135,39 +140,75 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def train(settings: TrainSettings) -> None:
-    """One run; its folder is complete once it holds summary.json, and the same line goes on with one that is not."""
+def train(settings: TrainSettings) -> float | None:
+    """One run; its folder is complete once it holds summary.json, and the same line goes on with one that is not.
+
+    Returns:
+        What a search of settings minimises: the MSE of the validation part, or, without one, of the test fold; None in
+        processes that write no results.
+    """
     from lacbed_gan.data.sources import open_pairs
     from lacbed_gan.running.devices import own_gpu
     from lacbed_gan.running.training import is_first_process
 
     plain = settings.plain()
     folder = settings.runs / run_name(plain)
-    if finished(folder):
-        return
+    if summary := finished(folder, settings):
+        return measure(summary)
     # read and verified before there is a folder
     pairs = open_pairs(settings.store, plain["data"], lambda codes: progress(codes, len(codes)))
-    with claimed(folder) if is_first_process() else nullcontext():
-        if not finished(folder):  # by another process, just before
-            with own_gpu(plain["trainer"], launcher() == "joblib") as machine:
-                train_in(folder, settings, machine, pairs)
+    with claimed(folder) if is_first_process() else nullcontext(), in_folder(folder):
+        if summary := finished(folder, settings):  # by another process, just before
+            return measure(summary)
+        with own_gpu(plain["trainer"], launcher() == "joblib") as machine:
+            return measure(train_in(folder, settings, machine, pairs))
 
 
-def finished(folder: Path) -> bool:
-    """Whether the folder holds a finished run, and a line that says so."""
-    if not (folder / "summary.json").exists():
-        return False
-    print(f"{folder} holds this run, finished; delete the folder to train it again")
-    return True
+def finished(folder: Path, settings: TrainSettings) -> Mapping[str, Any] | None:
+    """The summary of a run that has all its epochs, and a line that says so; None for one that is to go on.
+
+    Raises:
+        SettingsError: it has fewer epochs, and nothing to go on from.
+    """
+    from lacbed_gan.running.summary import read_summary
+
+    summary = read_summary(folder)
+    if not summary:
+        return None
+    epochs = summary.get("epochs", settings.epochs)
+    if epochs < settings.epochs and not summary.get("stopped_early"):
+        require(
+            (folder / "last.ckpt").exists(),
+            f"{folder}: finished after {epochs} epochs, but last.ckpt, from which it would go on to "
+            f"epochs={settings.epochs}, is gone; delete the folder to train it again",
+        )
+        return None
+    more = f" after {epochs} epochs" if epochs > settings.epochs else ""
+    early = " early, because it did not get better," * bool(summary.get("stopped_early"))
+    print(f"{folder} holds this run, finished{early}{more}; delete the folder to train it again")
+    if settings.logger.name == "wandb" and "WANDB_SWEEP_ID" in os.environ:  # the agent waits for its own run
+        from lacbed_gan.running.tracking import wandb_run
+
+        with wandb_run(folder, settings.logger.group, settings.logger.project, settings.plain()) as logger:
+            if logger:
+                logger.attempt(lambda: logger.experiment.summary.update(dict(summary)))
+    return summary
 
 
-def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], pairs: Pairs) -> None:
-    """The run in its folder, which belongs to this process: goes on where it stands, to the end."""
+def measure(summary: Mapping[str, Any] | None) -> float | None:
+    """The number that a search of settings minimises."""
+    return None if summary is None else summary.get("validation/mse", summary.get("test/mse"))
+
+
+def train_in(
+    folder: Path, settings: TrainSettings, machine: Mapping[str, Any], pairs: Pairs
+) -> Mapping[str, Any] | None:
+    """The run in its folder, which belongs to this process: goes on where it stands, to the end; its summary."""
     from lacbed_gan.models.build import build_gan
     from lacbed_gan.report.run import write_results
     from lacbed_gan.running import training
-    from lacbed_gan.running.resume import checkpoint_to_resume, provenance
-    from lacbed_gan.running.samples import SampleImages
+    from lacbed_gan.running.resume import Standing, checkpoint_to_resume, length, provenance
+    from lacbed_gan.running.summary import set_aside
     from lacbed_gan.running.tracking import wandb_run
 
     start = start_of(settings)
@@ -178,44 +219,79 @@ def train_in(folder: Path, settings: TrainSettings, machine: Mapping[str, Any], 
     module = build_gan(network_settings(choices), LearningSettings.of_run(dict(choices)))
     module.config = {"settings": plain, "data": provenance(data)}
     last, where = checkpoint_to_resume(folder, module.config["data"], settings.allow_data_change)
-    lines = [where] if where else []
+    standing = Standing.of(last) if last else None
+    epochs, change = length(standing, settings.epochs, settings.schedule, settings.early_stopping)
+    lines = [where, f"{folder}: {change}" if change else ""]
     if start:
         module.config["data"]["start"] = f"{settings.start} ({start.checksum})"
-        if last is None:
-            remarks = start.fill(module, network_settings(choices))
-            if start.standardisation:
-                remarks.append(f"{', '.join(start.standardisation)} are standardised as its networks know them")
-            if start.knows_test_fold(module.config["data"], settings.fold):
-                remarks.append(
-                    f"its networks were trained on the test crystals of fold={settings.fold}, whose error says little; "
-                    f"they never saw those of fold={start.data['fold']}"
-                )
-            lines += [f"start={settings.start}: {remark}" for remark in remarks]
+        lines += begin_from(start, module, network_settings(choices), settings.fold) if last is None else []
     if training.is_first_process():
-        for line in lines:
-            print(line, flush=True)
+        print(*filter(None, lines), sep="\n", end="\n" * any(lines), flush=True)
+        set_aside(folder)
     write_atomically(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     data.setup()
     module.familiar = data.familiarity()
-    samples = data.batch(data.test_rows[:: max(1, len(data.test_rows) // SAMPLES)][:SAMPLES])
+    samples = data.batch(spread(data.test_rows))
     started = time.monotonic()
-    wandb = settings.logger.name == "wandb"
-    with wandb_run(folder, group, settings.logger.project, plain) if wandb else nullcontext() as logger:
-        first = training.train(
+    record = nullcontext()
+    if settings.logger.name == "wandb":
+        facts = {"checksum": data.store.checksum, "train_crystals": len(data.train_rows)}
+        facts |= {"test_crystals": len(data.test_rows), "parameters": training.parameters(module)}
+        tags = [settings.direction, thickness_name(choices.thickness), f"fold{settings.fold}"]
+        tags += [choices.model.generator.name]
+        record = wandb_run(folder, group, settings.logger.project, plain | facts, tags=tags)
+    with record as logger:
+        outcome = training.train(
             module,
             data,
             folder,
             last,
-            epochs=settings.epochs,
+            epochs=epochs,
             machine=machine,
-            validation=settings.validation,
+            patience=settings.early_stopping,
+            checkpoint_every=settings.checkpoint_every,
+            deterministic=settings.deterministic,
             profile=settings.profile,
             bar=launcher() != "joblib",  # bars of runs side by side would overwrite each other
             logger=logger,
-            callbacks=[SampleImages(samples)] if logger else [],
+            callbacks=watching(data, settings) if logger else [],
         )
-        if first:
-            write_results(folder, module, data, samples, time.monotonic() - started, settings.epochs, logger)
+        if outcome is None:
+            return None
+        summary = write_results(folder, module, data, samples, time.monotonic() - started, outcome)
+        if logger:
+            weights = folder / ("best.ckpt" if "validation" in data.watched else "last.ckpt")
+            logger.send(summary, folder / "crystals.csv", weights if settings.logger.weights else None)
+    return summary
+
+
+def begin_from(start: Start, module: ConditionalGAN, settings: NetworkSettings, fold: int) -> list[str]:
+    """Give the module the networks of the start; lines that say what is not as one may think."""
+    remarks = start.fill(module, settings)
+    if start.standardisation:
+        remarks.append(f"{', '.join(start.standardisation)} are standardised as its networks know them")
+    if start.knows_test_fold(module.config["data"], fold):
+        remarks.append(
+            f"its networks were trained on the test crystals of fold={fold}, whose error says little; they never saw "
+            f"those of fold={start.data['fold']}"
+        )
+    return [f"start={start.name}: {remark}" for remark in remarks]
+
+
+def watching(data: PairDataModule, settings: TrainSettings) -> list[Any]:
+    """Callbacks that send more to W&B than numbers of epochs."""
+    from lacbed_gan.running.samples import SampleImages
+    from lacbed_gan.running.watching import Speed, StepCurves
+
+    rows = spread(data.test_rows if data.watched[0] == "test" else data.validation_rows)
+    names = [f"{data.store.index[row]['formula']} ({data.store.index[row]['id']})" for row in rows]
+    steps = [StepCurves(settings.logger.every_steps)] if settings.logger.every_steps else []
+    return [SampleImages(data.batch(rows), names), Speed(), *steps]
+
+
+def spread(rows: np.ndarray) -> np.ndarray:
+    """A few of the rows, from the first on."""
+    return rows[:: max(1, len(rows) // SAMPLES)][:SAMPLES]
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from lacbed_gan.models.settings import (
     Condition,
     Decay,
     Direction,
+    DiscriminatorLearning,
     GanLoss,
     ModelSettings,
     Origin,
@@ -105,8 +106,17 @@ class WeightsAndBiases(Settings):
     name: Literal["wandb"]
     project: Name
     group: Name | None
+    every_steps: Count | None = None
+    weights: bool = False
 
 
+# true and false are the words of before for fold and none.
+Validation = Annotated[
+    Literal["part", "fold", "none"],
+    BeforeValidator(
+        lambda value: {True: "fold", False: "none"}.get(value, value) if isinstance(value, bool) else value
+    ),
+]
 Data = Annotated[StoreData | PublishedData, Field(discriminator="name")]
 Logger = Annotated[FilesOnly | WeightsAndBiases, Field(discriminator="name")]
 
@@ -132,7 +142,8 @@ class TrainSettings(Settings):
     condition: Annotated[Condition | None, Field(description=CONDITION)]
     origin: Origin | None
     augment: Augmentation
-    validation: bool
+    validation: Validation
+    early_stopping: Count | None
     start: Source | None
     epochs: Count
     batch_size: Count
@@ -141,6 +152,11 @@ class TrainSettings(Settings):
     ema: Decay
     betas: Betas
     gan_loss: GanLoss
+    gradient_clip: PositiveFloat | None
+    accumulate: Count
+    discriminator: DiscriminatorLearning
+    deterministic: bool
+    checkpoint_every: Count | None
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
     profile: bool
     allow_data_change: bool
@@ -149,6 +165,30 @@ class TrainSettings(Settings):
     model: ModelSettings
     trainer: Machine
     logger: Logger
+
+    @model_validator(mode="after")
+    def _go_together(self) -> TrainSettings:
+        if self.early_stopping and self.validation == "none":
+            raise ValueError("early_stopping goes by the validation part: take validation=part or fold")
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate={self.accumulate} parts of batch_size={self.batch_size} pairs: take as many at most"
+            )
+        weights = self.model.loss_weights
+        if self.discriminator != DiscriminatorLearning() and not weights.needs_discriminator:
+            raise ValueError(
+                "discriminator has no effect: model.loss_weights.adversarial and feature_matching are 0, so that there "
+                "is none"
+            )
+        if self.discriminator.delay and not (weights.l1 or weights.l2):
+            raise ValueError("discriminator.delay needs model.loss_weights.l1 or l2, to learn by until then")
+        several = self.trainer.devices != 1 and self.trainer.strategy != "auto"
+        if several and (self.accumulate > 1 or self.discriminator.steps > 1):
+            raise ValueError(
+                "accumulate and discriminator.steps are for one device; with trainer=ddp take a smaller batch_size, or "
+                "another discriminator.learning_rate"
+            )
+        return self
 
     @model_validator(mode="after")
     def _of_the_published_images(self) -> TrainSettings:

@@ -17,7 +17,7 @@ from lacbed_gan.data.augment import draw
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
 from lacbed_gan.data.choices import require_choice, thicknesses
 from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
-from lacbed_gan.data.folds import FOLDS, assign_folds
+from lacbed_gan.data.folds import FOLDS, assign_folds, validation_part
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.measures.baselines import mean_image_mse, nearest_mse
@@ -28,6 +28,7 @@ from lacbed_gan.store.store import Store
 
 DIRECTIONS = ("forward", "inverse")
 ORIGINS = ("given", "canonical")
+VALIDATIONS = ("part", "fold", "none")
 AUGMENTATION = 1  # number of its random stream
 
 
@@ -53,7 +54,10 @@ class PairDataModule(L.LightningDataModule):
         seed: of the batch order and the augmentation; the folds do not depend on it.
         fold_of: (N,) int64, the fold that tests on each crystal of the store, −1 for one that takes no part; None
             makes folds with no formula in two of them.
-        validation: keep the fold after this one (0 after 9) out of training, to choose the best epoch by.
+        validation: what is kept out of training, to look at while it goes on and to choose the best epoch by: "part",
+            a tenth of the training folds; "fold" (or True), the fold after this one (0 after 9); "none" (or False),
+            nothing, and what is looked at is the test fold, as figure 3 of arXiv 2503.02852 does.
+        groups: (N,) of which none is in two parts of the data; None: the formulas.
         point_group: training images and their patterns are turned and mirrored together, at random; in the inverse
             direction transposed only, and with the canonical origin only, because every pattern of a cubic crystal is
             its own mirror image and would have several answers.
@@ -67,6 +71,7 @@ class PairDataModule(L.LightningDataModule):
             unless others were given.
         condition: names of the quantities that are given.
         thicknesses: those chosen, in nm.
+        watched: the parts that `val_dataloader` serves, in order, by name.
         train_rows, validation_rows, test_rows: (n,) int64 store rows, ascending.
         fold_of: as given, or made.
 
@@ -86,17 +91,20 @@ class PairDataModule(L.LightningDataModule):
         condition: str | Sequence[str] = (),
         seed: int = 0,
         fold_of: np.ndarray | None = None,
-        validation: bool = False,
+        validation: str | bool = "none",
         point_group: bool = False,
         shift: bool = False,
         origin: str = "given",
         predict_span: bool = False,
         standardisation: Mapping[str, Sequence[float]] | None = None,
+        groups: Sequence[str] | None = None,
     ):
         super().__init__()
         require_choice("direction", direction, DIRECTIONS)
         require_choice("origin", origin, ORIGINS)
         require_choice("fold", fold, range(FOLDS))
+        validation = {True: "fold", False: "none"}.get(validation, validation)
+        require_choice("validation", validation, VALIDATIONS)
         self.condition = condition_names(condition)
         if "log_span" in self.condition and direction == "inverse":
             raise SettingsError(
@@ -124,13 +132,18 @@ class PairDataModule(L.LightningDataModule):
         self.size = size or self.store.size
         self.point_group, self.shift, self.origin = point_group, shift, origin
 
-        if fold_of is None:
-            fold_of = assign_folds([entry["formula"] for entry in self.store.index], FOLDS)
-        self.fold_of = fold_of
-        kept_out = [fold, (fold + 1) % FOLDS] if validation else [fold]
-        self.train_rows = np.flatnonzero(~np.isin(fold_of, [*kept_out, -1]))
-        self.validation_rows = np.flatnonzero(fold_of == kept_out[1]) if validation else np.empty(0, np.int64)
-        self.test_rows = np.flatnonzero(fold_of == fold)
+        if groups is None:
+            groups = [entry["formula"] or entry["id"] for entry in self.store.index]
+        self.fold_of = assign_folds(groups, FOLDS) if fold_of is None else fold_of
+        self.test_rows = np.flatnonzero(self.fold_of == fold)
+        self.validation_rows = np.empty(0, np.int64)
+        if validation == "part":
+            self.validation_rows = validation_part(groups, self.fold_of, fold)
+        elif validation == "fold":
+            self.validation_rows = np.flatnonzero(self.fold_of == (fold + 1) % FOLDS)
+        kept_out = np.concatenate([self.test_rows, self.validation_rows])
+        self.train_rows = np.setdiff1d(np.flatnonzero(self.fold_of >= 0), kept_out)
+        self.watched = ("test" if validation == "none" else "validation", "train")
         span = ("log_span",) if predict_span and direction == "inverse" else ()
         conditions, moments = standardised(self.condition, self.store.index, self.train_rows, standardisation)
         spans, span_moments = standardised(span, self.store.index, self.train_rows, standardisation)
@@ -197,7 +210,15 @@ class PairDataModule(L.LightningDataModule):
         return self._loader(self.train_rows, training=True)
 
     def val_dataloader(self) -> list[DataLoader]:
-        """The test fold, as many pairs of the training folds, the same ones in every epoch, and the validation fold."""
+        """What is looked at while training, and as many pairs of the training folds as the test fold has.
+
+        The former are those that are kept out for it, or the test fold; the latter the same ones in every epoch.
+        """
+        watched = self.test_rows if self.watched[0] == "test" else self.validation_rows
+        return [self._loader(watched), self._loader(self.train_sample_rows)]
+
+    def final_dataloaders(self) -> list[DataLoader]:
+        """What is measured at the end: the test fold, the pairs of the training folds, and what was kept out."""
         parts = [self.test_rows, self.train_sample_rows, self.validation_rows]
         return [self._loader(rows) for rows in parts if len(rows)]
 

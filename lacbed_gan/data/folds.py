@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lacbed_gan.base.errors import SettingsError
+
 FOLDS = 10  # of the paper
 
 
@@ -39,6 +41,27 @@ def assign_folds(groups: Sequence[str], folds: int = 10, seed: int = 0) -> np.nd
         fold_of[name] = smallest = int(filled.argmin())
         filled[smallest] += sizes[name]
     return np.array([fold_of[name] for name in groups], dtype=np.int64)
+
+
+def validation_part(groups: Sequence[str], fold_of: np.ndarray, fold: int) -> np.ndarray:
+    """Rows of a tenth of the training folds, to look at while training: (n,) int64, ascending.
+
+    No group has crystals in it and others among those that are left.
+
+    Args:
+        groups: (N,) the group of each crystal.
+        fold_of: (N,) int64, the fold that tests on each crystal; −1 for one that takes no part.
+        fold: that is tested on.
+
+    Raises:
+        SettingsError: the training folds have fewer than two groups.
+    """
+    training = np.flatnonzero((fold_of != fold) & (fold_of >= 0))
+    members = [groups[row] for row in training]
+    count = len(set(members))
+    if count < 2:
+        raise SettingsError("validation=part needs training folds of two groups or more; take validation=none")
+    return training[assign_folds(members, min(FOLDS, count), seed=1 + fold) == 0]
 
 
 def _hash(name: str, seed: int) -> bytes:

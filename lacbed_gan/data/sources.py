@@ -25,6 +25,7 @@ class Pairs:
     Attributes:
         store: the images.
         fold_of: (N,) int64, the fold that tests on each crystal of the store; −1 for one that takes no part.
+        groups: (N,) the group of each crystal, such as its formula; None where lists say which crystal is where.
         grouped_by: what is never on both sides of a fold: "formula", "prototype", or "lists" where data.folds says
             which crystal is where.
         lines: for the log.
@@ -33,6 +34,7 @@ class Pairs:
     store: Store
     fold_of: np.ndarray
     grouped_by: str
+    groups: list[str] | None = None
     lines: list[str] = field(default_factory=list)
 
 
@@ -89,7 +91,7 @@ def _dealt(store: Store, data: Mapping[str, Any], lines: list[str]) -> Pairs:
         return _grouped(store, data["group"], lines)
     codes = [entry["id"] for entry in store.index]
     fold_of, left_out = fold_of_codes(codes, read_folds(data["folds"], FOLDS), data["folds"], data["skip_bad"])
-    return Pairs(store, fold_of, "lists", lines + left_out)
+    return Pairs(store, fold_of, "lists", lines=lines + left_out)
 
 
 def _grouped(store: Store, group: str, lines: list[str]) -> Pairs:
@@ -101,4 +103,4 @@ def _grouped(store: Store, group: str, lines: list[str]) -> Pairs:
             f"{store.source}: {len(set(groups))} groups for {FOLDS} folds with data.group={group}; take more crystals"
             + ", or data.group=formula" * (group != "formula")
         ) from None
-    return Pairs(store, fold_of, group, lines + [line for line in [uneven(groups, fold_of, FOLDS)] if line])
+    return Pairs(store, fold_of, group, groups, lines + [line for line in [uneven(groups, fold_of, FOLDS)] if line])

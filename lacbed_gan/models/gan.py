@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -17,12 +17,12 @@ from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.models.divergence import gradient_norm, require_finite
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
-from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms, span_term
-from lacbed_gan.models.schedules import average_weights, scheduled
+from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms, score, span_term
+from lacbed_gan.models.schedules import average_weights, restate, scheduled
 from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 Batch = dict[str, Tensor]
-# Of validation: the test fold, images of the training folds, and the fold that chooses the best epoch, if there is one.
+# Of the data: the test fold, images of the training folds, and what is kept out to choose the best epoch by.
 PARTS = ("test", "train", "validation")
 NORM_EVERY = 10  # batches between norms of the gradients, each of which reads all of them once more
 CHECK_EVERY = 50  # batches between looks for a non-finite loss on a GPU, where each look waits for the device
@@ -34,12 +34,14 @@ class ConditionalGAN(LightningModule):
     A batch is what `data.batches.PairDataset` serves: "input" (B, C, H, W) and "target" (B, 1, H, W) float32 in
     [0, 1], "index" (B,) long, and where there are such "condition" (B, n) and "thickness" (B, 1) float32, which the
     discriminator is told as well, and "span" (B, 1) float32, a number to predict. Training takes one loader;
-    validation takes the test fold, second, images of the training folds, which are measured the same way (figure 3 of
-    arXiv 2503.02852), and third, the validation fold.
+    validation takes those that the data module's `watched` names, or, as a test does, the test fold, images of the
+    training folds, and what was kept out of training; all are measured the same way.
 
     Logged per epoch: every weighted loss term as `train/loss_d_real`, `train/loss_d_fake`,
-    `train/loss_g_gan`, `train/loss_g_feature_matching`, `train/loss_g_l1`, the norm of both gradients (of every tenth
-    batch), and the means over images `test/mse`, `test/r`, `train/mse`, `train/r`, of inverse networks also those that
+    `train/loss_g_gan`, `train/loss_g_feature_matching`, `train/loss_g_l1`, their sums `train/total_g` and
+    `train/total_d`, the discriminator's mean answers to true and generated pairs, `train/score_real` and
+    `train/score_fake`, the norm of both gradients (of every tenth batch), the learning rate, and the means over images
+    `test/mse`, `test/r`, `train/mse`, `train/r`, of inverse networks also those that
     do not depend on the choice of origin, `test/origin_mse` and so on.
 
     Args:
@@ -53,6 +55,8 @@ class ConditionalGAN(LightningModule):
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
         familiar: what is kept of the training inputs, to tell how unlike them others are; written there too.
+        watched: names of the parts that validation takes.
+        steps: of the generator.
         network: makes the predictions: the generator, or the moving average of its weights.
         measures: the metrics of the last validation, by logged name: `measures["test/mse"].compute()` gives
             its value for every image, (N,).
@@ -88,6 +92,8 @@ class ConditionalGAN(LightningModule):
         self.span_head = span_head
         self.channels = channels
         self.config: dict[str, Any] = {}
+        self.watched: tuple[str, ...] = PARTS
+        self.steps = 0
         self.familiar: Familiar | None = None
         self.measures = values_per_image([*self.measured, *(["span_error"] if span_head else [])])
         self.rows = values_per_image(["index", "time"])
@@ -101,82 +107,139 @@ class ConditionalGAN(LightningModule):
         return self.generator(image, condition)
 
     def configure_optimizers(self) -> Any:
+        learning = self.learning
         answering = [self.generator, *([] if self.span_head is None else [self.span_head])]
-        sides = [answering, *([] if self.discriminator is None else [[self.discriminator]])]
+        sides = [(answering, learning.learning_rate)]
+        if self.discriminator is not None:
+            sides.append(([self.discriminator], learning.discriminator.learning_rate or learning.learning_rate))
         optimizers = [
-            torch.optim.Adam(
-                nn.ModuleList(networks).parameters(), self.learning.learning_rate, self.learning.betas, fused=True
-            )
-            for networks in sides
+            torch.optim.Adam(nn.ModuleList(networks).parameters(), rate, learning.betas, fused=True)
+            for networks, rate in sides
         ]
-        if self.learning.schedule == "constant":
+        if learning.schedule == "constant":
             return optimizers
         steps = self.trainer.estimated_stepping_batches
-        schedules = [scheduled(optimizer, self.learning.schedule, steps) for optimizer in optimizers]
+        schedules = [scheduled(optimizer, learning.schedule, steps) for optimizer in optimizers]
         return optimizers, [{"scheduler": schedule, "interval": "step"} for schedule in schedules]
+
+    def setup(self, stage: str) -> None:
+        self.watched = getattr(self.trainer.datamodule, "watched", self.watched)
 
     def on_fit_start(self) -> None:
         if self.device.type == "cuda":  # the order that its convolutions work in
             self.to(memory_format=torch.channels_last)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """One step of the discriminator and one of the generator.
+    def on_train_start(self) -> None:
+        for schedule in self._several(self.lr_schedulers()):
+            restate(schedule)  # of more epochs than the checkpoint was made for
 
-        As in pix2pixHD both losses come from the same weights, before either step. The discriminator judges the true
-        and the generated pairs once each: its judgement of the latter serves its own loss, whose gradient stops at the
-        prediction, and the generator's, whose gradient is taken to the prediction alone and goes on from there.
+    def on_train_epoch_start(self) -> None:
+        for name, optimizer in zip(("", "_d"), self._several(self.optimizers()), strict=False):
+            self.log(f"train/learning_rate{name}", optimizer.param_groups[0]["lr"])
+
+    @property
+    def judged(self) -> bool:
+        """Whether the discriminator takes part in this epoch."""
+        return self.discriminator is not None and self.current_epoch >= self.learning.discriminator.delay
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """One step of the discriminator, or several, and one of the generator.
+
+        As in pix2pixHD both losses of the last step come from the same weights, before either step. A batch goes
+        through the networks in `learning.accumulate` parts; their gradients add up to that of the batch.
+        """
+        optimizers = self._several(self.optimizers())
+        for _ in range(self.learning.discriminator.steps - 1 if self.judged else 0):
+            self._discriminator_step(batch, optimizers[1])
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        values: dict[str, Tensor] = {}
+        for part, share in parts(batch, self.learning.accumulate):
+            for name, value in self._descend(part, share).items():
+                values[name] = values[name] + value if name in values else value
+        terms = {name: value for name, value in values.items() if name.startswith("loss_")}
+        # A non-finite loss makes the weights non-finite and with them every later loss, so that looking at some
+        # batches, the epoch's last one among them, is enough to stop before anything is saved.
+        if self.device.type == "cpu" or batch_idx % CHECK_EVERY == 0 or self.trainer.is_last_batch:
+            require_finite(terms, f"epoch {self.current_epoch} at batch {batch_idx}")
+        totals = {
+            f"loss_{side}": sum(value for name, value in terms.items() if name.startswith(f"loss_{side}_"))
+            for side in ("g", "d")[: 1 + self.judged]
+        }
+        self.log_dict(totals, prog_bar=True, logger=False)
+        values |= {name.replace("loss", "total"): value for name, value in totals.items()}
+        if batch_idx % NORM_EVERY == 0:
+            networks = {"generator": self.generator, "discriminator": self.discriminator if self.judged else None}
+            values |= {f"gradient_{name}": gradient_norm(n) for name, n in networks.items() if n is not None}
+        logged = {f"train/{name}": value for name, value in values.items()}
+        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch["input"]), sync_dist=True)
+        for optimizer in optimizers[: 1 + self.judged]:
+            self._step(optimizer)
+        for scheduler in self._several(self.lr_schedulers()):
+            scheduler.step()
+        self.steps += 1
+        if self.average is not None:
+            average_weights(self.average, self.generator, self.learning.ema, self.steps)
+
+    def _descend(self, batch: Batch, share: float) -> dict[str, Tensor]:
+        """Adds the gradients of a part of a batch to those that there are; its share of the batch's loss terms.
+
+        The discriminator judges the true and the generated pairs once each: its judgement of the latter serves its own
+        loss, whose gradient stops at the prediction, and the generator's, whose gradient is taken to the prediction
+        alone and goes on from there.
         """
         weights, gan_loss = self.loss_weights, self.learning.gan_loss
         image, target = (to_channels(batch[name], self.channels) for name in ("input", "target"))
         prediction = self(image, batch.get("condition"))
-        loss_g = generator_terms(weights, prediction, target)
+        terms = generator_terms(weights, prediction, target)
         if self.span_head is not None:
-            loss_g |= span_term(weights, self.span_head(batch["input"], batch.get("condition")), batch["span"])
-        descent = sum(loss_g.values())
-        loss_d: dict[str, Tensor] = {}
-        if self.discriminator is not None:
+            terms |= span_term(weights, self.span_head(batch["input"], batch.get("condition")), batch["span"])
+        descent = share * sum(terms.values())
+        if self.judged:
             judged = prediction.detach().requires_grad_()
             pair = with_thickness(image, batch.get("thickness"))
             real, generated = self.discriminator(pair, target), self.discriminator(pair, judged)
             loss_d = discriminator_terms(generated, real, gan_loss)
             judgement = judgement_terms(weights, generated, real, gan_loss)
-            loss_g |= judgement
-        terms = loss_g | loss_d
-        totals = {"loss_g": sum(loss_g.values())} | ({"loss_d": sum(loss_d.values())} if loss_d else {})
-        self.log_dict({name: loss.detach() for name, loss in totals.items()}, prog_bar=True, logger=False)
-        # A non-finite loss makes the weights non-finite and with them every later loss, so that looking at some
-        # batches, the epoch's last one among them, is enough to stop before anything is saved.
-        if self.device.type == "cpu" or batch_idx % CHECK_EVERY == 0 or self.trainer.is_last_batch:
-            require_finite(terms, f"epoch {self.current_epoch} at batch {batch_idx}")
-
-        optimizers = self._several(self.optimizers())
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        if loss_d:
             parameters = list(self.discriminator.parameters())
-            self.manual_backward(totals["loss_d"], retain_graph=True, inputs=parameters)
-            (slope,) = torch.autograd.grad(sum(judgement.values()), judged)
+            self.manual_backward(share * sum(loss_d.values()), retain_graph=True, inputs=parameters)
+            (slope,) = torch.autograd.grad(share * sum(judgement.values()), judged)
             descent = descent + (prediction * slope).sum()  # its gradient is that of the judgement
+            terms |= judgement | loss_d
+            terms |= {"score_real": score(real, gan_loss), "score_fake": score(generated, gan_loss)}
         self.manual_backward(descent)
-        logged = {f"train/{name}": term.detach() for name, term in terms.items()}
-        if batch_idx % NORM_EVERY == 0:
-            networks = {"generator": self.generator, "discriminator": self.discriminator}
-            logged |= {f"train/gradient_{name}": gradient_norm(n) for name, n in networks.items() if n is not None}
-        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(image), sync_dist=True)
-        for optimizer in optimizers:
-            optimizer.step()
-        for scheduler in self._several(self.lr_schedulers()):
-            scheduler.step()
-        if self.average is not None:
-            steps = self.global_step // len(optimizers)
-            average_weights(self.average, self.generator, self.learning.ema, steps)
+        return {name: share * term.detach() for name, term in terms.items()}
+
+    def _discriminator_step(self, batch: Batch, optimizer: Any) -> None:
+        """One step of the discriminator alone."""
+        optimizer.zero_grad()
+        for part, share in parts(batch, self.learning.accumulate):
+            image, target = (to_channels(part[name], self.channels) for name in ("input", "target"))
+            with torch.no_grad():
+                prediction = self(image, part.get("condition"))
+            pair = with_thickness(image, part.get("thickness"))
+            real, generated = self.discriminator(pair, target), self.discriminator(pair, prediction)
+            loss = sum(discriminator_terms(generated, real, self.learning.gan_loss).values())
+            self.manual_backward(share * loss)
+        self._step(optimizer)
+
+    def _step(self, optimizer: Any) -> None:
+        if self.learning.gradient_clip is not None:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.learning.gradient_clip)
+        optimizer.step()
 
     def on_validation_epoch_start(self) -> None:
         for metric in (*self.measures.values(), *self.rows.values()):
             metric.reset()
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        part = PARTS[dataloader_idx]
+        self._measure(batch, self.watched[dataloader_idx])
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self._measure(batch, PARTS[dataloader_idx])
+
+    def _measure(self, batch: Batch, part: str) -> None:
         prediction = self.predict_step(batch)
         for name, measure in self.measured.items():
             self.measures[f"{part}/{name}"].update(measure(prediction, batch["target"]))
@@ -200,15 +263,32 @@ class ConditionalGAN(LightningModule):
             if rows.update_called:
                 rows.compute()  # kept by the metric: all processes take part here, later only the first one reads
 
+    on_test_epoch_start = on_validation_epoch_start
+    on_test_epoch_end = on_validation_epoch_end
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["direction"] = self.direction
         checkpoint["config"] = self.config
         checkpoint["familiar"] = None if self.familiar is None else asdict(self.familiar)
+        checkpoint["steps"] = self.steps
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        optimizers = max(1, len(checkpoint.get("optimizer_states", ())))
+        self.steps = checkpoint.get("steps", checkpoint.get("global_step", 0) // optimizers)
 
     @staticmethod
     def _several(parts: Any) -> list[Any]:
         """Lightning gives one optimizer or scheduler as itself, and none as None."""
         return parts if isinstance(parts, list) else [parts] if parts else []
+
+
+def parts(batch: Batch, count: int) -> Iterator[tuple[Batch, float]]:
+    """A batch in so many parts, or as many as it has images if these are fewer, and the share of each of the images."""
+    images = len(batch["input"])
+    pieces = {name: values.tensor_split(min(count, images)) for name, values in batch.items()}
+    for number in range(min(count, images)):
+        part = {name: piece[number] for name, piece in pieces.items()}
+        yield part, len(part["input"]) / images
 
 
 def values_per_image(names: Iterable[str]) -> nn.ModuleDict:

@@ -112,6 +112,13 @@ def discriminator_terms(generated: Judgement, real: Judgement, gan_loss: str = "
     }
 
 
+def score(judgement: Judgement, gan_loss: str = "lsgan") -> Tensor:
+    """The discriminator's mean answer D over patches and scales, near 1 for what it takes for real; scalar float32."""
+    logits = [layers[-1].detach().float() for layers in judgement]
+    answers = [answer.sigmoid() if gan_loss == "log" else answer for answer in logits]
+    return torch.stack([answer.mean() for answer in answers]).mean()
+
+
 def span_term(weights: LossWeights, number: Tensor, span: Tensor) -> dict[str, Tensor]:
     """loss_g_span of the predicted standardised logarithm of ρ's range (B, 1), times its weight."""
     return {"loss_g_span": weights.span * F.smooth_l1_loss(number.float(), span)}

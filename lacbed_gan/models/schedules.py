@@ -37,6 +37,12 @@ def scheduled(optimizer: torch.optim.Optimizer, schedule: str, steps: int) -> La
     return LambdaLR(optimizer, lambda step: SCHEDULES[schedule](min((step + 1) / (steps + 1), 1.0)))
 
 
+def restate(schedule: LambdaLR) -> None:
+    """Give the optimizer the schedule's value at its step, which a checkpoint of fewer steps had not."""
+    for group, base, share in zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
+        group["lr"] = base * share(schedule.last_epoch)
+
+
 @torch.no_grad()
 def average_weights(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Move the average towards the network: w ← d·w + (1 − d)·v, with d = min(decay, (1 + step)/(10 + step)).

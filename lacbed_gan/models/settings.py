@@ -155,11 +155,30 @@ class ModelSettings(Settings):
         return self.condition if direction == "forward" else tuple(n for n in self.condition if n != "log_span")
 
 
+class DiscriminatorLearning(Settings):
+    """How the discriminator learns, where that is not as the generator does.
+
+    Attributes:
+        learning_rate: of Adam; None: the generator's.
+        steps: of the discriminator for each of the generator, on the same batch.
+        delay: epochs that the generator learns without it at first.
+    """
+
+    learning_rate: PositiveFloat | None = None
+    steps: Annotated[int, Field(ge=1, le=100)] = 1
+    delay: Annotated[int, Field(ge=0)] = 0
+
+
 class LearningSettings(Settings):
     """How networks learn, beside their losses' weights.
 
     Attributes:
         learning_rate, betas: of Adam, for both networks.
+        discriminator: what is different for the discriminator.
+        gradient_clip: largest Euclidean norm of the gradients of each network, to which larger ones are scaled down;
+            None for no limit.
+        accumulate: parts of a batch that go through the networks one after the other, for less memory; the steps are
+            those of the whole batch.
         schedule: of the learning rate, one of `schedules.SCHEDULES`.
         ema: decay of the moving average of the generator's weights, which then makes the predictions; 0 for none.
         gan_loss: one of `losses.GAN_LOSSES`.
@@ -170,6 +189,9 @@ class LearningSettings(Settings):
     schedule: Schedule = "constant"
     ema: Decay = 0.0
     gan_loss: GanLoss = "lsgan"
+    discriminator: DiscriminatorLearning = DiscriminatorLearning()
+    gradient_clip: PositiveFloat | None = None
+    accumulate: Annotated[int, Field(ge=1, le=65536)] = 1
 
     @classmethod
     def of_run(cls, settings: Mapping[str, Any]) -> LearningSettings:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from lacbed_gan.report.section import Section
-from lacbed_gan.running.tracking import wandb_logger
+from lacbed_gan.running.tracking import finish, wandb_logger
 
 
 def attach(section: Section, folder: Path, project: str, group: str | None) -> None:
@@ -23,13 +23,13 @@ def attach(section: Section, folder: Path, project: str, group: str | None) -> N
     of = section.group
     group = group or of.runs[0].settings.get("logger", {}).get("group") or of.name
     settings = {"runs": [run.folder.name for run in of.runs], "checksum": of.checksum}
-    logger = wandb_logger(folder, f"report-{of.name}", group, project, settings)
-    failed = True
+    logger = wandb_logger(folder, f"report-{of.name}", group, project, settings, job_type="report")
+    if logger is None:
+        return
     try:
         columns = list(section.measures[0])
         table = wandb.Table(columns=columns, data=[[row[name] for name in columns] for row in section.measures])
         figures = {p.name: wandb.Image(Image.open(io.BytesIO(p.png)), caption=p.caption) for p in section.pictures}
-        logger.experiment.log({"table": table, **figures})
-        failed = False
+        logger.attempt(lambda: logger.experiment.log({"table": table, **figures}))
     finally:
-        wandb.finish(int(failed))
+        finish(logger, int(bool(logger.trouble)), folder)

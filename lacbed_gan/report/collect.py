@@ -60,7 +60,9 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """Of the epoch that the measures are about."""
-        return self.folder / ("best.ckpt" if self.settings.get("validation") else "last.ckpt")
+        return self.folder / (
+            "best.ckpt" if self.settings.get("validation") not in (None, False, "none") else "last.ckpt"
+        )
 
     @property
     def fold(self) -> int:

@@ -99,6 +99,7 @@ def open_data(settings: Mapping[str, Any], standardisation: Mapping[str, Any] | 
         pairs.store,
         **{name: settings[name] for name in names if name in settings},
         fold_of=pairs.fold_of,
+        groups=pairs.groups,
         standardisation=standardisation,
     )
 

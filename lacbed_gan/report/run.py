@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +17,12 @@ from lacbed_gan.report.image_figures import save_samples
 from lacbed_gan.report.predicted import cases_of
 from lacbed_gan.report.statistics_figures import save_loss_curves
 from lacbed_gan.running.samples import predictions
-from lacbed_gan.running.tracking import log_crystals
+from lacbed_gan.running.summary import write_summary
 
 if TYPE_CHECKING:
     from lightning import LightningModule
+
+    from lacbed_gan.running.training import Outcome
 
 
 def write_results(
@@ -31,28 +31,24 @@ def write_results(
     data: PairDataModule,
     samples: dict[str, torch.Tensor],
     seconds: float,
-    epochs: int,
-    logger: Any = None,
-) -> None:
-    """What the last validation came to: crystals.csv, pictures, and last of all summary.json; printed and logged too.
+    outcome: Outcome,
+) -> dict[str, Any]:
+    """What the last measurement came to: crystals.csv, pictures, and last of all summary.json, which is returned.
 
     Args:
         samples: a batch, shown in samples.png.
         seconds: that training took.
-        logger: of Lightning for W&B.
     """
-    result: dict[str, Any] = results(module, data) | {"seconds": seconds, "epochs": epochs}
+    result: dict[str, Any] = results(module, data) | {"seconds": seconds, "epochs": outcome.epochs}
+    result |= {"best/epoch": outcome.epoch} if "validation" in data.watched else {}
+    result |= {"stopped_early": True} if outcome.early else {}
     if "start" in module.config.get("data", {}):
         result["start"] = module.config["data"]["start"]
     write_atomically(folder / "crystals.csv", crystal_table(module, data))
     show(folder, module, data, samples)
-    if logger:
-        logger.experiment.summary.update(result)
-        log_crystals(logger, folder / "crystals.csv")
-    # JSON has no NaN, such as the standard error of one image
-    finite = {name: value if isinstance(value, str) or math.isfinite(value) else None for name, value in result.items()}
-    write_atomically(folder / "summary.json", json.dumps(finite, indent=1) + "\n")
+    write_summary(folder, result)
     print(report(folder, result))
+    return result
 
 
 def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import LOG_EVERY
 from lacbed_gan.base.tables import to_csv
 from lacbed_gan.running.curves import read_metrics
+
+WATCHED = ("validation/mse", "test/mse")  # whichever is looked at while training
 
 
 class MetricsTable(Callback):
@@ -26,7 +29,14 @@ class MetricsTable(Callback):
         if not trainer.is_global_zero or not values:
             return
         rows = [row for row in read_metrics(self.path) if row["epoch"] < trainer.current_epoch]
+        if not any(name.startswith("test/") for name in values):  # a run of fewer epochs was measured at its end
+            rows = [{k: v for k, v in row.items() if not k.startswith("test/")} for row in rows]
         rows.append({"epoch": trainer.current_epoch, **dict(sorted(values.items()))})
+        write_atomically(self.path, to_csv(rows, digits=8))
+
+    def add(self, epoch: int, values: Mapping[str, float]) -> None:
+        """More values of an epoch that has a row; those that the row has stay."""
+        rows = [{**row, **values, **row} if row["epoch"] == epoch else row for row in read_metrics(self.path)]
         write_atomically(self.path, to_csv(rows, digits=8))
 
 
@@ -56,6 +66,6 @@ class EpochLines(Callback):
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.is_global_zero and time.monotonic() - self.last >= LOG_EVERY:
             self.last = time.monotonic()
-            losses = {k: v for k, v in trainer.callback_metrics.items() if k in ("loss_g", "loss_d", "test/mse")}
+            losses = {k: v for k, v in trainer.callback_metrics.items() if k in ("loss_g", "loss_d", *WATCHED)}
             measures = ", ".join(f"{name} {float(value):.4g}" for name, value in losses.items())
             print(f"{self.name}: epoch {trainer.current_epoch + 1} of {trainer.max_epochs}, {measures}", flush=True)

@@ -15,19 +15,27 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.locks import Occupied, exclusive
 
 # What does not change a result: where things are written and what computes them (but in which precision does).
-WITHOUT_EFFECT = ("runs", "logger", "trainer", "profile", "allow_data_change")
+WITHOUT_EFFECT = ("runs", "logger", "trainer", "profile", "allow_data_change", "deterministic", "checkpoint_every")
 # Values that leave a run as it was before there were these settings, and with it its name.
-NEUTRAL = {"start": None}
+NEUTRAL = {
+    "start": None,
+    "gradient_clip": None,
+    "accumulate": 1,
+    "early_stopping": None,
+    "discriminator": {"learning_rate": None, "steps": 1, "delay": 0},
+}
 
 
 def run_name(settings: Mapping[str, Any]) -> str:
-    """Direction, thickness, fold and eight letters of a hash of all that changes results.
+    """Direction, thickness, fold and eight letters of a hash of all that changes results but the number of epochs.
+
+    More epochs go on with the run.
 
     Args:
         settings: plain values, as the schema of train gives them: a list of thicknesses, empty for all.
     """
     thickness = thickness_name(settings["thickness"])
-    return f"{settings['direction']}-{thickness}-fold{settings['fold']}-{_hash(settings)}"
+    return f"{settings['direction']}-{thickness}-fold{settings['fold']}-{_hash(settings, 'epochs')}"
 
 
 def thickness_name(thickness: Sequence[float]) -> str:
@@ -48,6 +56,16 @@ def _hash(settings: Mapping[str, Any], *without: str) -> str:
     plain["data"] = {key: value for key, value in settings["data"].items() if key != "cache"}
     plain["precision"] = settings["trainer"]["precision"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:8]
+
+
+@contextmanager
+def in_folder(folder: Path) -> Iterator[None]:
+    """An error inside knows, as ``error.run``, which run it is of."""
+    try:
+        yield
+    except Exception as error:
+        error.run = folder
+        raise
 
 
 @contextmanager

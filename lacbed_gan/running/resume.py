@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
+from lacbed_gan.models.schedules import SCHEDULES
 
 LAST = "last.ckpt"
 
@@ -21,6 +23,56 @@ def provenance(data: PairDataModule) -> dict[str, Any]:
         "folds": hashlib.sha256(data.fold_of.astype("<i8").tobytes()).hexdigest(),
         "standardisation": data.standardisation,
     }
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a checkpoint is.
+
+    Attributes:
+        epochs: that it has behind it.
+        asked: epochs that were to be trained when it was written.
+        waited: epochs for which early stopping has seen nothing better; 0 without it.
+    """
+
+    epochs: int
+    asked: int
+    waited: int
+
+    @classmethod
+    def of(cls, path: Path) -> Standing:
+        checkpoint = read_checkpoint(path, mmap=True)
+        callbacks = checkpoint.get("callbacks", {})
+        waited = [state["wait_count"] for name, state in callbacks.items() if name.startswith("EarlyStopping")]
+        asked = int(checkpoint["config"]["settings"].get("epochs", checkpoint["epoch"] + 1))
+        return cls(checkpoint["epoch"] + 1, asked, *waited or [0])
+
+
+def length(standing: Standing | None, epochs: int, schedule: str, patience: int | None) -> tuple[int, str]:
+    """Epochs after which a run that goes on ends, and a line where that is not as it was begun; else "".
+
+    Args:
+        epochs: that are asked for now.
+        schedule: of the learning rate. One that depends on the length follows, from where the run stands, the course
+            that it has over the new number of epochs.
+        patience: of early stopping; None for none.
+    """
+    if standing is None:
+        return epochs, ""
+    if patience and standing.waited >= patience:
+        return standing.epochs, ""
+    if standing.asked == epochs:
+        return epochs, ""
+    if epochs < standing.epochs:
+        return standing.epochs, f"it has {standing.epochs} epochs behind it already, more than epochs={epochs}"
+    line = f"it was begun with epochs={standing.asked} and goes on to {epochs}"
+    if schedule != "constant":
+        share = SCHEDULES[schedule](standing.epochs / epochs)
+        line += (
+            f"; the learning rate follows schedule={schedule} over all {epochs} epochs, from {100 * share:.0f} % of "
+            "its highest value on"
+        )
+    return epochs, line
 
 
 def checkpoint_to_resume(folder: Path, data: dict[str, Any], allow_data_change: bool) -> tuple[Path | None, str]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 
 class SampleImages(Callback):
-    """Sends the sample panel of fixed test crystals to Weights & Biases after every epoch."""
+    """Sends the panels of fixed crystals, with their names, to Weights & Biases after every epoch."""
 
-    def __init__(self, batch: dict[str, Tensor]):
-        self.batch = batch
+    def __init__(self, batch: dict[str, Tensor], names: Sequence[str]):
+        self.batch, self.names = batch, names
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.is_global_zero:
-            panel = sample_panel(self.batch, predictions(module, self.batch))
-            trainer.logger.log_image("samples", [panel.numpy()], caption=["input, prediction, truth, difference²"])
+            rows = sample_panel(self.batch, predictions(module, self.batch)).chunk(len(self.names))
+            captions = [f"{name}: input, prediction, truth, difference²" for name in self.names]
+            trainer.logger.log_image("samples", [row.numpy() for row in rows], caption=captions)
 
 
 def predictions(module: LightningModule, batch: dict[str, Tensor]) -> Tensor:

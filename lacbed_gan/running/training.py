@@ -7,19 +7,41 @@ import signal
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch._functorch import config as functorch_config
 
 from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.base.messages import printable
+from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.running.checkpoints import AtomicCheckpointIO
 from lacbed_gan.running.epochs import EpochLines, LossBar, MetricsTable
 from lacbed_gan.running.profile import StepProfiler
+
+MONITOR = "validation/mse"
+NOT_DETERMINISTIC = " does not have a deterministic implementation"  # of PyTorch's error
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How training ended.
+
+    Attributes:
+        epochs: that were trained.
+        epoch: that is reported on, counted from 1.
+        early: whether training ended before all epochs, because it did not get better.
+    """
+
+    epochs: int
+    epoch: int
+    early: bool
 
 
 def begin(seed: int) -> None:
@@ -40,34 +62,45 @@ def train(
     *,
     epochs: int,
     machine: Mapping[str, Any],
-    validation: bool = False,
+    patience: int | None = None,
+    checkpoint_every: int | None = None,
+    deterministic: bool = False,
     profile: bool = False,
     bar: bool = True,
     logger: Any = None,
     callbacks: Sequence[L.Callback] = (),
-) -> bool:
-    """Train to the last epoch and measure the epoch that is reported on; whether this process writes the results.
+) -> Outcome | None:
+    """Train to the last epoch and measure the epoch that is reported on; None in processes that write no results.
 
     Args:
-        folder: of the run; last.ckpt, and best.ckpt where there is a validation fold, are written there.
+        data: with a ``watched`` part other than the test fold the epoch is chosen by that part's MSE.
+        folder: of the run; last.ckpt, and best.ckpt where an epoch is chosen, are written there.
         last: a checkpoint to go on from.
         machine: accelerator, devices, strategy and precision of Lightning's Trainer, and whether to compile.
+        patience: epochs without a lower MSE of the part that chooses, after which training ends; None: never.
+        checkpoint_every: epochs after which a checkpoint is kept for good, epoch-10.ckpt, epoch-20.ckpt …
+        deterministic: take only operations whose results do not change from run to run.
         bar: show a progress bar, where there is a terminal; else there is a line now and then.
         logger: of Lightning; None for no other record than the run's own files.
 
     Raises:
-        SettingsError: the GPU has not enough memory.
+        SettingsError: the GPU has not enough memory, or an operation that is deterministic.
         SystemExit: SIGTERM came; the whole epochs are kept.
     """
     bar = bar and sys.stdout.isatty()
+    chosen = "test" not in data.watched
+    table = MetricsTable(folder / "metrics.csv")
+    stopping = EarlyStopping(MONITOR, patience=patience, check_on_train_epoch_end=True) if patience else None
     trainer = L.Trainer(
         max_epochs=epochs,
         logger=logger or False,
         callbacks=[
-            MetricsTable(folder / "metrics.csv"),
+            table,
             LossBar(leave=False) if bar else EpochLines(folder.name),
+            *([stopping] if stopping else []),
             # last comes last: a run that is killed between the two makes this epoch, and its best, again
-            *([_checkpoint(folder, "best", monitor="validation/mse")] if validation else []),
+            *([_checkpoint(folder, "best", monitor=MONITOR)] if chosen else []),
+            *([NumberedCheckpoint(folder, checkpoint_every)] if checkpoint_every else []),
             _checkpoint(folder, "last", save_top_k=1),
             *callbacks,
         ],
@@ -79,31 +112,72 @@ def train(
         enable_model_summary=False,
         enable_progress_bar=bar,
         log_every_n_steps=1,
+        deterministic=deterministic,
         **{key: machine[key] for key in ("accelerator", "devices", "strategy", "precision")},
     )
     if machine["compile"]:
+        # The discriminator's judgement of generated pairs is taken backwards twice, for its own loss and for G's.
+        functorch_config.donated_buffer = False
         for network in (module.generator, module.discriminator):
             if network is not None:
                 network.compile()
     try:
         trainer.fit(module, data, ckpt_path=last)
+        reached = trainer.current_epoch
         trainer.logger = None  # the same measures again: not another point of the curves
-        reported = folder / ("best.ckpt" if validation else "last.ckpt")
-        trainer.validate(module, data, ckpt_path=reported, verbose=False)
+        reported = folder / ("best.ckpt" if chosen else "last.ckpt")
+        trainer.test(module, data.final_dataloaders(), ckpt_path=reported, verbose=False)
     except torch.OutOfMemoryError:
         size = data.batch_size
         smaller = "model=small, or a smaller size=…" if size == 1 else f"batch_size={size // 2}"
         raise SettingsError(f"the GPU has not enough memory for batch_size={size}; try {smaller}") from None
+    except RuntimeError as error:
+        if not deterministic or NOT_DETERMINISTIC not in str(error):
+            raise
+        name = printable(str(error).partition(NOT_DETERMINISTIC)[0], 80)
+        raise SettingsError(
+            f"deterministic=true: {name} has no deterministic form on this device; take trainer=cpu, or leave it out"
+        ) from None
     except SIGTERMException:
-        if rank_zero_only.rank == 0:
-            print(f"{folder}: stopped by SIGTERM; the same line goes on", file=sys.stderr, flush=True)
-        raise SystemExit(128 + signal.SIGTERM) from None
-    return trainer.is_global_zero
+        raise _stopped(folder, signal.SIGTERM) from None
+    except SystemExit:  # Lightning's, on Ctrl-C
+        if not trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        raise _stopped(folder, signal.SIGINT) from None
+    if not trainer.is_global_zero:
+        return None
+    epoch = int(read_checkpoint(reported, mmap=True)["epoch"])
+    measures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
+    table.add(epoch, measures)
+    return Outcome(reached, epoch + 1, bool(stopping and stopping.wait_count >= stopping.patience))
+
+
+def _stopped(folder: Path, number: signal.Signals) -> SystemExit:
+    """What ends the process when the signal came, after a line that says so."""
+    if rank_zero_only.rank == 0:
+        print(f"{folder}: stopped by {number.name}; the same line goes on", file=sys.stderr, flush=True)
+    return SystemExit(128 + number)
+
+
+def parameters(module: L.LightningModule) -> int:
+    """How many numbers the networks of a module learn."""
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
 
 
 def is_first_process() -> bool:
     """Whether this process is the one of a run that makes its folder and speaks for it."""
     return rank_zero_only.rank == 0
+
+
+class NumberedCheckpoint(ModelCheckpoint):
+    """Keeps a checkpoint every so many epochs: epoch-10.ckpt, after ten."""
+
+    def __init__(self, folder: Path, every: int):
+        super().__init__(folder, save_top_k=-1, every_n_epochs=every, save_on_train_epoch_end=True)
+
+    def format_checkpoint_name(self, metrics: dict[str, Any], *_: Any, **__: Any) -> str:
+        return str(Path(self.dirpath) / f"epoch-{int(metrics['epoch']) + 1}.ckpt")
 
 
 def _checkpoint(folder: Path, name: str, **choice: Any) -> ModelCheckpoint:

@@ -25,9 +25,10 @@ from lacbed_gan.running.tracking import wandb_logger
 from lacbed_gan.store.store import Store
 
 TABLES = {"metrics.csv", "crystals.csv", "summary.json"}
-FILES = {"config.yaml", "last.ckpt", "samples.png", "loss_curves.png", *TABLES}
+FILES = {"config.yaml", "best.ckpt", "last.ckpt", "samples.png", "loss_curves.png", *TABLES}
 TERMS = {f"train/loss_{term}" for term in ("d_real", "d_fake", "g_gan", "g_feature_matching", "g_l1")}
-TERMS |= {"train/gradient_generator", "train/gradient_discriminator"}
+TERMS |= {"train/gradient_generator", "train/gradient_discriminator", "train/total_g", "train/total_d"}
+TERMS |= {"train/score_real", "train/score_fake", "train/learning_rate", "train/learning_rate_d"}
 MEASURES = {"test/mse", "test/r", "train/mse", "train/r"}
 ORIGIN = {"test/origin_mse", "test/origin_r", "train/origin_mse", "train/origin_r"}
 MEASURED = {"forward": MEASURES, "inverse": MEASURES | ORIGIN}
@@ -60,10 +61,15 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
 
     rows = read_metrics(folder / "metrics.csv")
     assert [row["epoch"] for row in rows] == [0, 1]
-    assert all(set(row) == {"epoch"} | TERMS | MEASURED[direction] for row in rows)
-
+    test = {name for name in MEASURED[direction] if name.startswith("test/")}
+    watched = {name.replace("test/", "validation/") for name in MEASURED[direction]}  # and of the training part
     summary = json.loads((folder / "summary.json").read_text())
-    assert summary["test/mse"] == pytest.approx(rows[-1]["test/mse"], rel=1e-5)
+    best = summary["best/epoch"] - 1
+    assert rows[best]["validation/mse"] == min(row["validation/mse"] for row in rows)
+    for number, row in enumerate(rows):  # the test fold is measured once, at the end
+        assert set(row) == {"epoch"} | TERMS | watched | (test if number == best else set())
+    for name in MEASURED[direction]:
+        assert summary[name] == pytest.approx(rows[best][name], rel=1e-5)
     for name in ("test/mse", "baseline/mean_image_mse", "baseline/nearest_mse"):
         assert f"{summary[name]:.5f}" in printed
     for name in MEASURED[direction]:
@@ -83,7 +89,7 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
     data = data_of(checkpoint)
     batch = data.batch(data.test_rows)
     with torch.inference_mode():
-        predicted = load_weights(folder / "last.ckpt").predict(batch["input"], batch.get("condition"))
+        predicted = load_weights(folder / "best.ckpt").predict(batch["input"], batch.get("condition"))
     assert float((predicted - batch["target"]).square().mean()) == pytest.approx(summary["test/mse"], rel=1e-5)
 
     with (folder / "crystals.csv").open(newline="") as lines:
@@ -146,10 +152,11 @@ def test_wandb_offline_where_nobody_is_logged_in(configured, wandb_records, tmp_
     stopped, finished = (wandb_records(file) for file in sorted(folder.glob("wandb/offline-run-*/*.wandb")))
     assert (stopped[-1].exit.exit_code, finished[-1].exit.exit_code) == (1, 0)
     rows = [{item.nested_key[0]: item.value_json for item in record.history.item} for record in finished]
-    for name in TERMS | MEASURES | ORIGIN:
+    for name in TERMS | {name.replace("test/", "validation/") for name in MEASURES | ORIGIN}:
         logged = {json.loads(row["epoch"]): json.loads(row[name]) for row in rows if name in row}
         expected = {row["epoch"]: pytest.approx(row[name], rel=1e-5) for row in read_metrics(folder / "metrics.csv")}
         assert logged == expected
+    assert not any(name.startswith("test/") for row in rows for name in row)
     assert sum("samples" in row for row in rows) == 2
     axes = {record.metric.glob_name: record.metric.step_metric for record in finished}
     assert axes["*"] == "epoch"

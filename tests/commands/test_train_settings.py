@@ -56,7 +56,7 @@ def test_one_network_for_all_thicknesses(configured, direction, capsys):
         assert load_weights(folder / "last.ckpt").network.encoder[0].first.in_channels == 2
         return
     assert len(table) == 2 * len(data.test_rows)
-    trained = load_weights(folder / "last.ckpt")
+    trained = load_weights(folder / "best.ckpt")
     for thickness in (50.0, 100.0):
         batch = data.batch(data.test_rows, thickness)
         time = data.store.thickness.index(thickness)

@@ -1,0 +1,40 @@
+"""What W&B shows beside the numbers of each epoch: how fast training is, and curves by step."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+
+class Speed(Callback):
+    """Training images a second of each epoch, without the time that measuring takes."""
+
+    def __init__(self) -> None:
+        self.images, self.begun = 0, 0.0
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.images, self.begun = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, number: int
+    ) -> None:
+        self.images += len(batch["input"])
+        if trainer.is_last_batch and trainer.is_global_zero:
+            speed = self.images * trainer.world_size / (time.perf_counter() - self.begun)
+            trainer.logger.log_metrics({"speed/images_per_second": speed, "epoch": trainer.current_epoch})
+
+
+class StepCurves(Callback):
+    """The total losses of every so many batches, counted from the first of the run."""
+
+    def __init__(self, every: int):
+        self.every = every
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, number: int
+    ) -> None:
+        if module.steps % self.every == 0 and trainer.is_global_zero:
+            losses = {k: float(v) for k, v in trainer.callback_metrics.items() if k in ("loss_g", "loss_d")}
+            trainer.logger.log_metrics({f"step/{k}": v for k, v in losses.items()} | {"batch": module.steps})
