@@ -148,6 +148,10 @@ def jobs(overrides: list[str], several: bool = True) -> Iterator[list[str]]:
             continue
         if not several:
             raise SettingsError(f"'{override.input_line}' asks for several runs; add -m to make them all")
+        if override.is_interval_sweep():  # of a sweeper that searches; both ends stand for what lies between
+            ends = override.value()
+            values.append([f"{override.get_key_element()}={end}" for end in (ends.start, ends.end)])
+            continue
         with one_line_errors(f"'{override.input_line}': "):
             values.append([f"{override.get_key_element()}={v}" for v in override.sweep_string_iterator()])
     if not values:

@@ -78,7 +78,7 @@ def _start(name: str, path: Path) -> Start:
     return read_start(name, path)
 
 
-def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None) -> tuple[TrainSettings, PairDataModule]:
+def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -> tuple[TrainSettings, PairDataModule]:
     """Settings with every choice made, and the pairs as the run takes them."""
     from lacbed_gan.data.datamodule import PairDataModule
 

@@ -195,8 +195,8 @@ class LearningSettings(Settings):
 
     @classmethod
     def of_run(cls, settings: Mapping[str, Any]) -> LearningSettings:
-        """From the plain settings of a run, which hold more."""
-        return cls(**{name: settings[name] for name in cls.model_fields})
+        """From the plain settings of a run, which hold more, or, of an older version, less."""
+        return cls(**{name: settings[name] for name in cls.model_fields if name in settings})
 
 
 class NetworkSettings(Settings):

@@ -247,9 +247,9 @@ def test_figures_of_cases_need_the_data_that_was_trained_on(trained, shared_stor
 
     for run in runs:
         run.settings["store"] = str(shared_store)
-        checkpoint = torch.load(run.folder / "last.ckpt", weights_only=True)
+        checkpoint = torch.load(run.folder / "best.ckpt", weights_only=True)
         checkpoint["config"]["data"]["checksum"] = "0123456789"
-        torch.save(checkpoint, run.folder / "last.ckpt")
+        torch.save(checkpoint, run.folder / "best.ckpt")
     built = section.build_section(group, None, timing=False)
     assert len(built.gaps) == 3 and all("now holds other data than" in gap for gap in built.gaps)
 

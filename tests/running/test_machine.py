@@ -26,7 +26,7 @@ def refused(done, *parts):
 def test_training_on_a_full_disk_keeps_the_last_good_checkpoint(configured, program, shared_store, tmp_path):
     config, folder = configured("epochs=2")
     words = [f"store={shared_store}", "experiment=smoke", "trainer=cpu", "epochs=2"]
-    assert refused(program("train", words, tmp_path, 20_000), f"{folder.name}/last.ckpt: File too large")
+    assert refused(program("train", words, tmp_path, 20_000), f"{folder.name}/best.ckpt: File too large")
     assert not list(folder.glob("*.ckpt*")) and not (folder / "summary.json").exists()
     train.train(config)
     assert (folder / "summary.json").exists()

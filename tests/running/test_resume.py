@@ -27,7 +27,7 @@ KINDS = {
     ],
     "inverse": ["model=small", "direction=inverse", "model.loss_weights.span=1", "schedule=constant", "ema=0"],
 }
-EPOCHS, BATCHES = 3, 7
+EPOCHS, BATCHES = 3, 6
 WORDS = [f"epochs={EPOCHS}", "batch_size=4"]
 
 
