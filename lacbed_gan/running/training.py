@@ -123,7 +123,7 @@ def train(
                 network.compile()
     try:
         trainer.fit(module, data, ckpt_path=last)
-        reached = trainer.current_epoch
+        reached, early = trainer.current_epoch, bool(stopping and stopping.wait_count >= stopping.patience)
         trainer.logger = None  # the same measures again: not another point of the curves
         reported = folder / ("best.ckpt" if chosen else "last.ckpt")
         trainer.test(module, data.final_dataloaders(), ckpt_path=reported, verbose=False)
@@ -150,7 +150,7 @@ def train(
     epoch = int(read_checkpoint(reported, mmap=True)["epoch"])
     measures = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("test/")}
     table.add(epoch, measures)
-    return Outcome(reached, epoch + 1, bool(stopping and stopping.wait_count >= stopping.patience))
+    return Outcome(reached, epoch + 1, early)
 
 
 def _stopped(folder: Path, number: signal.Signals) -> SystemExit:

@@ -53,7 +53,7 @@ class Watch(lightning.Callback):
 
 
 def test_a_batch_in_parts_takes_the_same_steps():
-    """Every loss is a mean over images, and no layer mixes them: three parts of 4 and of 3 images add up to the whole."""
+    """Every loss is a mean over images, and no layer mixes them: the parts add up to the whole."""
     whole, trainer = trained(learning_rate=1e-30)
     pieces, other = trained(learning_rate=1e-30, accumulate=3)
     for one, sum_ in zip(whole.parameters(), pieces.parameters(), strict=True):
