@@ -16,6 +16,7 @@ from lacbed_gan.crystal.basis import ChangeOfBasis
 from lacbed_gan.crystal.cell import cell_of, reciprocal_metric
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site, check_edge, check_site
 from lacbed_gan.crystal.images import moved_site
+from lacbed_gan.crystal.orbits import seitz
 
 TOLERANCE = 0.01  # Å, of positions and lengths: what coordinates of three or four digits leave open
 MOST_ATOMS_SEARCHED = 4_000  # the search takes their number squared
@@ -93,7 +94,7 @@ def conventional(name: str, lattice: Array, sites: list[Site], source: str, rema
     a = float(abs(np.linalg.det(new))) ** (1 / 3)
     check_edge(a)
     group = gemmi.find_spacegroup_by_ops(axes.operations) or gemmi.find_spacegroup_by_number(found.number)
-    sites, odd = _representatives(found, places, axes, reciprocal_metric(lattice), reciprocal_metric(new))
+    sites, odd = _representatives(found, places, axes, reciprocal_metric(lattice), new)
     length = np.linalg.norm(lattice.T @ axes.origin)
     same_axes = np.allclose(axes.matrix, np.eye(3), atol=1e-4) and length < TOLERANCE
     sign = -1 if left_handed else 1
@@ -233,22 +234,35 @@ def _moved(operation: gemmi.Op, shift: Array) -> gemmi.Op:
     return (by * operation * by.inverse()).wrap()
 
 
+def _counterpart(found: Any, inverse: Array, index: int, place: Place) -> int:
+    """Which atom of spglib's standard cell a place is."""
+    shift = np.asarray(found.std_positions) - (inverse @ place.position + found.origin_shift)
+    shift -= np.round(shift)
+    own = np.asarray(found.std_mapping_to_primitive), np.asarray(found.mapping_to_primitive)
+    among = np.flatnonzero(own[0] == own[1][index])
+    return int(among[(shift[among] ** 2).sum(1).argmin()])
+
+
 def _representatives(
-    found: Any, places: list[Place], axes: _Axes, metric: Array, new_metric: Array
+    found: Any, places: list[Place], axes: _Axes, metric: Array, new: Array
 ) -> tuple[list[Site], list[str]]:
     """One site of each orbit in the new cell, with the mean B of its atoms; and what is odd."""
     inverse, standard = np.asarray(found.transformation_matrix), np.asarray(found.std_positions)
-    own = np.asarray(found.std_mapping_to_primitive), np.asarray(found.mapping_to_primitive)
     sites, odd = [], []
-    orbits = np.asarray(found.equivalent_atoms)
-    for first in np.unique(orbits):
-        ideal = inverse @ places[first].position + found.origin_shift
-        shift = standard - ideal
-        shift -= np.round(shift)
-        among = np.flatnonzero(own[0] == own[1][first])
-        nearest = among[(shift[among] ** 2).sum(1).argmin()]
-        position = (axes.back @ standard[nearest] + axes.offset).tolist()
-        members = [places[i] for i in np.flatnonzero(orbits == first)]
+    counterparts = np.array([_counterpart(found, inverse, i, place) for i, place in enumerate(places)])
+    rotations, translations = seitz(axes.operations)
+    left = np.ones(len(places), dtype=bool)
+    for first in range(len(places)):  # spglib's own orbits are too small where a supercell breaks the symmetry
+        if not left[first]:
+            continue
+        position = axes.back @ standard[counterparts[first]] + axes.offset
+        images = rotations @ position + translations
+        shift = images[:, None] - (standard[counterparts] @ axes.back.T + axes.offset)
+        distance = np.linalg.norm((shift - np.round(shift)) @ new, axis=-1).min(0)
+        orbit = left & (distance < 2 * TOLERANCE)
+        orbit[first] = True
+        left &= ~orbit
+        members = [places[i] for i in np.flatnonzero(orbit)]
         for site in places[first].sites:
             given = [
                 s.b_iso for place in members for s in place.sites if s.element == site.element and s.b_iso is not None
@@ -256,5 +270,5 @@ def _representatives(
             if given and max(given) - min(given) > UNLIKE:
                 odd.append(f"B of {site.element} is the mean of {min(given):.3g} … {max(given):.3g} Å² of alike atoms")
             b = float(np.mean(given)) if given else None
-            sites.append(moved_site(site, position, axes.back @ inverse, metric, new_metric, b))
+            sites.append(moved_site(site, position.tolist(), axes.back @ inverse, metric, reciprocal_metric(new), b))
     return sites, odd
