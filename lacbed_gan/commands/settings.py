@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, ValidationInfo, model_validator
 
 from lacbed_gan.commands.train_settings import Count, Logger, Place, Source, Thickness, listed
 from lacbed_gan.crystal.vibration import DrawnB
-from lacbed_gan.diffraction.constants import ABSORPTION_RATIO
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, HALF_WIDTH
 from lacbed_gan.diffraction.cut_off import AutoCutOff
 from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
@@ -20,29 +20,43 @@ FELIX = {"energy_kv": 200.0, "half_width": 7.266}
 B_RANGE = (0.2, 1.2)  # Å², that of most real crystals at room temperature
 Index = Annotated[int, Field(ge=0)]
 Displacement = Annotated[float, Field(ge=0, lt=100)]
+Direction = Annotated[tuple[int, ...], Field(min_length=3, max_length=4)]
 
 
-def reflections(value: Any) -> Any:
-    """Pairs (h, k) of a list of hk or hk0; anything but a list as it is.
+def reflections(value: Any, info: ValidationInfo) -> Any:
+    """Indices (h, k) of a list of hk or hk0, hkl of another zone; anything but a list as it is.
 
     Raises:
-        ValueError: one is no reflection of the zone [001], is the direct beam, or comes twice.
+        ValueError: one is no reflection, or none of the zone [001], is the direct beam, or comes twice.
     """
     if not isinstance(value, list | tuple):
         return value  # for the schema to refuse
-    pairs: list[tuple[int, int]] = []
+    any_zone = bool(info.data.get("zone"))
+    known: list[tuple[int, ...]] = []
     for indices in value:
-        if not isinstance(indices, list | tuple) or len(indices) not in (2, 3) or {type(i) for i in indices} != {int}:
+        numbers = indices if isinstance(indices, list | tuple) else ()
+        if len(numbers) not in (2, 3, 4) or {type(i) for i in numbers} != {int}:
             raise ValueError(f"{indices} is not a reflection; give {REFLECTIONS}")
-        pair = (indices[0], indices[1])
-        if indices[2:] and indices[2] != 0:
+        if indices[2:] and indices[-1] != 0 and not any_zone:
             raise ValueError(f"{indices} is not in the zone [001]; give {REFLECTIONS}")
-        if pair == (0, 0):
+        g = tuple(indices) if any_zone else (indices[0], indices[1])
+        if not any(g):
             raise ValueError(f"{indices} is the direct beam, which every store has")
-        if pair in pairs:
+        if g in known:
             raise ValueError(f"{indices} comes twice")
-        pairs.append(pair)
-    return tuple(pairs)
+        known.append(g)
+    return tuple(known)
+
+
+def directions(value: Any) -> Any:
+    """One zone axis uvw, or a list of them, as a list; anything else as it is."""
+    if value is None:
+        return ()
+    if isinstance(value, list | tuple) and value and not any(isinstance(one, list | tuple) for one in value):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(tuple(one) if isinstance(one, list | tuple) else one for one in value)
 
 
 class SimulateSettings(Settings):
@@ -57,13 +71,27 @@ class SimulateSettings(Settings):
         Field(description="a list of positive numbers in nm, such as [50,100]"),
     ]
     size: Count
-    half_width: PositiveFloat
+    zone: Annotated[
+        tuple[Direction, ...],
+        BeforeValidator(directions),
+        Field(description="three whole numbers uvw such as [1,1,0], or a list of such"),
+    ]
+    x_axis: Annotated[
+        Direction | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="three whole numbers hkl"),
+    ]
+    window: Annotated[
+        Literal["reciprocal", "1/Å", "mrad"],
+        BeforeValidator(lambda text: "1/Å" if text in ("1/A", "1/Å") else text),
+    ]
+    half_width: PositiveFloat | None
     energy_kv: PositiveFloat
     g_max: Annotated[PositiveFloat | Literal["auto"], Field(description="a positive number of 1/Å, or auto")]
     felix_ranks: Count
     absorption: Literal["none", "proportional", "tds"]
     absorption_ratio: Annotated[float, Field(ge=0, le=1)]
-    dark_field: Annotated[tuple[tuple[int, int], ...], BeforeValidator(reflections), Field(description=REFLECTIONS)]
+    dark_field: Annotated[tuple[tuple[int, ...], ...], BeforeValidator(reflections), Field(description=REFLECTIONS)]
     b_iso_default: Annotated[
         Displacement | tuple[Displacement, Displacement] | None,
         Field(description="a number of Å² from 0 to 100, or a range of them, such as [0.2,1.2]"),
@@ -92,13 +120,23 @@ class SimulateSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _of_the_window(self) -> SimulateSettings:
+        if self.window != "reciprocal" and self.half_width is None:
+            raise ValueError(f"half_width=… is needed with window={self.window}: half an edge of the pattern in it")
+        if self.x_axis and len(self.zone) > 1:
+            raise ValueError("x_axis is of one zone; give one, or leave x_axis out")
+        return self
+
+    @model_validator(mode="after")
     def _of_one_method(self) -> SimulateSettings:
         if self.method == "converged":
             if self.felix_ranks != 1:
                 raise ValueError(f"felix_ranks={self.felix_ranks} needs method=felix")
             return self
+        if self.zone or self.window != "reciprocal":
+            raise ValueError("zone and window need method=converged; felix is of cubic crystals along [001]")
         for key, value in FELIX.items():
-            if getattr(self, key) != value:
+            if getattr(self, key) not in (value, None):
                 raise ValueError(f"{key}={getattr(self, key):g}, but method=felix is made for {key}={value:g}")
         if self.g_max == "auto":
             raise ValueError("g_max=auto needs method=converged; felix has a cut-off of its own")
@@ -116,8 +154,9 @@ class SimulateSettings(Settings):
             b_iso = B_RANGE if self.method == "converged" else 0.0
         rule = DrawnB(*b_iso, self.seed) if isinstance(b_iso, tuple) else b_iso
         g_max = AutoCutOff(self.tolerance) if self.g_max == "auto" else self.g_max
-        chosen = {"b_iso_default": rule, "g_max": g_max}
-        return Recipe(**{name: getattr(self, name) for name in Recipe.__dataclass_fields__} | chosen)
+        values = {name: getattr(self, name) for name in Recipe.__dataclass_fields__ if name != "window_unit"}
+        values |= {"b_iso_default": rule, "g_max": g_max, "x_axis": self.x_axis or (), "window_unit": self.window}
+        return Recipe(**values | {"half_width": self.half_width or HALF_WIDTH})
 
 
 class PredictSettings(Settings):

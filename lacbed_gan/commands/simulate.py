@@ -41,7 +41,9 @@ def simulate(settings: SimulateSettings) -> Path:
     """Write the store, or a shard of it; a crystal that cannot be used is left out and listed."""
     device, shard, recipe = _device(settings.device), settings.shard, settings.recipe
     folder = settings.output / (shard.folder if shard else "")
-    sources = list(structures(settings.structures, settings.count, settings.seed, b_iso_default=recipe.b_iso_default))
+    sources = list(
+        structures(settings.structures, settings.count, settings.seed, recipe.b_iso_default, recipe.zone, recipe.x_axis)
+    )
     if len(sources) == 1 and isinstance(sources[0], CrystalError):
         raise sources[0]
     positions = shard.positions(len(sources)) if shard else range(len(sources))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lacbed_gan.crystal.catalogue import catalogue
@@ -23,7 +24,12 @@ CELL, AREA = 12.0, 8.5  # Å²
 
 
 def structures(
-    name: str, count: int | None = None, seed: int = 0, b_iso_default: float | DrawnB = 0.0
+    name: str,
+    count: int | None = None,
+    seed: int = 0,
+    b_iso_default: float | DrawnB = 0.0,
+    zones: Sequence[Sequence[int]] = (),
+    x_axis: Sequence[int] = (),
 ) -> Iterator[Crystal | CrystalError]:
     """Crystals in a fixed order, each with a name of its own; what cannot be used comes as its error.
 
@@ -32,6 +38,8 @@ def structures(
             folder of them (subfolders too), or one of `NAMED`.
         count, seed: how many and which, of ``prototypes``, ``bundled``, ``standard`` and ``open``.
         b_iso_default: B in Å², or how it is drawn, of the atoms for which the source gives no displacement parameter.
+        zones: directions that each crystal is seen along; none: as its source says.
+        x_axis: reflection that is along x; none: the shortest.
 
     Raises:
         FileNotFoundError: neither a name nor a path, or a folder without such a file.
@@ -40,7 +48,19 @@ def structures(
     for crystal in _named(name, count, seed):
         if isinstance(crystal, Crystal):
             crystal = crystal.with_default_b_iso(default_b_iso(b_iso_default, crystal.name))
-        yield crystal
+            yield from _views(crystal, zones, x_axis)
+        else:
+            yield crystal
+
+
+def _views(crystal: Crystal, zones: Sequence[Sequence[int]], x_axis: Sequence[int]) -> Iterator[Crystal | CrystalError]:
+    """A crystal along each direction, named after it where there are several; as it is where none is given."""
+    for zone in zones or (None,):
+        name = f"{crystal.name} [{' '.join(map(str, zone))}]" if zone and len(zones) > 1 else crystal.name
+        try:
+            yield replace(crystal.seen(zone, x_axis or None), name=name)
+        except CrystalError as error:
+            yield CrystalError(f"{crystal.name}: {error}")
 
 
 def _named(name: str, count: int | None, seed: int) -> Iterable[Crystal | CrystalError]:

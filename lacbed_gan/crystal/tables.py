@@ -22,8 +22,9 @@ def read_table(path: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
     """Crystals of a table with, for each, the file and line it stands on (``cubic.jsonl, line 7``).
 
     Keys of a line that are read: ``id``; ``hm``, the Hermann–Mauguin symbol, with ``:1`` or ``:2`` where the
-    group has two origins; ``a``, the cell edge in Å; ``sites``, the asymmetric unit as lists of element, x, y, z,
-    occupancy and U_iso in Å² or null; ``source`` where there is one. B = 8π²U_iso, and what is null has none.
+    group has two origins; ``a``, the edge of a cubic cell in Å, or ``cell``, a, b, c in Å and α, β, γ in degrees;
+    ``sites``, the asymmetric unit as lists of element, x, y, z, occupancy and U_iso in Å² or null; ``source``,
+    ``zone`` (uvw) and ``x_axis`` (hkl) where there are such. B = 8π²U_iso, and what is null has none.
 
     A line that cannot be used comes as a CrystalError that names file, line and reason; so does what is left of
     a file that breaks off or is no gzip file, as one.
@@ -58,7 +59,7 @@ def crystal_of_line(line: bytes, place: str) -> Crystal | CrystalError:
 def _from_row(row: object) -> Crystal:
     if not isinstance(row, dict):
         raise CrystalError("not a JSON object")
-    missing = [key for key in ("id", "hm", "a", "sites") if key not in row]
+    missing = [key for key in ("id", "hm", "a", "sites") if key not in row and not (key == "a" and "cell" in row)]
     if missing:
         raise CrystalError(f"it has no {' and no '.join(missing)}")
     name, symbol, sites = row["id"], row["hm"], row["sites"]
@@ -73,9 +74,14 @@ def _from_row(row: object) -> Crystal:
         raise CrystalError("its sites are not a list")
     if len(sites) > MOST_ATOMS:
         raise CrystalError(f"it lists {len(sites)} atoms, more than {MOST_ATOMS}")
-    a = _number(row["a"], "the cell edge")
+    if isinstance(row.get("cell", []), list):
+        cell = [_number(x, "a number of the cell") for x in row.get("cell", [])]
+    else:
+        raise CrystalError("its cell is not a list of a, b, c, α, β, γ")
+    edge = cell or _number(row["a"], "the cell edge")
     present = [site for site in map(_site, sites) if site.occupancy != 0]
-    return Crystal.from_sites(name, symbol, a, present, source=str(row.get("source", "")))
+    crystal = Crystal.from_sites(name, symbol, edge, present, source=str(row.get("source", "")))
+    return crystal.seen(row.get("zone"), row.get("x_axis"))
 
 
 def _site(site: object) -> Site:

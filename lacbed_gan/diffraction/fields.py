@@ -70,8 +70,6 @@ def bright_field(
     if method not in METHODS:
         raise CalculationError(f"method '{method}' is not one of {', '.join(METHODS)}")
     crystal = crystal.seen(zone, x_axis)
-    if method == "felix" and not (crystal.is_standard_view and window == "reciprocal"):
-        raise CalculationError("method 'felix' is of cubic crystals along [001], x along a*, with window=reciprocal")
     options = {"method": method, "window": window, "half_width": half_width, "felix_ranks": felix_ranks}
     options |= {"absorption": absorption, "absorption_ratio": absorption_ratio}
     return _patterns(crystal, thickness, size, g_max=g_max, energy_kv=energy_kv, **options).intensity

@@ -181,6 +181,8 @@ def _intensities(
 
 
 def _felix_patterns(projection: Projection, setting: Setting, ranks: int) -> Patterns:
+    if not projection.crystal.is_standard_view or setting.window.unit != "reciprocal":
+        raise CalculationError("method 'felix' is of cubic crystals along [001], x along a*, with window=reciprocal")
     size = setting.window.size
     image = felix_bright_field(projection.crystal, setting.thickness, size, ranks, setting.device).float().cpu()
     # FELIX's patterns have no symmetry to rely on: the sample is of the whole image.

@@ -13,14 +13,20 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from lacbed_gan.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.basis import FILE_AXES
+from lacbed_gan.crystal.zone_axis import reflection
 from lacbed_gan.diffraction.cut_off import AutoCutOff
+from lacbed_gan.store.entry import view_of
 from lacbed_gan.store.recipe import Recipe
+
+if TYPE_CHECKING:
+    from lacbed_gan.diffraction.errors import CalculationError
+    from lacbed_gan.diffraction.patterns import Patterns
 
 Result = TypeVar("Result")
 AHEAD = 4  # jobs given out for each worker process; what is finished waits for its turn in memory
@@ -61,6 +67,7 @@ class Pair:
             "rho_max": float(self.potential.max()),
             **({} if self.g_max is None else {"g_max": self.g_max}),
             **{key: float(f"{error:.3g}") if math.isfinite(error) else None for key, error in errors.items()},
+            **view_of(crystal),
             **({"remarks": list(crystal.remarks)} if crystal.remarks else {}),
             **({"change_of_basis": crystal.basis.to_json()} if crystal.basis != FILE_AXES else {}),
         }
@@ -108,20 +115,26 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
     from lacbed_gan.diffraction import projected_potential  # torch, once the configuration is checked
     from lacbed_gan.diffraction.patterns import compute_patterns
 
-    answers = compute_patterns(
-        crystals,
-        recipe.thickness,
-        recipe.size,
+    patterns_of = partial(
+        compute_patterns,
+        thickness=recipe.thickness,
+        size=recipe.size,
         method=recipe.method,
         g_max=recipe.g_max,
         energy_kv=recipe.energy_kv,
         half_width=recipe.half_width,
+        window=recipe.window_unit,
         felix_ranks=recipe.felix_ranks,
         absorption=recipe.absorption,
         absorption_ratio=recipe.absorption_ratio,
-        dark_field=recipe.dark_field,
         device=device,
     )
+    if recipe.dark_field and not all(crystal.is_standard_view for crystal in crystals):
+        answers: Sequence[Patterns | ValueError] = [
+            _with_dark_fields(crystal, recipe, patterns_of) for crystal in crystals
+        ]
+    else:  # hk0 of a cubic crystal
+        answers = patterns_of(crystals, dark_field=[(g[0], g[1]) for g in recipe.dark_field])
     potential = partial(
         projected_potential,
         size=recipe.size,
@@ -141,6 +154,17 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
         except ValueError as error:
             pairs.append(CrystalError(f"{crystal.name}: {error}"))
     return pairs
+
+
+def _with_dark_fields(
+    crystal: Crystal, recipe: Recipe, patterns_of: Callable[..., list[Patterns | CalculationError]]
+) -> Patterns | ValueError:
+    """Patterns of one crystal whose reflections hkl are those of its source."""
+    try:
+        wanted = [reflection(crystal, g if len(g) > 2 else (*g, 0)) for g in recipe.dark_field]
+    except CrystalError as error:
+        return error
+    return patterns_of([crystal], dark_field=wanted)[0]
 
 
 def usable_cores() -> int:

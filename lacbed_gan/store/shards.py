@@ -57,6 +57,8 @@ def list_digest(structures: Sequence[Crystal | CrystalError]) -> str:
             known: tuple[object, ...] = ()
         else:
             known = (crystal.name, crystal.formula, crystal.space_group, crystal.a)
+            if not crystal.is_standard_view:
+                known += (crystal.shape, crystal.view)
         digest.update(repr(known).encode() + b"\n")
     return digest.hexdigest()
 

@@ -13,7 +13,7 @@ from lacbed_gan.commands.command import run_command
 from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.vibration import DrawnB
-from lacbed_gan.diffraction import bright_field, projected_potential
+from lacbed_gan.diffraction import bright_field, dark_field, projected_potential
 from lacbed_gan.diffraction.cut_off import LADDER, AutoCutOff
 from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.images.scaling import to_uint8
@@ -238,6 +238,47 @@ def test_nothing_that_can_be_computed_is_an_error_and_leaves_nothing(cifs, capsy
     assert [path.name for path in cifs.parent.iterdir()] == ["cifs"]
 
 
+RUTILE = """data_x
+_cell_length_a 4.5937
+_cell_length_b 4.5937
+_cell_length_c 2.9587
+_symmetry_space_group_name_H-M 'P 42/m n m'
+loop_
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Ti 0 0 0
+O 0.3048 0.3048 0
+"""
+
+
+def test_other_zones_and_crystals_in_one_store(cifs, capsys):
+    """Each crystal along each zone; an entry says what a pair lacks. Along [001] of cubic ones it says nothing new."""
+    (cifs / "rutile.cif").write_text(RUTILE)
+    store = run("zone=[[0,0,1],[1,1,0]]", "dark_field=[[1,-1,0]]", "save_intensity=true")
+    assert [entry["id"] for entry in store.index][:2] == ["Al [0 0 1]", "Al [1 1 0]"] and len(store) == 8
+    assert store.settings["zone"] == [[0, 0, 1], [1, 1, 0]]
+    usual, other = store.index[:2]
+    assert "zone" not in usual and usual["pattern_symmetry"] == "4mm"
+    assert (other["zone"], other["x_axis"], other["basis"]) == ([1, 1, 0], [0, 0, 1], [[0, 0, 1], [1, -1, 0]])
+    assert (other["b1"], other["b2"], other["angle"]) == pytest.approx((1 / 4.05, 2**0.5 / 4.05, 90))
+    assert other["quadrants"] and other["pattern_symmetry"] == "2mm"
+    rutile = Crystal.from_cif(cifs / "rutile.cif")
+    assert store.index[7]["cell"] == list(rutile.cell)
+    found = bright_field(rutile, (50,), 8, zone=(1, 1, 0), g_max=1.2)
+    assert np.abs(store.intensity[7] - found.numpy()).max() < 1e-5
+    dark = dark_field(rutile, (1, -1, 0), (50,), 8, zone=(1, 1, 0), g_max=1.2)
+    assert np.abs(store.dark_field[7, 0] - dark.numpy()).max() < 1e-5
+    rho = projected_potential(rutile, 8, zone=(1, 1, 0))
+    assert np.array_equal(store.potential[7], to_uint8(rho.numpy()))
+    out = run("zone=[1,1,1]", "window=1/A", "half_width=0.5", "output=absolute", "save_intensity=true")
+    found = bright_field(rutile, (50,), 8, zone=(1, 1, 1), window="1/Å", half_width=0.5, g_max=1.2)
+    assert np.array_equal(out.intensity[3], found.numpy()) and out.recipe.window.unit == "1/Å"
+    with pytest.raises(ValueError, match="Cu: x_axis 1 0 0 is not normal to the zone axis 1 1 1"):
+        run("zone=[1,1,1]", "x_axis=[1,0,0]", "structures=cifs/Cu.cif", "output=none")
+
+
 def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
     errors = {entry["id"]: entry["error_rms"] for entry in run().index}
     worst = max(errors, key=errors.get)
@@ -279,6 +320,12 @@ def test_crystals_past_the_tolerance_are_listed(cifs, capsys):
         (["dark_field=[[2,0,2]]"], "[2, 0, 2] is not in the zone [001]"),
         (["dark_field=[[0,0]]"], "[0, 0] is the direct beam"),
         (["dark_field=[[2,0],[2,0,0]]"], "[2, 0, 0] comes twice"),
+        (["zone=[1,1]"], "zone=[1,1] is not three whole numbers uvw such as [1,1,0], or a list of such"),
+        (["zone=110"], "zone=110 is not three whole numbers uvw"),
+        (["window=degrees"], "window=degrees is not one of reciprocal, 1/Å, mrad"),
+        (["window=mrad"], "half_width=… is needed with window=mrad"),
+        (["method=felix", "zone=[1,1,0]"], "zone and window need method=converged"),
+        (["x_axis=[1,1,0]", "zone=[[0,0,1],[1,1,0]]"], "x_axis is of one zone"),
         (["device=tpu"], "device=tpu is not one of null, cpu, cuda"),
         (["workers=0"], "workers=0 is not a whole number from 1 up"),
         (["shard=3"], "shard=3 is not of the form k/n with 1 ≤ k ≤ n, such as 3/16"),
