@@ -156,7 +156,7 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
     return pairs
 
 
-def _with_dark_fields(
+def _dark_fields(
     crystal: Crystal, recipe: Recipe, patterns_of: Callable[..., list[Patterns | CalculationError]]
 ) -> Patterns | ValueError:
     """Patterns of one crystal whose reflections hkl are those of its source."""
