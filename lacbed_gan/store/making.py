@@ -130,9 +130,7 @@ def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") ->
         device=device,
     )
     if recipe.dark_field and not all(crystal.is_standard_view for crystal in crystals):
-        answers: Sequence[Patterns | ValueError] = [
-            _with_dark_fields(crystal, recipe, patterns_of) for crystal in crystals
-        ]
+        answers: Sequence[Patterns | ValueError] = [_dark_fields(crystal, recipe, patterns_of) for crystal in crystals]
     else:  # hk0 of a cubic crystal
         answers = patterns_of(crystals, dark_field=[(g[0], g[1]) for g in recipe.dark_field])
     potential = partial(
