@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from nicegui import events, ui
 
@@ -14,6 +15,7 @@ from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence
 from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.crystal.formulas import conventional_formula, printed_formula
 from lacbed_gan.predict.exact import Exact, exact_patterns
 from lacbed_gan.predict.frame import pattern_frame, potential_frame
 from lacbed_gan.predict.prediction import PatternPrediction
@@ -23,8 +25,11 @@ from lacbed_gan.predict.predictor import Predictor
 class ForwardTab:
     """Widgets and state of the tab in one browser window."""
 
-    def __init__(self, predictor: Predictor, background: Background, colours: Colours) -> None:
+    def __init__(
+        self, predictor: Predictor, background: Background, colours: Colours, memory: dict[str, Any] | None = None
+    ) -> None:
         self._predictor, self._background = predictor, background
+        self._memory: dict[str, Any] = {} if memory is None else memory
         self._latest = Latest()
         self._crystal: Crystal | None = None
         self._prediction: PatternPrediction | None = None
@@ -35,7 +40,7 @@ class ForwardTab:
                 self._build_inputs()
                 self._potential = Panel("ρ", colours, self._caption)
             with ui.column().classes("results"):
-                with ui.row().classes("panels"):
+                with ui.element().classes("panels"):
                     self._network = Panel("network", colours, self._caption)
                     self._calculation = Panel("exact calculation", colours, self._caption)
                     self._difference = Panel("network − exact", colours, self._caption)
@@ -47,9 +52,16 @@ class ForwardTab:
         """End what is being computed."""
         self._latest.stop()
 
+    def restore(self) -> None:
+        """Go on with the crystal that a page before this one had."""
+        if file := self._memory.get("file"):
+            self._latest.start(self._answer(lambda: crystal_from(*file)))
+        elif name := self._memory.get("choice"):
+            self._choice.value = name
+
     def _build_inputs(self) -> None:
-        Drop("Drop a CIF here, or click", self._dropped, self._refuse)
-        names = {name: f"{name}, {crystal.space_group}" for name, crystal in catalogue().items()}
+        Drop("Drop a CIF here, or click", self._dropped, self._decline)
+        names = {name: catalogue_line(crystal) for name, crystal in catalogue().items()}
         self._choice = ui.select(names, label="or one of the catalogue", with_input=True, on_change=self._chosen)
         self._choice.props("dense options-dense outlined").classes("wide")
         known = self._predictor.thicknesses
@@ -61,10 +73,13 @@ class ForwardTab:
 
     async def _dropped(self, data: bytes, name: str) -> None:
         self._choice.value = None
+        self._memory["file"] = data, name
         self._latest.start(self._answer(lambda: crystal_from(data, name)))
 
     def _chosen(self, event: events.ValueChangeEventArguments) -> None:
         if event.value is not None:
+            self._memory.pop("file", None)
+            self._memory["choice"] = event.value
             self._latest.start(self._answer(lambda: catalogue()[event.value]))
 
     async def _answer(self, read: Callable[[], Crystal]) -> None:
@@ -79,7 +94,7 @@ class ForwardTab:
         try:
             self._crystal, self._prediction = await asyncio.to_thread(predicted)
         except Refused as refusal:
-            self._refuse(str(refusal))
+            self._decline(str(refusal))
             return
         crystal, prediction = self._crystal, self._prediction
         self._exact = None
@@ -118,14 +133,19 @@ class ForwardTab:
         difference = Picture(pattern - exact, frame, f"network − exact, {at}", signed=True)
         self._difference.show(difference, f"R {r:.4f}, MSE {mse:.3g}")
 
-    def _refuse(self, sentence: str) -> None:
-        """Nothing stays of the crystal before, which the sentence is not about."""
-        self.stop()
-        self._prediction = self._exact = None
-        for panel in (self._potential, self._network, self._calculation, self._difference):
-            panel.clear()
-        self._messages.refuse(sentence)
+    def _decline(self, sentence: str) -> None:
+        """A file that is no crystal: the one before it stays, under its own name."""
+        shown = f" Still shown: {self._crystal.name}." if self._crystal and self._prediction else ""
+        self._messages.decline(sentence + shown)
 
     def _caption(self) -> str:
         crystal = self._crystal
-        return f"{crystal.formula}, {crystal.space_group}, a = {crystal.a:.4g} Å"
+        return f"{printed_formula(crystal.formula)}, {crystal.space_group}, a = {crystal.a:.4g} Å"
+
+
+def catalogue_line(crystal: Crystal) -> str:
+    """What is found by name, formula, and group however it is spelt: ``spinel, MgAl2O4, F d -3 m:2 (Fd-3m, 227)``."""
+    formula = conventional_formula(crystal.formula)
+    group = crystal.space_group.split(":")[0].replace(" ", "")
+    parts = [crystal.name, *([formula] if formula != crystal.name else []), crystal.space_group]
+    return f"{', '.join(parts)} ({group}, {crystal.number})"

@@ -1,103 +1,130 @@
-"""The tab for patterns: an image and its calibration → ρ, its range, and what physics says to it."""
+"""The tab for patterns: a frame and what is known of it → how it lies, ρ and its range, and what physics says to it."""
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 from nicegui import ui
 
 from lacbed_gan.app.background import Background, Latest
+from lacbed_gan.app.pattern_fields import PatternFields
 from lacbed_gan.app.picture import Picture
+from lacbed_gan.app.raw_frame import Geometry, RawFrame
 from lacbed_gan.app.uploads import Refused, images_from, in_a_sentence, plain_name
 from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
-from lacbed_gan.images.calibration import POLARITY, Calibration, calibrate
-from lacbed_gan.images.grey import POLARITIES
+from lacbed_gan.images.calibration import Calibration
 from lacbed_gan.images.measured import Measured
+from lacbed_gan.images.preparation import pixel_pitch
 from lacbed_gan.predict.frame import pattern_frame, potential_frame
-from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
+from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential, recomputed_pattern
 from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.predictor import Predictor
 
 NEEDS_A = "Give a, the cell edge in Å: the axes and the network need it, and a pattern does not tell it."
+EXAMPLE, EXAMPLE_A = Path(__file__).with_name("example.tif"), 5.463  # CaF2
+ROUGH = 2  # the recomputed pattern has every so many of the pixels
 
 
 class InverseTab:
     """Widgets and state of the tab in one browser window."""
 
-    def __init__(self, predictor: Predictor, background: Background, colours: Colours) -> None:
+    def __init__(
+        self, predictor: Predictor, background: Background, colours: Colours, memory: dict[str, Any] | None = None
+    ) -> None:
         self._predictor, self._background = predictor, background
+        self._memory: dict[str, Any] = {} if memory is None else memory
         self._latest = Latest()
         self._name = self._title = ""
+        self._file: tuple[bytes, str] | None = None
         self._measured: Measured | None = None
         with ui.row().classes("tab"):
             with ui.column().classes("inputs"):
                 self._build_inputs()
             with ui.column().classes("results"):
-                with ui.row().classes("panels"):
-                    self._pattern = Panel("prepared pattern", colours, self._caption)
-                    self._potential = Panel("predicted ρ", colours, self._caption)
                 thickness = " and ".join(f"{t:g}" for t in predictor.thicknesses)
                 self._messages = Messages(
                     f"ρ from a pattern along [001] at {thickness} nm and {predictor.recipe.energy_kv:g} kV, which the "
                     "network was trained on."
                 )
+                with ui.element().classes("panels"):
+                    self._raw = RawFrame(self._dragged)
+                    self._pattern = Panel("prepared pattern", colours, self._caption)
+                    self._potential = Panel("predicted ρ", colours, self._caption)
+                    self._recomputed = Panel("recomputed pattern", colours, self._caption)
+                    self._difference = Panel("recomputed − prepared", colours, self._caption)
 
     def stop(self) -> None:
         """End what is being computed."""
         self._latest.stop()
 
-    def _build_inputs(self) -> None:
-        Drop("Drop a pattern here, or click", self._dropped, self._refuse)
-        self._a = self._number("a (Å)", "cell edge; always needed")
-        self._pixel_size = self._number("pixel_size (1/Å per pixel)", "or half_width, or as the file says")
-        window = f"{self._predictor.recipe.half_width:g}"
-        self._half_width = self._number("half_width (1/a)", f"half of the shorter edge; {window} unless given")
-        self._rotation = self._number("rotation (°)", "of the crystal's axes, counter-clockwise; 0 unless given")
-        self._polarity = ui.select(list(POLARITIES), value=POLARITY, label="polarity", on_change=self._begin)
-        self._polarity.props("dense options-dense outlined hint='bright_high: white is the highest intensity'")
-        self._polarity.classes("wide")
+    def restore(self) -> None:
+        """Go on with the file and the fields that a page before this one had."""
+        self._fields.fill(self._memory.get("fields", {}))
+        if file := self._memory.get("file"):
+            self._latest.start(self._take(*file))
 
-    def _number(self, label: str, hint: str) -> ui.number:
-        field = ui.number(label, on_change=self._begin)
-        return field.props(f'dense outlined debounce=400 hint="{hint}"').classes("wide")
+    def _build_inputs(self) -> None:
+        Drop("Drop a pattern here, or click", self._dropped, self._decline)
+        ui.button("Try an example", on_click=self._try_example).props("flat dense no-caps").classes("example")
+        predictor = self._predictor
+        self._fields = PatternFields(predictor.recipe, predictor.thicknesses, self._begin, self._read_again)
+        ui.button("Find all again", on_click=self._forget).props("flat dense no-caps").classes("example")
 
     async def _dropped(self, data: bytes, name: str) -> None:
+        self._latest.start(self._take(data, name))
+
+    async def _try_example(self) -> None:
+        self._fields.forget(everything=True)
+        self._fields.fill({"a": EXAMPLE_A})
+        self._memory["fields"] = self._fields.texts
+        self._latest.start(self._take(EXAMPLE.read_bytes(), EXAMPLE.name))
+
+    def _read_again(self) -> None:
+        if self._file is not None:
+            self._latest.start(self._take(*self._file))
+
+    async def _take(self, data: bytes, name: str) -> None:
+        """Read a file and answer; the one before stays until this one is known to be a pattern."""
         try:
-            self._measured = await asyncio.to_thread(images_from, data, name)
+            with self._messages.waiting(f"Reading {plain_name(name)}"):
+                measured = await asyncio.to_thread(images_from, data, name, *self._fields.choice)
         except Refused as refusal:
-            self._measured = None
-            self._refuse(str(refusal))
+            if "frame=" in str(refusal) or "signal=" in str(refusal):  # the file is right, a choice is open
+                self._file = data, name
+            self._decline(str(refusal))
             return
-        self._name = plain_name(name)
-        self._begin()
+        if (data, name) != self._file and self._name:
+            self._fields.forget()
+        self._file, self._measured, self._name = (data, name), measured, plain_name(name)
+        self._memory["file"] = self._file
+        self._raw.show(measured.images[0], f"frame of {self._name}, {' × '.join(map(str, measured.images.shape[1:]))}")
+        self._clear("")
+        await self._begin_now()
 
     def _begin(self) -> None:
         """Predict again, with what the fields say now."""
+        self._memory["fields"] = self._fields.texts
+        self._latest.start(self._begin_now())
+
+    async def _begin_now(self) -> None:
         if self._measured is None:
             return
-        if self._a.value is None:
+        try:
+            calibration = self._fields.calibration(self._measured)
+        except Refused as refusal:
+            self._refuse(str(refusal))
+            return
+        if calibration.a is None:
             self._refuse(NEEDS_A)
             return
-        self._latest.start(self._answer(self._measured, self._calibration(self._measured)))
-
-    def _calibration(self, measured: Measured) -> Calibration:
-        """What the fields and the file say."""
-        recipe = self._predictor.recipe
-        return calibrate(
-            measured,
-            recipe.energy_kv,
-            recipe.half_width,
-            a=self._a.value,
-            pixel_size=self._pixel_size.value,
-            half_width=self._half_width.value,
-            rotation=self._rotation.value,
-            polarity=None if self._polarity.value == POLARITY else self._polarity.value,
-        )
+        await self._answer(self._measured, calibration)
 
     async def _answer(self, measured: Measured, calibration: Calibration, align: bool = True) -> None:
-        """ρ at once, then the check."""
+        """ρ at once, then the check, then the pattern that ρ would give."""
         try:
-            with in_a_sentence("The prediction"):
+            with self._messages.waiting("Aligning and predicting"), in_a_sentence("The prediction"):
                 prediction = await asyncio.to_thread(
                     self._predictor.predict_potential, measured.images, calibration=calibration, align=align
                 )
@@ -105,7 +132,7 @@ class InverseTab:
             self._refuse(str(refusal))
             return
         calibration = prediction.calibration
-        self._show(prediction, calibration)
+        self._show(prediction, measured)
         if prediction.potential.max() == prediction.potential.min():  # nothing to check; a warning says so
             return
         images = prediction.potential, prediction.pattern
@@ -118,22 +145,63 @@ class InverseTab:
             self._messages.refuse(str(refusal))
             return
         self._messages.verdict(verdict(check), check.flagged)
+        await self._compare(prediction, check)
 
-    def _show(self, prediction: PotentialPrediction, calibration: Calibration) -> None:
+    async def _compare(self, prediction: PotentialPrediction, check: PhysicsCheck) -> None:
+        """The pattern that ρ would give, and its difference from the prepared one."""
+        arguments = prediction.potential, prediction.pattern, prediction.calibration.a, prediction.recipe
+        key = ("recomputed", *(image.tobytes() for image in arguments[:2]), check.span, arguments[2])
+        try:
+            with self._recomputed.waiting("being computed"), in_a_sentence("The pattern of ρ"):
+                pattern, difference = await self._background.compute(
+                    key, recomputed_pattern, *arguments, prediction.thickness, check.span, ROUGH
+                )
+        except Refused as refusal:
+            self._recomputed.clear(str(refusal))
+            return
+        frame = pattern_frame(prediction.recipe, pattern.shape[-1], prediction.calibration.a)
+        self._recomputed.show(Picture(pattern[0], frame, "recomputed pattern"), "exact calculation from ρ")
+        line = f"1 − R = {check.residual:.2g}"
+        self._difference.show(Picture(difference[0], frame, "recomputed − prepared", signed=True), line)
+
+    def _show(self, prediction: PotentialPrediction, measured: Measured) -> None:
         """The images, and what was taken for granted."""
-        count, size, a = len(prediction.pattern), len(prediction.potential), calibration.a
+        known = prediction.calibration
+        count, size, a, span = len(prediction.pattern), len(prediction.potential), known.a, prediction.span
         self._title = f"{self._name}, a = {a:g} Å"
         which = f"{prediction.thickness[0]:g} nm" + (f", first of {count}" if count > 1 else "")
         pattern, potential = pattern_frame(prediction.recipe, size, a), potential_frame(prediction.recipe, size, a)
-        self._pattern.show(Picture(prediction.pattern[0], pattern, f"prepared pattern, {which}"))
-        span = "" if prediction.span is None else f"range of ρ {prediction.span:.3g} 1/Å²"
-        self._potential.show(Picture(prediction.potential, potential, "predicted ρ"), span)
+        self._clear("")
+        self._pattern.show(Picture(prediction.pattern[0], pattern, f"prepared pattern, {which}"), "aligned and cut")
+        if span is None:
+            self._potential.show(Picture(prediction.potential, potential, "predicted ρ, scaled"))
+        else:
+            picture = Picture(prediction.potential * span, potential, "predicted ρ", top=span)
+            self._potential.show(picture, f"range of ρ {span:.3g} 1/Å²; drawn is ρ − ρ_min in 1/Å²")
+        shape = measured.images.shape[1:]
+        half = prediction.recipe.half_width / pixel_pitch(*shape, prediction.recipe.window, known)
+        self._raw.lay(shape, known, half)
+        self._fields.suggest(known, (shape[0], shape[1]))
         self._messages.show(f"{self._name}: {prediction.assumptions}", prediction.warnings)
 
+    def _dragged(self, geometry: Geometry) -> None:
+        self._fields.take(geometry)
+        self._begin()
+
+    def _forget(self) -> None:
+        self._fields.forget()
+        self._begin()
+
+    def _clear(self, line: str) -> None:
+        for panel in (self._pattern, self._potential, self._recomputed, self._difference):
+            panel.clear(line)
+
+    def _decline(self, sentence: str) -> None:
+        """A file that is no pattern: the one before it stays, under its own name."""
+        self._messages.decline(f"{sentence} Still shown: {self._name}." if self._name else sentence)
+
     def _refuse(self, sentence: str) -> None:
-        self.stop()
-        for panel in (self._pattern, self._potential):
-            panel.clear()
+        self._clear("")
         self._messages.refuse(sentence)
 
     def _caption(self) -> str:

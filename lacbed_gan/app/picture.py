@@ -32,12 +32,14 @@ class Picture:
         frame: where its pixels lie.
         title: what it shows.
         signed: a difference, drawn in diverging colours about 0.
+        top: the value at the end of its range, which begins at 0.
     """
 
     image: np.ndarray
     frame: Frame
     title: str
     signed: bool = False
+    top: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Look:
 
     Attributes:
         colour_map: a key of `COLOUR_MAPS`.
-        low, high: values drawn in the first and the last colour; those of a difference are ± its largest.
+        low, high: parts of an image's range drawn in the first and the last colour; a difference is drawn about 0,
+            from − to + this part of its largest.
     """
 
     colour_map: str = "grey"
@@ -56,9 +59,9 @@ class Look:
     def of(self, picture: Picture) -> tuple[str, float, float]:
         """matplotlib's name of the colour map, and the values at its ends."""
         if picture.signed:
-            limit = float(np.abs(picture.image).max()) or 1.0
+            limit = (float(np.abs(picture.image).max()) or 1.0) * self.high
             return SIGNED_MAP, -limit, limit
-        return COLOUR_MAPS[self.colour_map], self.low, self.high
+        return COLOUR_MAPS[self.colour_map], self.low * picture.top, self.high * picture.top
 
 
 def svg(picture: Picture, look: Look) -> str:

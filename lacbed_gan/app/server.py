@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -14,8 +15,10 @@ from lacbed_gan.app.compute import Networks
 from lacbed_gan.app.forward_tab import ForwardTab
 from lacbed_gan.app.guard import LOOPBACK, Guard
 from lacbed_gan.app.inverse_tab import InverseTab
+from lacbed_gan.app.raw_frame import SCRIPT
 from lacbed_gan.app.widgets import Colours
 
+FORWARD, INVERSE = "Crystal → pattern", "Pattern → ρ"
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
@@ -29,8 +32,10 @@ def serve_page(networks: Networks, host: str, port: int, open_browser: bool) -> 
     background = Background()
 
     @ui.page("/", title="lacbed_gan", dark=None)
-    def page() -> None:
-        build_page(networks, background)
+    async def page() -> None:
+        await ui.context.client.connected()  # from now on there is what the window remembers
+        memory = app.storage.tab
+        build_page(networks, background, {name: memory.setdefault(name, {}) for name in ("forward", "inverse", "page")})
 
     app.add_middleware(Guard)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)
@@ -40,20 +45,25 @@ def serve_page(networks: Networks, host: str, port: int, open_browser: bool) -> 
         ui.run(host=host, port=port, show=open_browser, reload=False, show_welcome_message=False, tailwind=False)
 
 
-def build_page(networks: Networks, background: Background) -> None:
-    """The widgets of one browser window."""
-    ui.add_head_html(f"<style>{STYLE}</style>")
+def build_page(networks: Networks, background: Background, memory: dict[str, dict[str, Any]]) -> None:
+    """The widgets of one browser window, with what it had before a reload."""
+    ui.add_css(STYLE)
+    ui.run_javascript(SCRIPT)
     with ui.header():
         ui.label("lacbed_gan").classes("heading")
         with ui.tabs().props("dense no-caps") as tabs:
-            forward = ui.tab("Crystal → pattern")
-            inverse = ui.tab("Pattern → ρ")
+            forward = ui.tab(FORWARD)
+            inverse = ui.tab(INVERSE)
         ui.element().classes("space")
         colours = Colours()
-    with ui.tab_panels(tabs, value=forward, animated=False, keep_alive=True):
+    chosen = inverse if memory["page"].get("tab") == INVERSE else forward
+    with ui.tab_panels(tabs, value=chosen, animated=False, keep_alive=True) as panels:
         with ui.tab_panel(forward):
-            crystals = ForwardTab(networks.forward, background, colours)
+            crystals = ForwardTab(networks.forward, background, colours, memory["forward"])
         with ui.tab_panel(inverse):
-            patterns = InverseTab(networks.inverse, background, colours)
+            patterns = InverseTab(networks.inverse, background, colours, memory["inverse"])
+    panels.on_value_change(lambda event: memory["page"].update(tab=str(event.value)))
+    crystals.restore()
+    patterns.restore()
     ui.context.client.on_delete(crystals.stop)
     ui.context.client.on_delete(patterns.stop)

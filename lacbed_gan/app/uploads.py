@@ -14,10 +14,10 @@ from typing import TypeVar
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal import Crystal
-from lacbed_gan.images.measured import Measured, kind_of, read_images
+from lacbed_gan.images.measured import Frame, Measured, kind_of, read_images
 
 Result = TypeVar("Result")
-MOST_BYTES = 20 * 1024 * 1024  # of a file
+MOST_BYTES = 160 * 1024 * 1024  # of a file: a frame of 4096² pixels of 64 bits has 128 MB
 log = logging.getLogger(__name__)
 
 
@@ -44,11 +44,12 @@ def crystal_from(data: bytes, name: str) -> Crystal:
     return _read(read, data, name)
 
 
-def images_from(data: bytes, name: str) -> Measured:
+def images_from(data: bytes, name: str, frame: Frame = None, signal: str | None = None) -> Measured:
     """The images of an uploaded file of any format that :func:`lacbed_gan.images.measured.read_images` knows.
 
     Args:
         name: what the user calls the file; only said, never a path.
+        frame, signal: which of several.
 
     Raises:
         Refused: the file cannot be used.
@@ -57,7 +58,7 @@ def images_from(data: bytes, name: str) -> Measured:
     def read(path: Path) -> Measured:
         if kind_of(path) == "CIF":
             raise Refused(f"{plain_name(name)} is a CIF, not an image; crystals go to the other tab.")
-        return read_images(path)
+        return read_images(path, frame, signal)
 
     return _read(read, data, name)
 

@@ -15,6 +15,7 @@ from lacbed_gan.app.export import png_of, tiff_of
 from lacbed_gan.app.picture import COLOUR_MAPS, Look, Picture, empty_svg, svg
 from lacbed_gan.app.uploads import MOST_BYTES
 
+PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 # The whole place takes a click, as it takes a file that is dropped on it.
 DROP_HERE = """
 <q-btn flat no-caps class="drop-here" @click="props.pickFiles">
@@ -36,7 +37,6 @@ class Drop:
         self, text: str, on_file: Callable[[bytes, str], Awaitable[None]], on_refusal: Callable[[str], None]
     ) -> None:
         async def uploaded(event: UploadEventArguments) -> None:
-            place.run_method("removeUploadedFiles")  # or the same file again would be refused
             await on_file(await event.file.read(), event.file.name)
 
         def rejected() -> None:
@@ -51,28 +51,28 @@ class Drop:
         place.add_slot("header", DROP_HERE.format(text=text))
         place.add_slot("list", "<span></span>")
         place.on("failed", failed, args=[])
+        # In the browser, at once: by way of the server it could remove the next file, that is on its way already.
+        place.on("uploaded", js_handler=f"() => getElement({place.id}).$refs.qRef.removeUploadedFiles()")
 
 
 class Colours:
-    """The choice of colours for all images of the page."""
+    """The choice of colours for all images of the page; each has a contrast of its own."""
 
     def __init__(self) -> None:
-        self.look = Look()
         self._panels: list[Panel] = []
-        self._map = ui.select(list(COLOUR_MAPS), value=self.look.colour_map, label="colours", on_change=self._changed)
+        self._map = ui.select(list(COLOUR_MAPS), value=Look().colour_map, label="colours", on_change=self._changed)
         self._map.props("dense options-dense outlined").classes("colours")
-        ui.label("contrast (%)")
-        self._contrast = ui.range(min=0, max=100, step=1, on_change=self._changed)
-        self._contrast.props("label dense").classes("contrast")
+
+    @property
+    def colour_map(self) -> str:
+        """The chosen one, a key of `COLOUR_MAPS`."""
+        return self._map.value
 
     def add(self, panel: Panel) -> None:
         """Have a panel drawn again whenever the colours change."""
         self._panels.append(panel)
 
     def _changed(self) -> None:
-        ends = self._contrast.value
-        low = min(ends["min"], 99) / 100  # two ends at one place would leave nothing to draw
-        self.look = Look(self._map.value, low, max(ends["max"] / 100, low + 0.01))
         for panel in self._panels:
             panel.draw()
 
@@ -95,6 +95,8 @@ class Panel:
                     for kind, save in (("PNG", self._save_png), ("TIFF", self._save_tiff))
                 ]
             self._drawing = ui.html(sanitize=False).classes("drawing")
+            self._contrast = ui.range(min=0, max=100, step=1, on_change=self.draw)
+            self._contrast.props(f"label dense aria-label='contrast of {name}'").classes("contrast")
             self._line = ui.label().classes("panel-said")
         colours.add(self)
         self.clear()
@@ -123,19 +125,25 @@ class Panel:
     def draw(self) -> None:
         """Draw the picture in the colours of the page."""
         if self._picture is not None:
-            self._drawing.content = svg(self._picture, self._colours.look)
+            self._drawing.content = svg(self._picture, self._look)
             for button in self._buttons:
                 button.set_enabled(True)
 
+    @property
+    def _look(self) -> Look:
+        ends = self._contrast.value
+        low = min(ends["min"], 99) / 100  # two ends at one place would leave nothing to draw
+        return Look(self._colours.colour_map, low, max(ends["max"] / 100, low + 0.01))
+
     async def _save_png(self) -> None:
-        picture, look, caption = self._picture, self._colours.look, self._caption()
+        picture, look, caption = self._picture, self._look, self._caption()
         ui.download.content(await asyncio.to_thread(png_of, picture, look, caption), self._file("png"), "image/png")
 
     def _save_tiff(self) -> None:
         ui.download.content(tiff_of(self._picture), self._file("tif"), "image/tiff")
 
     def _file(self, suffix: str) -> str:
-        words = f"{self._caption().split(', a =')[0]} {self._picture.title}"
+        words = f"{self._caption().split(', a =')[0]} {self._picture.title}".translate(PLAIN)
         return "_".join(re.findall(r"[\w-]+", words, re.ASCII)) + f".{suffix}"
 
 
@@ -165,6 +173,10 @@ class Messages:
         """Say why there is no answer."""
         self._about.text = self._verdict.text = ""
         self._warnings.clear()
+        self._refusal.text = sentence
+
+    def decline(self, sentence: str) -> None:
+        """Say why a file was not taken; what is said of the one before stays, as that is what is shown."""
         self._refusal.text = sentence
 
     def verdict(self, sentence: str, flagged: bool) -> None:

@@ -31,15 +31,22 @@ def without_defects(image: np.ndarray) -> tuple[np.ndarray, int]:
         return image, 0
     valid = np.isfinite(image)
     plain = image if valid.all() else np.where(valid, image, np.median(some))
+    plain = plain.astype(np.float32) if image.size > SAMPLE else plain  # of which candidates are taken
     difference = plain - box_mean(plain, 1)
-    noise = ABOVE_MAD * float(np.median(np.abs(sample(difference))))
+    np.abs(difference, out=difference)
+    noise = ABOVE_MAD * float(np.median(sample(difference)))
     limit = max(OUT * (high - low), NOISE * noise)
-    rows, columns = np.nonzero(valid & (np.abs(difference) > limit / 2))
+    rows, columns = np.nonzero(valid & (difference > limit / 2))
     if not 0 < len(rows) <= MOST:
         return image, 0
-    padded = np.pad(np.where(valid, image, np.nan), REACH, constant_values=np.nan)
-    offsets = range(2 * REACH + 1)
-    around = np.stack([padded[rows + i, columns + j] for i in offsets for j in offsets if (i, j) != (REACH, REACH)])
+    around = np.stack(
+        [
+            _at(image, rows + i, columns + j)
+            for i in range(-REACH, REACH + 1)
+            for j in range(-REACH, REACH + 1)
+            if (i, j) != (0, 0)
+        ]
+    )
     values, around = image[rows, columns], np.sort(around, 0)  # NaN come last
     known = np.isfinite(around).sum(0)
     enough, places = known > 2 * ALLIES, np.arange(len(values))
@@ -56,3 +63,10 @@ def sample(image: np.ndarray) -> np.ndarray:
     """Valid values of an image, of a large one every n-th."""
     values = image.ravel()[:: max(1, image.size // SAMPLE)]
     return values[np.isfinite(values)]
+
+
+def _at(image: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Values of an image, NaN outside of it."""
+    inside = (rows >= 0) & (rows < image.shape[0]) & (columns >= 0) & (columns < image.shape[1])
+    values = image[np.clip(rows, 0, image.shape[0] - 1), np.clip(columns, 0, image.shape[1] - 1)]
+    return np.where(inside & np.isfinite(values), values, np.nan)

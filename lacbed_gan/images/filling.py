@@ -12,13 +12,14 @@ def box_mean(image: np.ndarray, reach: int) -> np.ndarray:
     width = 2 * reach + 1
     height, length = image.shape
     padded = np.pad(image, reach, mode="edge")
-    rows = np.zeros((height, length + 2 * reach))
+    rows = np.zeros((height, length + 2 * reach), dtype=image.dtype)
     for i in range(width):
         rows += padded[i : i + height]
-    total = np.zeros((height, length))
+    total = np.zeros((height, length), dtype=image.dtype)
     for i in range(width):
         total += rows[:, i : i + length]
-    return total / width**2
+    total /= width**2
+    return total
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:

@@ -121,9 +121,10 @@ def _measured(
     images = np.array(data, dtype=np.float64)  # a copy: a file's map cannot be written
     if data.dtype == np.uint32:
         images[np.asarray(data) == MASKED] = np.nan
-    images[~np.isfinite(images)] = np.nan
-    if np.isnan(images).all((1, 2)).any():
-        raise ImageError("holds no finite real numbers")
+    if data.dtype.kind == "f":
+        images[~np.isfinite(images)] = np.nan
+        if np.isnan(images).all((1, 2)).any():
+            raise ImageError("holds no finite real numbers")
     angles = angles_of(signal.axes, (images.shape[-2], images.shape[-1]))
     remarks = (*about, *which, *signal.remarks, *angles.remarks)
     return Measured(

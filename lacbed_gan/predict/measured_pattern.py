@@ -87,7 +87,7 @@ def read_pattern(
         PreparationError: it cannot be prepared.
     """
     window, known = recipe.window, calibration
-    cleaned = [without_defects(image) for image in calibration.intensities(images.astype(np.float64))]
+    cleaned = [without_defects(image) for image in calibration.intensities(images.astype(np.float64, copy=False))]
     pitch = pixel_pitch(images.shape[-2], images.shape[-1], window, known)
     factor = max(1, int(window.step / pitch / (2 * MOST_POINTS)))
     small = [binned(image, factor) for image, _ in cleaned]

@@ -15,7 +15,7 @@ from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max
-from lacbed_gan.images.symmetry import fold
+from lacbed_gan.images.symmetry import fold, unfold
 from lacbed_gan.store.recipe import Recipe
 
 # 1 − R of the recomputed pattern below which the right ρ of 95 % of small shipped crystals stays at up to THIN nm and
@@ -24,6 +24,7 @@ RIGHT, THIN = 0.01, 50.0
 # Pixels along the edge of a quadrant at which the pattern is recomputed, and while the range of ρ is sought.
 GRID, COARSE_GRID = 16, 8
 COARSE_G_MAX = 2.5  # 1/Å, while the range of ρ is sought
+DRAWN_G_MAX = 3.0  # 1/Å, of a pattern to look at
 SPANS = (0.5, 9.5)  # 1/Å² at 200 kV, ranges of ρ of crystals, tried where a network does not predict one
 NEAR = 1.35  # how far off a predicted range may be
 STEP = 1.07  # from one range to the next
@@ -123,6 +124,47 @@ def check_potential(
     limit, reason = residual_limit(recipe, len(potential), a, max(thickness))
     seconds = time.perf_counter() - began
     return PhysicsCheck(residual, mse, float(finest), waves.asymmetry, seconds, limit, reason)
+
+
+def recomputed_pattern(
+    potential: np.ndarray,
+    pattern: np.ndarray,
+    a: float,
+    recipe: Recipe,
+    thickness: Sequence[float],
+    span: float,
+    step: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The patterns that ρ would give, and their differences from the ones it was predicted from.
+
+    Args:
+        potential, pattern, a, recipe, thickness: as for `check_potential`.
+        span: ρ_max − ρ_min in 1/Å².
+        step: only every n-th pixel along each edge is computed, which takes the n²-th part of the time.
+
+    Returns:
+        (T, H/step, H/step) float32 each; the patterns brought to brightness and contrast of the others, row is k_y.
+
+    Raises:
+        ValueError: ρ is flat, or the calculation fails.
+    """
+    waves = coefficients(periodic_image(min_max(potential), recipe))
+    size = pattern.shape[-1] // step
+    half = np.arange(size // 2, size)
+    rows, columns = np.meshgrid(half, half, indexing="ij")
+    settings = {"g_max": min(DRAWN_G_MAX, recipe.g_max), "energy_kv": recipe.energy_kv}
+    window = Window(size, recipe.half_width)
+    quarter = bright_field_at(
+        waves, span, Net.square(a), thickness, (rows.ravel(), columns.ravel()), window, **settings
+    )
+    computed = unfold(quarter.numpy().reshape(-1, *rows.shape).astype(np.float64), size)
+    measured = np.asarray(pattern, dtype=np.float64).reshape(-1, size, step, size, step).mean((2, 4))
+    fitted = []
+    for one, other in zip(computed, measured, strict=True):
+        slope, offset = np.polyfit(one.ravel(), other.ravel(), 1)
+        fitted.append(slope * one + offset)
+    result = np.stack(fitted)
+    return result.astype(np.float32), (result - measured).astype(np.float32)
 
 
 def residual_limit(recipe: Recipe, size: int, a: float, thickness: float) -> tuple[float | None, str]:

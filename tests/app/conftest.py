@@ -102,3 +102,9 @@ def free_port():
 def cifs():
     """Folder of CIFs."""
     return CIFS
+
+
+@pytest.fixture(scope="session")
+def cifs_folder():
+    """The same, for fixtures of a module."""
+    return CIFS

@@ -72,7 +72,7 @@ def test_the_same_crystal_again_is_not_computed_again(page, cifs):
     shown(page, "exact calculation").wait_for(timeout=CALCULATION)
     said = page.locator(".panel-said").filter(has_text="all thicknesses").last.inner_text()
     drop(page, cifs / "Sodalite.cif")
-    page.get_by_text("Sodalite.cif: Al3ClNa4O12Si3").wait_for()
+    page.get_by_text("Sodalite.cif: Na₄Al₃Si₃O₁₂Cl").wait_for()
     assert page.get_by_text("Warning: the nearest training input is").is_visible()
     began = time.monotonic()
     drop(page, cifs / "Cu.cif")
@@ -86,10 +86,19 @@ def test_one_of_the_catalogue(page):
     field.press_sequentially("SrTi")
     page.get_by_role("option", name="SrTiO3").click()
     shown(page, "network, 50 nm").wait_for()
-    assert page.get_by_text("SrTiO3: O3SrTi, P m -3 m, a = 3.905 Å").is_visible()
+    assert page.get_by_text("SrTiO3: SrTiO₃, P m -3 m, a = 3.905 Å").is_visible()
 
 
-def test_files_that_cannot_be_used_get_a_sentence(page, cifs, tmp_path):
+@pytest.mark.parametrize("words", ["MgAl2O4", "Fd-3m", "227", "spinel"])
+def test_the_catalogue_is_searched_by_name_formula_and_group(page, words):
+    field = page.get_by_label("or one of the catalogue")
+    field.click()
+    field.press_sequentially(words)
+    page.get_by_role("option", name="spinel").wait_for()
+    assert page.get_by_role("option", name="NaCl").count() == 0
+
+
+def test_files_that_cannot_be_used_get_a_sentence(page, cifs):
     text = (cifs / "Cu.cif").read_text()
     drop(page, cifs / "Cu.cif")
     shown(page, "network, 50 nm").wait_for()
@@ -106,11 +115,9 @@ def test_files_that_cannot_be_used_get_a_sentence(page, cifs, tmp_path):
         alert = page.get_by_role("alert").filter(has_text=sentence)
         alert.wait_for()
         assert "Traceback" not in alert.inner_text() and "/tmp" not in alert.inner_text()
-        assert page.locator("svg image").count() == 0  # nothing stays of the crystal before
-    large = tmp_path / "large.cif"
-    large.write_bytes(b"#" * (20 * 2**20 + 1))
-    drop(page, large)
-    page.get_by_role("alert").filter(has_text="one file of at most 20 MB").wait_for()
+        # the crystal before stays, and its name is said
+        assert "Still shown: Cu.cif." in alert.inner_text() and shown(page, "network, 50 nm").is_visible()
+        assert page.get_by_text("Cu.cif: Cu, F m -3 m, a = 3.615 Å").is_visible()
 
 
 def test_a_file_dragged_onto_the_page(page, cifs):
@@ -154,6 +161,7 @@ def test_a_pattern_becomes_rho_and_physics_says_its_word(page, cifs, tmp_path):
 
     page.get_by_label("half_width (1/a)").fill("2")
     page.get_by_role("alert").filter(has_text="of the angles that the network knows").wait_for()
+    assert shown(page, "predicted ρ").count() == 0
     page.get_by_label("pixel_size (1/Å per pixel)").fill("0.03")
     page.get_by_role("alert").filter(has_text="give one of them").wait_for()
 
@@ -190,8 +198,10 @@ def test_colours_and_contrast_at_once(page, cifs):
     page.get_by_role("option", name="magma").click()
     changed_from(grey)
     magma = data()
-    page.locator(".contrast [tabindex]").last.press("ArrowLeft")
+    other = shown(page, "ρ given to the network").locator("image").first.get_attribute("href")
+    page.locator("[aria-label='contrast of network'] [tabindex]").last.press("ArrowLeft")
     changed_from(magma)
+    assert shown(page, "ρ given to the network").locator("image").first.get_attribute("href") == other  # one each
     name, picture = saved(page, "network, 50 nm", "PNG")
     assert name == "Cu_F_m_-3_m_network_50_nm.png"
     with Image.open(io.BytesIO(picture)) as image:

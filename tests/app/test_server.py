@@ -55,8 +55,8 @@ def test_requests_of_other_sites_are_refused(server, origin):
 
 
 def test_large_and_endless_bodies_are_refused_before_they_are_read(server):
-    status, text = ask(server, "/_nicegui/client/x/upload/1", "POST", **{"Content-Length": str(30 * 2**20)})
-    assert status == 413 and text == "The file has more than 20 MB, the most this page takes."
+    status, text = ask(server, "/_nicegui/client/x/upload/1", "POST", **{"Content-Length": str(200 * 2**20)})
+    assert status == 413 and text == "The file has more than 160 MB, the most this page takes."
     assert ask(server, "/_nicegui/client/x/upload/1", "POST", iter([b"chunks"]))[0] == 411  # of no stated length
 
 

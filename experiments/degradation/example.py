@@ -1,0 +1,46 @@
+"""The example of the page: CaF2 at 50 nm as a camera might have recorded it.
+
+    python experiments/degradation/example.py
+
+Writes lacbed_gan/app/example.tif, 16 bit, with its calibration as ImageJ writes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import disturbances
+import numpy as np
+import tifffile
+
+from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.diffraction.fields import bright_field
+
+HERE = Path(__file__).parent
+SIZE, THICKNESS, B = 256, 50.0, 0.5
+COUNTS = 400
+
+
+def main() -> None:
+    crystal = catalogue()["CaF2"].with_default_b_iso(B)
+    disturbances.SIZE = SIZE
+    wide = bright_field(crystal, [THICKNESS], SIZE, half_width=disturbances.HALF_WIDTH)[0].numpy().astype(float)
+    rng = np.random.default_rng(0)
+    image = disturbances.aperture(disturbances.off_centre(disturbances.turned(wide, rng), rng), rng)
+    counts = rng.poisson(COUNTS * np.clip(image, 0, None) / image.max() + 8)
+    counts[97, 40] = 9000  # a hot pixel
+    step = 2 * disturbances.HALF_WIDTH / crystal.a / SIZE  # 1/Å
+    text = "ImageJ=1.54f\nunit=1/\\u00C5\n"
+    tifffile.imwrite(
+        HERE.parents[1] / "lacbed_gan" / "app" / "example.tif",
+        counts.astype(np.uint16),
+        resolution=(1 / step, 1 / step),
+        resolutionunit=1,
+        description=text,
+        metadata=None,
+        compression="zlib",
+    )
+
+
+if __name__ == "__main__":
+    main()
