@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.operators.inversion import InversionBeams
 from lacbed_gan.diffraction.operators.sectors import AdaptedBeams
 
 
@@ -20,8 +21,8 @@ class Product(Protocol):
 class AbsorbingOperator:
     """ψ → (A + iU′ − k_t²) ψ for waves (S, R, P): S sectors of R beams, P pixels; one crystal.
 
-    With lines of reflection there are four sectors, as in :mod:`.sectors`: U and U′ are diagonal in them and the tilt
-    −2 k·g takes one to another. Without, there is one sector, of all beams.
+    With lines of reflection there are four sectors, as in :mod:`.sectors`, with a two-fold axis alone two: U and U′ are
+    diagonal in them, and the tilt −2 k·g takes one to another. Without either there is one sector, of all beams.
 
     Args:
         beams, absorption: the same beams with U and with U′ for their potential.
@@ -35,17 +36,18 @@ class AbsorbingOperator:
     def __init__(self, beams: Beams, absorption: Beams, k: Tensor):
         self.symmetric = not (beams.potential.is_complex() or absorption.potential.is_complex())
         device = k.device
-        if beams.reflection is None:
-            self._adapted = None
+        self._adapted: AdaptedBeams | InversionBeams | None = None
+        if not self.symmetric:
             elastic, absorbed = beams.coupling()[None], absorption.coupling()[None]
-            along, g2 = -2 * beams.g @ k.cpu().T, (beams.g**2).sum(1)
-            self._tilt = [along.float().to(device)]
+            g, axes = beams.g, None
         else:
-            self._adapted = AdaptedBeams(beams)
-            elastic, absorbed = self._adapted.coupling(), AdaptedBeams(absorption).coupling()
-            g, axes = self._adapted.along, self._adapted.axes
-            along, g2 = k.cpu() @ axes.T, (g**2).sum(1)
-            self._tilt = [(-2 * g[:, i, None] * along[:, i]).float().to(device) for i in (0, 1)]
+            kind = InversionBeams if beams.reflection is None else AdaptedBeams
+            self._adapted = kind(beams)
+            elastic, absorbed = self._adapted.coupling(), kind(absorption).coupling()
+            g, axes = self._adapted.along, getattr(self._adapted, "axes", None)
+        tilt = [g @ k.cpu().T] if axes is None else [g[:, i, None] * (k.cpu() @ axes[i]) for i in (0, 1)]
+        self._tilt = [(-2 * each).float().to(device) for each in tilt]
+        g2 = (g**2).sum(1)
         self._elastic = (elastic - torch.diag(g2)).to(device)
         self._absorbed = absorbed.to(device)
         self._offset = (k**2).sum(1).float()
@@ -81,13 +83,13 @@ class AbsorbingOperator:
             # as pairs of real numbers, which the tilt multiplies
             o, w = torch.view_as_real(out), torch.view_as_real(wave)
             o.addcmul_(offset, w)
-            if self._adapted is None:
+            if len(o) == 1:
                 o.addcmul_(tilt[0], w)
-            else:
-                o[:2].addcmul_(tilt[0], w[2:])
-                o[2:].addcmul_(tilt[0], w[:2])
-                o[::2].addcmul_(tilt[1], w[1::2])
-                o[1::2].addcmul_(tilt[1], w[::2])
+            for axis, each in enumerate(tilt[: len(o) // 2]):
+                # the sign of this axis is turned
+                to, of = (x.unflatten(0, (2,) * len(tilt)).movedim(axis, 0) for x in (o, w))
+                to[0].addcmul_(each, of[1])
+                to[1].addcmul_(each, of[0])
             return out
 
         return apply

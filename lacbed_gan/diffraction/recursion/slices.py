@@ -24,6 +24,7 @@ MARGIN = 0.05  # by which the range of the series goes beyond both ends of the s
 ATTENUATION = 3.0  # of the most strongly absorbed Bloch wave in a slice, an exponent: the series grows to e⁵ then
 PHASE = 400.0  # by which the fastest and the slowest Bloch wave come apart in a slice, halved; rounding grows with it
 NEGLIGIBLE = 1e-8  # coefficients of a series
+NARROWEST = 1e-3  # 1/Å², half the range of a series, for the direct beam alone
 EXTREMES = 32  # steps of a recursion that finds the ends of a spectrum within a per cent of its range
 ATTEMPTS = 4  # with margins that double, should a spectrum reach beyond the ends after all
 GAIN = 1e-3  # of the intensity of all beams together, which absorption only lowers
@@ -84,8 +85,8 @@ class Propagator:
 
     def __init__(self, operator: AbsorbingOperator, wave_number: float):
         self._operator, self._wave_number = operator, wave_number
-        self._ends = extremes(operator.elastic(), operator.shape)
-        self._strongest = extremes(operator.absorbed(), (*operator.shape[:2], 1))[1]  # eigenvalue of U′
+        self._ends = extremes(operator.elastic(), operator.start())
+        self._strongest = extremes(operator.absorbed(), operator.start()[..., :1])[1]  # eigenvalue of U′
 
     def advance(self, wave: Tensor, length: float) -> Tensor:
         """The wave (S, R, P) after another `length` in Å.
@@ -99,7 +100,8 @@ class Propagator:
             phase = math.pi * length * (self._speed(high) - self._speed(low))
             decay = math.pi * length * self._strongest / self._wave_number
             slices = max(1, math.ceil(phase / PHASE), math.ceil(decay / ATTENUATION))
-            centre, half = complex((low + high) / 2, self._strongest / 2), (high - low) / 2
+            centre = complex((low + high) / 2, self._strongest / 2)
+            half = max((high - low) / 2, self._strongest, NARROWEST)
             coefficients = series(centre, half, self._wave_number, length / slices)
             step, after = self._operator.scaled(centre, half), wave
             for _ in range(slices):
@@ -130,16 +132,17 @@ def chebyshev_sum(step: Product, coefficients: Sequence[complex], wave: Tensor) 
     return total
 
 
-def extremes(product: Product, shape: tuple[int, ...]) -> tuple[float, float]:
-    """About the lowest and the highest eigenvalue of Hermitian matrices, by a recursion from a random vector (S, R, P).
+def extremes(product: Product, like: Tensor) -> tuple[float, float]:
+    """About the lowest and the highest eigenvalue of Hermitian matrices, by a recursion from random vectors (S, R, P).
 
     Both are inside the spectrum, by about a per cent of its range.
     """
-    v = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.complex64)
+    random = torch.randn(like.shape, generator=torch.Generator().manual_seed(0), dtype=like.dtype)
+    v = random.to(like.device)
     v /= (v.abs() ** 2).sum((0, 1)).sqrt()
-    before, beta = torch.zeros_like(v), torch.zeros(shape[-1])
+    before, beta = torch.zeros_like(v), torch.zeros(v.shape[-1], device=v.device)
     alphas, betas = [], []
-    for _ in range(min(EXTREMES, shape[0] * shape[1])):
+    for _ in range(min(EXTREMES, v.shape[0] * v.shape[1])):
         w = product(v) - beta * before
         alphas.append((v.conj() * w).real.sum((0, 1)))
         w -= alphas[-1] * v
@@ -157,7 +160,8 @@ def series(centre: complex, half: float, wave_number: float, length: float) -> l
     # √(K² + x) − K without cancellation
     values = np.exp(2j * np.pi * length * x / (np.sqrt(wave_number**2 + x) + wave_number))
     (coefficients,) = cosine_transform(values[None])
-    return [complex(c) for c in coefficients[: np.flatnonzero(np.abs(coefficients) > NEGLIGIBLE)[-1] + 1]]
+    count = max(2, np.flatnonzero(np.abs(coefficients) > NEGLIGIBLE)[-1] + 1)
+    return [complex(c) for c in coefficients[:count]]
 
 
 def _pixels_at_once(beams: int, device: torch.device) -> int:
