@@ -41,7 +41,7 @@ def draw_comparison(
         _show(pair[0], measured[i], " ".join(map(str, index)))
         _show(pair[1], calculated[i], f"r {r[i]:.3f}")
     figure.suptitle(f"{formula}: measured and calculated", fontsize=9)
-    figure.tight_layout(pad=0.3)
+    figure.tight_layout(pad=0.3, rect=(0, 0, 1, 0.975))
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -56,5 +56,5 @@ def draw_simulated(path: Path, simulated: Sequence[tuple[Any, Sequence[tuple[int
     for each in axes.flat:
         each.axis("off")
     figure.tight_layout(pad=0.3)
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=80)
     plt.close(figure)
