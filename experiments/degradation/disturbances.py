@@ -105,7 +105,8 @@ def clean_image(store: Store, name: str, thickness: float, g_max: float | None =
         [thickness],
         (rows.ravel(), columns.ravel()),
         Window(SIZE, HALF_WIDTH),
-        g_max=g_max or recipe.g_max,
+        g_max=g_max or recipe.usual_g_max,
         energy_kv=recipe.energy_kv,
+        absorption_ratio=recipe.absorption_ratio if recipe.absorption == "proportional" else 0.0,
     )
     return unfold(quarter[0].reshape(rows.shape).numpy().astype(float), SIZE)

@@ -102,7 +102,7 @@ def check_potential(
     size = measured.shape[-1]
     net, window = Net.square(a), Window(size, recipe.half_width)
 
-    ratio = {"none": 0.0, "tds": DIFFUSE}.get(recipe.absorption, recipe.absorption_ratio)
+    ratio = _absorption_ratio(recipe)
 
     def difference(trial: float, grid: int, g_max: float) -> tuple[float, float]:
         """1 − R and MSE, means over the thicknesses."""
@@ -152,7 +152,8 @@ def recomputed_pattern(
     size = pattern.shape[-1] // step
     half = np.arange(size // 2, size)
     rows, columns = np.meshgrid(half, half, indexing="ij")
-    settings = {"g_max": min(DRAWN_G_MAX, recipe.g_max), "energy_kv": recipe.energy_kv}
+    settings = {"g_max": min(DRAWN_G_MAX, recipe.usual_g_max), "energy_kv": recipe.energy_kv}
+    settings["absorption_ratio"] = _absorption_ratio(recipe)
     window = Window(size, recipe.half_width)
     quarter = bright_field_at(
         waves, span, Net.square(a), thickness, (rows.ravel(), columns.ravel()), window, **settings
@@ -203,6 +204,10 @@ def periodic_image(potential: np.ndarray, recipe: Recipe) -> np.ndarray:
     waves, periodic = (np.exp(2j * np.pi * step * np.outer(np.arange(n), order)) for step in steps)
     matrix = (periodic @ np.linalg.pinv(waves)).real
     return matrix @ potential @ matrix.T
+
+
+def _absorption_ratio(recipe: Recipe) -> float:
+    return {"none": 0.0, "tds": DIFFUSE}.get(recipe.absorption, recipe.absorption_ratio)
 
 
 def _pixels(size: int, grid: int) -> tuple[np.ndarray, np.ndarray]:

@@ -66,4 +66,6 @@ class PotentialPrediction:
         """What the pattern was taken for, in one line, each part with its source."""
         nm = ", ".join(f"{t:g}" for t in self.thickness)
         source = self.calibration.source.get("thickness", ASSUMED)
-        return f"{self.calibration}; a crystal {nm} nm thick ({source}), as in the network's pairs: {self.recipe}"
+        absorption = ", no absorption" if self.recipe.absorption == "none" else ""
+        pairs = f"as in the network's pairs: {self.recipe}{absorption}"
+        return f"{self.calibration}; k_x along [100] (assumed); a crystal {nm} nm thick ({source}), {pairs}"
