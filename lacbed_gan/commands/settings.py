@@ -62,7 +62,9 @@ def directions(value: Any) -> Any:
 class SimulateSettings(Settings):
     """A store to be made: from what, where, by which rule and on what."""
 
-    structures: Annotated[Source, Field(description="a path or one of catalogue, prototypes, bundled, standard, open")]
+    structures: Annotated[
+        Source, Field(description="a path or one of catalogue, prototypes, bundled, standard, open, noncubic")
+    ]
     output: Place
     method: Literal["converged", "felix"]
     thickness: Annotated[

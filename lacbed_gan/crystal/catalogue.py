@@ -1,4 +1,4 @@
-"""A catalogue of well-known cubic crystals, written from crystallographic facts (catalogue.csv)."""
+"""A catalogue of well-known crystals, written from crystallographic facts (catalogue.csv, noncubic.csv)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lacbed_gan.crystal.crystal import Crystal, Site
 
 @cache
 def catalogue() -> dict[str, Crystal]:
-    """All crystals of the catalogue by name, such as ``GaAs``, ``spinel`` or ``SrTiO3``.
+    """All cubic crystals of the catalogue by name, such as ``GaAs``, ``spinel`` or ``SrTiO3``.
 
     Cell edges are experimental, at room temperature where the phase exists there; B = 0 throughout. Each
     crystal's ``source`` is the reference of its row.
@@ -21,6 +21,25 @@ def catalogue() -> dict[str, Crystal]:
         return {
             row["name"]: Crystal.from_sites(
                 row["name"], row["space_group"], float(row["a"]), parse_sites(row["sites"]), source=row["source"]
+            )
+            for row in csv.DictReader(lines)
+        }
+
+
+@cache
+def noncubic() -> dict[str, Crystal]:
+    """Crystals of the other systems by name, such as ``quartz``, ``rutile`` or ``kyanite``; B = 0 throughout.
+
+    Cells and coordinates are those of the reference in each crystal's ``source``, rounded to its digits.
+    """
+    with Path(__file__).with_name("noncubic.csv").open(encoding="utf-8", newline="") as lines:
+        return {
+            row["name"]: Crystal.from_sites(
+                row["name"],
+                row["space_group"],
+                [float(x) for x in row["cell"].split()],
+                parse_sites(row["sites"]),
+                source=row["source"],
             )
             for row in csv.DictReader(lines)
         }

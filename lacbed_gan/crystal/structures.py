@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.crystal.catalogue import catalogue, noncubic
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.open_databases import open_structures
 from lacbed_gan.crystal.prototypes import prototypes
@@ -16,7 +16,7 @@ from lacbed_gan.crystal.space_groups import LATTICE_POINTS
 from lacbed_gan.crystal.tables import TABLES, read_table
 from lacbed_gan.crystal.vibration import DrawnB, default_b_iso
 
-NAMED = ("catalogue", "prototypes", "bundled", "standard", "open")
+NAMED = ("catalogue", "prototypes", "bundled", "standard", "open", "noncubic")
 # What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to CELL;
 # prototypes with few beams, a² times the share of the (h, k) grid that takes part up to AREA; and of each space group
 # that is then missing the smallest cell there is, however many beams that has.
@@ -66,6 +66,8 @@ def _views(crystal: Crystal, zones: Sequence[Sequence[int]], x_axis: Sequence[in
 def _named(name: str, count: int | None, seed: int) -> Iterable[Crystal | CrystalError]:
     if name == "catalogue":
         return catalogue().values()
+    if name == "noncubic":
+        return noncubic().values()
     if name == "prototypes":
         return prototypes(count, seed)
     if name == "bundled":
