@@ -53,7 +53,11 @@ class Server:
                 self.answer({})
 
             def do_POST(self):
-                content = json.loads(self.body() or b"{}")
+                body = self.body()
+                try:
+                    content = json.loads(body or b"{}")
+                except ValueError:
+                    content = {}  # of its own telemetry, in another form
                 if self.path.endswith("file_stream"):
                     outer.streams.append(content)
                     self.answer({"exitcode": None, "limits": {}})
@@ -62,6 +66,7 @@ class Server:
                     self.answer(outer.reply(content))
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.handle_error = lambda *_: None  # connections that the other side ends
         self.url = f"http://127.0.0.1:{self.http.server_address[1]}"
         self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 

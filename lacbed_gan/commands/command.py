@@ -33,6 +33,12 @@ EXTRAS = {"joblib": "joblib", "submitit": "slurm"}
 # Of hydra/launcher=joblib: as many jobs side by side as GPUs, else (−1) as cores, with one thread each; handed out one
 # by one, although the finished runs of a sweep that is started again end at once and make joblib take jobs for short.
 ADDED = {"hydra/launcher=joblib": ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"]}
+# Settings by which runs of a command do not differ, and why a sweep cannot have several of their values.
+ONE_RUN = {
+    "train": {
+        "epochs": "more epochs go on with the same run; give the largest number, whose metrics.csv has every epoch"
+    }
+}
 NOT_ALL = "not every job is done; the lines above say why, and the same line again makes the others"
 OmegaConf.register_new_resolver("side_by_side", lambda *, _root_: _gpus(_root_) or -1, replace=True)
 
@@ -53,7 +59,8 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
         if not INFORMATION & {*options}:
             for option in options:
                 _check_option(option)
-            _check_launcher(words)
+            _check_plugins(words)
+            _check_sweep(command, words)
             for job in jobs(words, several):
                 require("experiment=null" not in job, "experiment=null is none of several; leave it out of the sweep")
                 job_settings = composed(command, job)
@@ -143,7 +150,17 @@ def _check_option(word: str) -> None:
     require(known, f"unknown option '{word}'; settings are given as key=value, and -m makes several runs")
 
 
-def _check_launcher(words: list[str]) -> None:
+def _check_sweep(command: str, words: list[str]) -> None:
+    for override in parse(words):
+        reason = ONE_RUN.get(command, {}).get(override.key_or_group)
+        require(not (reason and override.is_sweep_override()), f"'{override.input_line}': {reason}")
+
+
+def _check_plugins(words: list[str]) -> None:
+    if "hydra/sweeper=optuna" in words:
+        spec = importlib.util.find_spec
+        installed = spec("hydra_plugins") and spec("hydra_plugins.hydra_optuna_sweeper")
+        require(bool(installed), "hydra/sweeper=optuna is not installed; pip install 'lacbed_gan[optuna]'")
     name = next((str(o.value()) for o in parse(words) if o.key_or_group == "hydra/launcher"), "")
     plugin = name.partition("_")[0]
     if plugin in EXTRAS:

@@ -44,9 +44,10 @@ def thickness_name(thickness: Sequence[float]) -> str:
 
 
 def run_group(settings: Mapping[str, Any]) -> str:
-    """One name for all runs that differ in direction, thickness and fold alone."""
+    """One name for all runs that differ in direction, thickness, fold and seed alone: pairs, network and epochs."""
     pairs = settings["data"].get("root") or settings["store"]  # published images have a folder of their own
-    return f"{Path(pairs).stem}-{_hash(settings, 'direction', 'thickness', 'fold')}"
+    name = f"{Path(pairs).stem[:40]}-{settings['model']['generator']['name']}-{settings['epochs']}epochs"
+    return f"{name}-{_hash(settings, 'direction', 'thickness', 'fold', 'seed')}"
 
 
 def _hash(settings: Mapping[str, Any], *without: str) -> str:
