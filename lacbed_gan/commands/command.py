@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -124,6 +125,24 @@ def _job_lines(words: list[str]) -> Callable[[], list[str]]:
 def launcher() -> str:
     """What made this job: basic, joblib, submitit_slurm …; nothing outside of Hydra's jobs."""
     return HydraConfig.get().runtime.choices["hydra/launcher"] if HydraConfig.initialized() else ""
+
+
+def in_process(command: str) -> int:
+    """Make this job of Hydra as a command of its own, and wait for it; its exit status.
+
+    SIGTERM and Ctrl-C end the other process too.
+    """
+    line = [sys.executable, "-m", f"lacbed_gan.{command}", *HydraConfig.get().overrides.task]
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    process = subprocess.Popen(line)
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def submitted() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
-from lacbed_gan.commands.command import launcher, require, run_command, submitted
+from lacbed_gan.commands.command import in_process, launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import refusal, typed
 from lacbed_gan.commands.train_settings import TrainSettings
 from lacbed_gan.models.settings import LearningSettings, NetworkSettings
@@ -155,6 +156,8 @@ def train(settings: TrainSettings) -> float | None:
     folder = settings.runs / run_name(plain)
     if summary := finished(folder, settings):
         return measure(summary)
+    if launcher() == "basic" and settings.trainer.strategy != "auto":
+        return alone(folder)
     # read and verified before there is a folder
     pairs = open_pairs(settings.store, plain["data"], lambda codes: progress(codes, len(codes)))
     with claimed(folder) if is_first_process() else nullcontext(), in_folder(folder):
@@ -193,6 +196,17 @@ def finished(folder: Path, settings: TrainSettings) -> Mapping[str, Any] | None:
             if logger:
                 logger.attempt(lambda: logger.experiment.summary.update(dict(summary)))
     return summary
+
+
+def alone(folder: Path) -> float | None:
+    """A run of several processes in a sweep, as a command of its own: they begin as copies of their command."""
+    from lacbed_gan.running.summary import read_summary
+
+    status = in_process("train")
+    if status in (128 + signal.SIGTERM, 128 + signal.SIGINT):
+        raise SystemExit(status)
+    require(status == 0, f"{folder}: this run failed; the lines above say why")
+    return measure(read_summary(folder))
 
 
 def measure(summary: Mapping[str, Any] | None) -> float | None:

@@ -135,7 +135,7 @@ class ConditionalGAN(LightningModule):
 
     def on_train_epoch_start(self) -> None:
         for name, optimizer in zip(("", "_d"), self._several(self.optimizers()), strict=False):
-            self.log(f"train/learning_rate{name}", optimizer.param_groups[0]["lr"])
+            self.log(f"train/learning_rate{name}", optimizer.param_groups[0]["lr"], sync_dist=True)
 
     @property
     def judged(self) -> bool:

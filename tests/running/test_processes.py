@@ -14,14 +14,15 @@ from lacbed_gan.running.curves import read_metrics
 WORDS = ["epochs=1", "model=small", "learning_rate=1e-5", "schedule=linear", "ema=0.9"]
 WORDS += ["augment.point_group=true", "validation=true"]
 
+PROCESSES = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "runs=several"]
+
 
 @pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="PyTorch without gloo")
 def test_two_processes_train_as_one_does(configured, shared_store, tmp_path):
     config, alone = configured(*WORDS, "batch_size=2")
     train.train(config)
     words = [f"store={shared_store}", "experiment=smoke", *WORDS, "batch_size=1"]
-    processes = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "runs=several"]
-    line = [sys.executable, "-m", "lacbed_gan.train", *words, *processes]
+    line = [sys.executable, "-m", "lacbed_gan.train", *words, *PROCESSES]
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     (together,) = (tmp_path / "several").iterdir()
@@ -38,3 +39,15 @@ def test_two_processes_train_as_one_does(configured, shared_store, tmp_path):
             tables.append({(row["split"], row["id"]): float(row["mse"]) for row in csv.DictReader(lines)})
     assert tables[0].keys() == tables[1].keys()
     assert all(tables[1][key] == pytest.approx(value, rel=1e-4) for key, value in tables[0].items())
+
+
+@pytest.mark.skipif(not torch.distributed.is_gloo_available(), reason="PyTorch without gloo")
+def test_a_sweep_of_runs_of_two_processes(shared_store, tmp_path):
+    """Every run is made once, by both of its processes; one that fails does not stop the others."""
+    words = [f"store={shared_store}", "experiment=smoke", "epochs=1", "batch_size=4", "learning_rate=1e30,1e-3"]
+    line = [sys.executable, "-m", "lacbed_gan.train", "-m", *words, *PROCESSES]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 2, done.stderr
+    assert len(list((tmp_path / "several").glob("*/summary.json"))) == 1 == done.stdout.count("summary.json")
+    assert sum(": training stopped in epoch 0" in line for line in done.stderr.splitlines()) >= 1
+    assert "this run failed; the lines above say why" in done.stderr
