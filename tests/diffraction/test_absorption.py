@@ -181,7 +181,7 @@ def test_the_stronger_the_absorption_the_darker() -> None:
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"absorption": "tds", "b_iso": 0.0}, "absorption tds needs B of every atom, and Cu has none"),
+        ({"absorption": "tds", "b_iso": 0.0}, "absorption tds needs B of every atom, and that of Cu is 0"),
         ({"absorption": "tds", "b_iso": 40.0}, "B = 40 Å² of Cu is outside 0.01 … 20"),
         ({"absorption": "all"}, "absorption 'all' is not one of none, proportional, tds"),
         ({"absorption": "proportional", "absorption_ratio": 2}, "absorption_ratio 2 is outside 0 … 1"),

@@ -79,7 +79,7 @@ def test_an_atom_absorbs_everywhere() -> None:
 @pytest.mark.parametrize(
     ("b", "reason"),
     [
-        (0.0, "needs B of every atom, and Sr has none"),
+        (0.0, "needs B of every atom, and that of Sr is 0"),
         (0.001, "B = 0.001 Å² of Sr is outside 0.01 … 20"),
         (25.0, "B = 25 Å² of Sr is outside 0.01 … 20"),
         (float("nan"), "B = nan Å² of Sr is outside"),

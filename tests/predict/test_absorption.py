@@ -41,7 +41,7 @@ def test_pairs_and_exact_patterns_absorb(recipe: Recipe) -> None:
 def test_a_crystal_without_displacements_has_no_diffuse_absorption() -> None:
     pair = made(replace(RECIPE, absorption="tds", b_iso_default=0.0))
     assert isinstance(pair, CrystalError)
-    assert "GaAs: absorption tds needs B of every atom, and As has none" in str(pair)
+    assert "GaAs: absorption tds needs B of every atom, and that of As is 0" in str(pair)
 
 
 def test_the_physics_check_absorbs_as_the_pairs_do() -> None:
