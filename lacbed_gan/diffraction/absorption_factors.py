@@ -57,8 +57,8 @@ def check_b(element: str, b_iso: float) -> None:
     low, high = B_RANGE
     if b_iso == 0:
         raise CalculationError(
-            f"absorption tds needs B of every atom, and that of {element} is 0 Å²: give it in the file, or by b_iso_default "
-            "(with_default_b_iso from Python) where the file has none"
+            f"absorption tds needs B of every atom, and that of {element} is 0 Å²: give it in the file, or where "
+            "that has none by b_iso_default (with_default_b_iso from Python)"
         )
     if not low <= b_iso <= high:
         raise CalculationError(
