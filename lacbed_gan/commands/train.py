@@ -82,6 +82,7 @@ def _start(name: str, path: Path) -> Start:
 def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -> tuple[TrainSettings, PairDataModule]:
     """Settings with every choice made, and the pairs as the run takes them."""
     from lacbed_gan.data.datamodule import PairDataModule
+    from lacbed_gan.data.views import other_net, require_symmetry
 
     for line in pairs.lines:
         say(line)
@@ -99,6 +100,10 @@ def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -
     if settings.direction == "inverse" and augment.shift:
         augment = augment.model_copy(update={"shift": False})
         say("augment.shift=false with direction=inverse: a pattern does not tell the origin of ρ")
+    if augment.point_group and other_net(pairs.store):
+        augment = augment.model_copy(update={"point_group": False})
+        say("augment.point_group=false: not all nets of the store are square")
+    require_symmetry(pairs.store, getattr(model.generator, "quadrants", False) or model.symmetry == "2mm")
     origin = (
         settings.origin
         or (start.settings.origin if start and pairs.store.recipe.periodic else None)

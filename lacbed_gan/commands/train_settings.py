@@ -20,7 +20,7 @@ from lacbed_gan.models.settings import (
     Settings,
 )
 
-CONDITION = "null, none, cell, scale, or a list of log_a, log_span"
+CONDITION = "null, none, cell, scale, net, or a list of log_a, log_span, log_b1, log_b2, log_angle"
 Count = Annotated[int, Field(ge=1)]
 Place = Annotated[Path, BeforeValidator(lambda path: path or None), Field(description="a path")]
 # A folder or a file, or a word that stands for data of the package; its name is kept as it was typed.

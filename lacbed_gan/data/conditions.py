@@ -12,11 +12,16 @@ from lacbed_gan.base.errors import SettingsError
 
 # Name of a natural logarithm → what it is of, with its unit, and how a line of a store's index tells it.
 QUANTITIES: dict[str, tuple[str, Callable[[Mapping[str, Any]], float]]] = {
+    # Of the net that a pair is drawn in; entries of cubic crystals along [001] do not say it.
+    "log_b1": ("|b₁| (1/Å)", lambda entry: entry["b1"] if "b1" in entry else 1 / entry["a"]),
+    "log_b2": ("|b₂| (1/Å)", lambda entry: entry["b2"] if "b2" in entry else 1 / entry["a"]),
+    "log_angle": ("the angle between b₁ and b₂ (°)", lambda entry: entry.get("angle", 90.0)),
     "log_a": ("a (Å)", lambda entry: entry["a"]),
     "log_span": ("the range of ρ (1/Å²)", lambda entry: entry["rho_max"] - entry["rho_min"]),
 }
+NET = ("log_b1", "log_b2", "log_angle")
 # Conditions as words.
-SHORTHAND = {"none": (), "cell": ("log_a",), "scale": ("log_a", "log_span")}
+SHORTHAND = {"none": (), "cell": ("log_a",), "scale": ("log_a", "log_span"), "net": (*NET, "log_span")}
 
 
 def condition_names(condition: str | Iterable[str]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch
 from lacbed_gan.data.choices import require_choice, thicknesses
 from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
 from lacbed_gan.data.folds import FOLDS, assign_folds, validation_part
+from lacbed_gan.data.views import require_nets
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.measures.baselines import mean_image_mse, nearest_mse
@@ -119,6 +120,7 @@ class PairDataModule(L.LightningDataModule):
         if batch_size < 1:
             raise SettingsError(f"batch_size={batch_size}: must be 1 or more")
         self.store = store if isinstance(store, Store) else open_store(store)
+        require_nets(self.store, point_group)
         self.thicknesses = thicknesses(thickness, self.store)
         require_choice("size", size, [None, *(n for n in range(1, self.store.size + 1) if self.store.size % n == 0)])
         self.periodic = self.store.recipe.periodic

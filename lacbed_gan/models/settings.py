@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from lacbed_gan.data.conditions import QUANTITIES, SHORTHAND
 
@@ -22,7 +31,7 @@ Origin = Literal["given", "canonical"]
 Condition = Annotated[
     tuple[Literal[tuple(QUANTITIES)], ...],
     BeforeValidator(condition_names),
-    Field(description="none, cell, scale, or a list of log_a, log_span"),
+    Field(description="none, cell, scale, net, or a list of log_a, log_span, log_b1, log_b2, log_angle"),
 ]
 Symmetry = Annotated[Literal["none", "2", "2mm"], BeforeValidator(lambda x: str(x) if x == 2 else x)]  # YAML's 2
 Schedule = Literal["constant", "linear", "cosine"]
@@ -65,9 +74,16 @@ class LossWeights(Settings):
 
 
 class FourierSettings(Settings):
-    """Of `networks.fourier.FourierGenerator`."""
+    """Of `networks.fourier.FourierGenerator`; `quadrants` says that patterns have the symmetry 2mm, else 2."""
 
     name: Literal["fourier"] = "fourier"
+    quadrants: bool = True
+
+    @model_serializer(mode="wrap")
+    def _named_where_new(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what leaves a network, and the name of its run, as they were before there was the choice."""
+        return {name: value for name, value in handler(self).items() if (name, value) != ("quadrants", True)}
+
     order: Annotated[int, Field(ge=1, le=1024)] = 20
     width: Width = 384
     depth: Depth = 3
@@ -135,7 +151,7 @@ class ModelSettings(Settings):
 
     Attributes:
         channels: of the networks' images; grey ones are repeated to as many.
-        condition: names of the logarithms that networks are given, or none, cell, scale.
+        condition: names of the logarithms that networks are given, or none, cell, scale, net.
         symmetry: of every answer, exactly.
         learning_rate, schedule, ema: as in `LearningSettings`, unless the run says otherwise.
     """

@@ -71,10 +71,11 @@ class Start:
         if not several:
             pairs.append(("thickness", list(start.thickness), list(run.thickness)))
         there, here = (one.model.generator.model_dump() for one in (start, run))
-        pairs += [(f"model.generator.{key}", there.get(key), here.get(key)) for key in there]
+        pairs += [(f"model.generator.{key}", there.get(key), here.get(key)) for key in there | here]
         pairs.append(("model.channels", start.model.channels, run.model.channels))
         pairs.append(("condition", list(start.condition), list(run.condition)))
-        if isinstance(start.model.generator, UNetSettings):  # its dense layer is of the image's size
+        halves = not getattr(start.model.generator, "quadrants", True)
+        if halves or isinstance(start.model.generator, UNetSettings):  # its dense layer is of the image's size
             pairs.append(("size", start.size, run.size))
         return [pair for pair in pairs if pair[1] != pair[2]]
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.data.conditions import QUANTITIES, quantity, thickness_number
+from lacbed_gan.data.conditions import NET, QUANTITIES, quantity, thickness_number
 from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.images.calibration import ASSUMED, USER, Calibration, calibrate, other_energy
 from lacbed_gan.images.measured import Measured
@@ -26,6 +26,7 @@ from lacbed_gan.predict.input_warnings import condition_warnings, distance_warni
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
+from lacbed_gan.store.entry import view_of
 from lacbed_gan.store.recipe import Recipe
 
 CLEARLY = 0.7  # of a residual: below it another rotation is the right one
@@ -119,7 +120,7 @@ class Predictor:
             PredictionError: the network is of the other direction, or never saw a thickness or such a crystal.
         """
         self._require("forward")
-        if not crystal.is_standard_view:
+        if not crystal.is_standard_view and not {*NET} <= {*self._trained.settings.condition}:
             what = f"{crystal.space_group}, not cubic" if crystal.number < 195 else "not along [001]"
             raise PredictionError(
                 f"{crystal.name} is {what}; the network knows cubic crystals along [001] alone, and "
@@ -136,7 +137,7 @@ class Predictor:
         ).numpy()
         image = reduced_potential(to_uint8(rho)[None], self.size, self._trained.settings.origin)[0]
         image = torch.from_numpy(to_unit(image))
-        entry = {"a": crystal.a, "rho_min": float(rho.min()), "rho_max": float(rho.max())}
+        entry = {"a": crystal.a, "rho_min": float(rho.min()), "rho_max": float(rho.max()), **view_of(crystal)}
         condition, lines = self._conditions(entry)
         if len(self.thicknesses) > 1:  # the network is given it too
             numbers = torch.tensor([[thickness_number(t)] for t in nm])

@@ -9,8 +9,8 @@ import torch
 
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.tables import to_csv
-from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.data.views import projected_group
 from lacbed_gan.measures.metrics import summary
 from lacbed_gan.measures.origin import misjudged
 from lacbed_gan.report.image_figures import save_samples
@@ -100,7 +100,7 @@ def crystal_table(module: LightningModule, data: PairDataModule) -> str:
             entry = data.store.index[row]
             table.append(
                 {key: entry[key] for key in known}
-                | {"plane_group": plane_group(entry["number"]) if entry["number"] else None, "split": split}
+                | {"plane_group": projected_group(entry), "split": split}
                 | {"thickness": data.thicknesses if time is None else data.thicknesses[time]}
                 | dict(zip(names, values, strict=True))
             )

@@ -16,8 +16,8 @@ from torch import Tensor
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.tables import to_csv
-from lacbed_gan.crystal.plane_groups import plane_group
 from lacbed_gan.data.conditions import QUANTITIES, quantity, thickness_number
+from lacbed_gan.data.views import projected_group
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.images.scaling import to_unit
 from lacbed_gan.measures.metrics import correlation_r, mse
@@ -153,7 +153,7 @@ def _rows(trained: Trained, store: Store) -> Iterator[Row]:
             for i, entry in enumerate(store.index[start : start + BATCH]):
                 yield (
                     {name: entry.get(name) for name in KNOWN}
-                    | {"plane_group": plane_group(entry["number"]) if entry.get("number") else None}
+                    | {"plane_group": projected_group(entry)}
                     | {"thickness": thickness}
                     | {name: float(value[i]) for name, value in values.items()}
                 )

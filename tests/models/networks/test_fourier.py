@@ -30,6 +30,20 @@ def test_shapes_and_number_of_parameters(size, conditions, side):
     assert 1.3e6 < sum(p.numel() for p in network.parameters()) < 3.4e6
 
 
+@pytest.mark.parametrize("side", SIDES)
+def test_patterns_of_other_zones_have_a_two_fold_axis_alone(side):
+    """Half of a pattern is made, or read: its other half is the first one turned, and no mirror image."""
+    network = awake(made(conditions=4, potential=side, quadrants=False))
+    condition, pattern = torch.rand(2, 4), torch.rand(2, 1, 32, 32)
+    answer = network(pattern, condition)
+    turned = pattern.flip((-2, -1))
+    if side == "input":
+        assert torch.equal(answer, answer.flip((-2, -1))) and (answer - answer.flip(-1)).abs().max() > 1e-3
+    else:
+        assert torch.allclose(network(turned, condition), answer, atol=1e-5)
+        assert (network(pattern.flip(-1), condition) - answer).abs().max() > 1e-4
+
+
 def test_network_is_built_without_memory():
     with torch.device("meta"):
         network = FourierGenerator(conditions=2)
