@@ -67,8 +67,9 @@ class Latest:
 
 def identity(crystal: Crystal) -> Hashable:
     """What two crystals have in common that give the same patterns."""
-    arrays = (crystal.positions, crystal.occupancy, crystal.b_iso)
-    return (crystal.number, crystal.a, crystal.volume, crystal.elements, *(array.tobytes() for array in arrays))
+    arrays = (crystal.lattice, crystal.positions, crystal.occupancy, crystal.b_iso, crystal.anisotropy)
+    numbers = (b"" if array is None else array.tobytes() for array in arrays)
+    return (crystal.number, crystal.volume, crystal.elements, crystal.view, *numbers)
 
 
 def _prepare() -> None:

@@ -11,6 +11,7 @@ from nicegui import app, ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from lacbed_gan.app.background import Background
+from lacbed_gan.app.calculation_tab import CalculationTab
 from lacbed_gan.app.compute import Networks
 from lacbed_gan.app.forward_tab import ForwardTab
 from lacbed_gan.app.guard import LOOPBACK, Guard
@@ -18,7 +19,8 @@ from lacbed_gan.app.inverse_tab import InverseTab
 from lacbed_gan.app.raw_frame import SCRIPT
 from lacbed_gan.app.widgets import Colours
 
-FORWARD, INVERSE = "Crystal → pattern", "Pattern → ρ"
+FORWARD, INVERSE, CALCULATION = "Crystal → pattern", "Pattern → ρ", "Any zone axis"
+TABS = ("forward", "inverse", "calculation", "page")
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
@@ -35,7 +37,7 @@ def serve_page(networks: Networks, host: str, port: int, open_browser: bool) -> 
     async def page() -> None:
         await ui.context.client.connected()  # from now on there is what the window remembers
         memory = app.storage.tab
-        build_page(networks, background, {name: memory.setdefault(name, {}) for name in ("forward", "inverse", "page")})
+        build_page(networks, background, {name: memory.setdefault(name, {}) for name in TABS})
 
     app.add_middleware(Guard)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)
@@ -54,16 +56,18 @@ def build_page(networks: Networks, background: Background, memory: dict[str, dic
         with ui.tabs().props("dense no-caps") as tabs:
             forward = ui.tab(FORWARD)
             inverse = ui.tab(INVERSE)
+            calculation = ui.tab(CALCULATION)
         ui.element().classes("space")
         colours = Colours()
-    chosen = inverse if memory["page"].get("tab") == INVERSE else forward
+    chosen = {INVERSE: inverse, CALCULATION: calculation}.get(str(memory["page"].get("tab")), forward)
     with ui.tab_panels(tabs, value=chosen, animated=False, keep_alive=True) as panels:
         with ui.tab_panel(forward):
             crystals = ForwardTab(networks.forward, background, colours, memory["forward"])
         with ui.tab_panel(inverse):
             patterns = InverseTab(networks.inverse, background, colours, memory["inverse"])
+        with ui.tab_panel(calculation):
+            calculations = CalculationTab(background, colours, memory["calculation"])
     panels.on_value_change(lambda event: memory["page"].update(tab=str(event.value)))
-    crystals.restore()
-    patterns.restore()
-    ui.context.client.on_delete(crystals.stop)
-    ui.context.client.on_delete(patterns.stop)
+    for tab in (crystals, patterns, calculations):
+        tab.restore()
+        ui.context.client.on_delete(tab.stop)
