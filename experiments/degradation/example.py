@@ -1,4 +1,4 @@
-"""The example of the page: CaF2 at 50 nm as a camera might have recorded it.
+"""The example of the page: CaF2 at the thickness that the shipped network knows, as a camera might have recorded it.
 
     python experiments/degradation/example.py
 
@@ -15,16 +15,26 @@ import tifffile
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.fields import bright_field
+from lacbed_gan.predict.predictor import load
 
 HERE = Path(__file__).parent
-SIZE, THICKNESS, B = 256, 50.0, 0.5
-COUNTS = 400
+SIZE, COUNTS = 256, 400
 
 
 def main() -> None:
-    crystal = catalogue()["CaF2"].with_default_b_iso(B)
+    network = load(direction="inverse")
+    recipe = network.recipe
+    crystal = catalogue()["CaF2"].with_default_b_iso(recipe.b_iso_of_prediction)
     disturbances.SIZE = SIZE
-    wide = bright_field(crystal, [THICKNESS], SIZE, half_width=disturbances.HALF_WIDTH)[0].numpy().astype(float)
+    wide = bright_field(
+        crystal,
+        network.thicknesses[:1],
+        SIZE,
+        half_width=disturbances.HALF_WIDTH,
+        g_max=recipe.usual_g_max,
+        energy_kv=recipe.energy_kv,
+    )[0]
+    wide = wide.numpy().astype(float)
     rng = np.random.default_rng(0)
     image = disturbances.aperture(disturbances.off_centre(disturbances.turned(wide, rng), rng), rng)
     counts = rng.poisson(COUNTS * np.clip(image, 0, None) / image.max() + 8)

@@ -112,21 +112,21 @@ class InverseTab:
         if self._measured is None:
             return
         try:
-            calibration = self._fields.calibration(self._measured)
+            calibration, thickness = self._fields.calibration(self._measured), self._fields.thickness
         except Refused as refusal:
             self._refuse(str(refusal))
             return
         if calibration.a is None:
             self._refuse(NEEDS_A)
             return
-        await self._answer(self._measured, calibration)
+        await self._answer(self._measured, calibration, thickness)
 
-    async def _answer(self, measured: Measured, calibration: Calibration, align: bool = True) -> None:
+    async def _answer(self, measured: Measured, calibration: Calibration, thickness: float | None = None) -> None:
         """ρ at once, then the check, then the pattern that ρ would give."""
         try:
             with self._messages.waiting("Aligning and predicting"), in_a_sentence("The prediction"):
                 prediction = await asyncio.to_thread(
-                    self._predictor.predict_potential, measured.images, calibration=calibration, align=align
+                    self._predictor.predict_potential, measured.images, calibration=calibration, thickness=thickness
                 )
         except Refused as refusal:
             self._refuse(str(refusal))

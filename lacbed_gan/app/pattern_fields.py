@@ -15,6 +15,7 @@ from lacbed_gan.images.grey import POLARITIES
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.store.recipe import Recipe
 
+APART = ("frame", "thickness")  # no part of a calibration
 PLACES = ("row", "column", "rotation", "radius")  # of one frame
 
 
@@ -43,12 +44,11 @@ class PatternFields:
 
         a = number("a (Å)", "cell edge; always needed")
         self.crystal = ui.column().classes("crystal-fields")  # what a crystal of another system needs
-        known = {t: f"{t:g} nm" for t in thicknesses}
-        thickness = ui.select(known, value=next(iter(known)) if len(known) == 1 else None, label="thickness")
-        thickness.props("dense options-dense outlined hint='those that the network knows'").classes("wide")
         window = f"half of the shorter edge; {recipe.half_width:g} unless given"
+        known = f"the network knows {', '.join(f'{t:g}' for t in thicknesses)}"
         self._numbers = {
             "a": a,
+            "thickness": number("thickness (nm)", known),
             "energy_kv": number("voltage (kV)", f"as the file says, or {recipe.energy_kv:g}"),
             "pixel_size": number("pixel_size (1/Å per pixel)", "or half_width, or as the file says"),
             "half_width": number("half_width (1/a)", window),
@@ -70,7 +70,7 @@ class PatternFields:
         Raises:
             Refused: a field is no number.
         """
-        said = {name: field.value for name, field in self._numbers.items() if name != "frame"}
+        said = {name: field.value for name, field in self._numbers.items() if name not in APART}
         row, column, radius = said.pop("row"), said.pop("column"), said.pop("radius")
         if (row is None) != (column is None):
             raise Refused("The centre needs a row and a column.")
@@ -85,6 +85,15 @@ class PatternFields:
             polarity=None if self._polarity.value == POLARITY else self._polarity.value,
             **said,
         )
+
+    @property
+    def thickness(self) -> float | None:
+        """In nm.
+
+        Raises:
+            Refused: it is no positive number.
+        """
+        return self._numbers["thickness"].value
 
     @property
     def choice(self) -> tuple[int | None, str | None]:
@@ -110,7 +119,7 @@ class PatternFields:
         """Show in the empty fields what is taken for a frame of that shape."""
         row, column = known.centre or ((shape[0] - 1) / 2, (shape[1] - 1) / 2)
         values = {"row": row, "column": column, "radius": known.aperture and known.aperture[2]}
-        for name in self._numbers.keys() - {"frame"}:
+        for name in self._numbers.keys() - set(APART):
             self._numbers[name].suggest(values[name] if name in values else getattr(known, name))
 
     def take(self, geometry: Geometry) -> None:

@@ -123,7 +123,7 @@ def overlay_svg(state: dict[str, Any], half: float) -> str:
     thin, knob = size / 250, size / 60
     row, column, radius = state["circle"]
     place = f"translate({state['column'] + 0.5} {state['row'] + 0.5}) scale(1 {1 / state['aspect']})"
-    text = f"font-size='{size / 22:.4g}' fill='#ffb000' stroke='none'"
+    text = f"font-size='{size / 18:.4g}' font-weight='bold' fill='#ffb000' stroke='black' paint-order='stroke'"
     return (
         f"<svg viewBox='0 0 {state['width']} {state['height']}' preserveAspectRatio='none' role='img' "
         f"aria-label='centre, axes and aperture' data-state='{json.dumps(state)}'>"
