@@ -55,7 +55,7 @@ class ForwardTab:
     def restore(self) -> None:
         """Go on with the crystal that a page before this one had."""
         if file := self._memory.get("file"):
-            self._latest.start(self._answer(lambda: crystal_from(*file)))
+            self._latest.start(self._answer(lambda: crystal_from(*file), {"file": file}))
         elif name := self._memory.get("choice"):
             self._choice.value = name
 
@@ -72,18 +72,14 @@ class ForwardTab:
         self._thickness.set_enabled(len(known) > 1)
 
     async def _dropped(self, data: bytes, name: str) -> None:
-        self._choice.value = None
-        self._memory["file"] = data, name
-        self._latest.start(self._answer(lambda: crystal_from(data, name)))
+        self._latest.start(self._answer(lambda: crystal_from(data, name), {"file": (data, name)}))
 
     def _chosen(self, event: events.ValueChangeEventArguments) -> None:
         if event.value is not None:
-            self._memory.pop("file", None)
-            self._memory["choice"] = event.value
-            self._latest.start(self._answer(lambda: catalogue()[event.value]))
+            self._latest.start(self._answer(lambda: catalogue()[event.value], {"choice": event.value}))
 
-    async def _answer(self, read: Callable[[], Crystal]) -> None:
-        """The network's patterns at once, then the exact ones."""
+    async def _answer(self, read: Callable[[], Crystal], source: dict[str, Any] | None = None) -> None:
+        """The network's patterns at once, then the exact ones; the source is remembered if it is a crystal."""
         began = time.perf_counter()
 
         def predicted() -> tuple[Crystal, PatternPrediction]:
@@ -95,8 +91,13 @@ class ForwardTab:
             self._crystal, self._prediction = await asyncio.to_thread(predicted)
         except Refused as refusal:
             self._decline(str(refusal))
+            await self._follow()
             return
         crystal, prediction = self._crystal, self._prediction
+        self._memory.clear()
+        self._memory.update(source or {})
+        if "file" in self._memory:
+            self._choice.value = None
         self._exact = None
         self._seconds = time.perf_counter() - began
         parts = [f"{crystal.name}: {self._caption()}", prediction.displacement]
@@ -104,6 +105,13 @@ class ForwardTab:
         frame = potential_frame(prediction.recipe, len(prediction.potential), crystal.a)
         self._potential.show(Picture(prediction.potential, frame, "ρ given to the network"))
         self._draw()
+        await self._follow()
+
+    async def _follow(self) -> None:
+        """The exact patterns, unless they are there."""
+        crystal, prediction = self._crystal, self._prediction
+        if crystal is None or prediction is None or self._exact is not None:
+            return
         try:
             with self._calculation.waiting("being computed"), in_a_sentence("The exact calculation"):
                 arguments = (crystal, prediction.recipe, prediction.pattern, prediction.thickness, prediction.b_iso)

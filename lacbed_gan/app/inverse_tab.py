@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from nicegui import ui
 
 from lacbed_gan.app.background import Background, Latest
@@ -39,6 +40,7 @@ class InverseTab:
         self._name = self._title = ""
         self._file: tuple[bytes, str] | None = None
         self._measured: Measured | None = None
+        self._unchecked: PotentialPrediction | None = None
         with ui.row().classes("tab"):
             with ui.column().classes("inputs"):
                 self._build_inputs()
@@ -94,6 +96,7 @@ class InverseTab:
             if "frame=" in str(refusal) or "signal=" in str(refusal):  # the file is right, a choice is open
                 self._file = data, name
             self._decline(str(refusal))
+            await self._follow()
             return
         if (data, name) != self._file and self._name:
             self._fields.forget()
@@ -101,6 +104,7 @@ class InverseTab:
         self._memory["file"] = self._file
         self._raw.show(measured.images[0], f"frame of {self._name}, {' × '.join(map(str, measured.images.shape[1:]))}")
         self._clear("")
+        self._messages.show(self._name, [])
         await self._begin_now()
 
     def _begin(self) -> None:
@@ -123,6 +127,7 @@ class InverseTab:
 
     async def _answer(self, measured: Measured, calibration: Calibration, thickness: float | None = None) -> None:
         """ρ at once, then the check, then the pattern that ρ would give."""
+        self._unchecked = None
         try:
             with self._messages.waiting("Aligning and predicting"), in_a_sentence("The prediction"):
                 prediction = await asyncio.to_thread(
@@ -131,10 +136,17 @@ class InverseTab:
         except Refused as refusal:
             self._refuse(str(refusal))
             return
-        calibration = prediction.calibration
         self._show(prediction, measured)
-        if prediction.potential.max() == prediction.potential.min():  # nothing to check; a warning says so
+        if np.ptp(prediction.potential) > 0:  # else there is nothing to check; a warning says so
+            self._unchecked = prediction
+            await self._follow()
+
+    async def _follow(self) -> None:
+        """What physics says to the answer, unless it has."""
+        prediction = self._unchecked
+        if prediction is None:
             return
+        calibration = prediction.calibration
         images = prediction.potential, prediction.pattern
         arguments = (*images, calibration.a, prediction.recipe, prediction.thickness, prediction.span)
         key = (*(image.tobytes() for image in images), prediction.span, calibration.a)
@@ -146,6 +158,7 @@ class InverseTab:
             return
         self._messages.verdict(verdict(check), check.flagged)
         await self._compare(prediction, check)
+        self._unchecked = None
 
     async def _compare(self, prediction: PotentialPrediction, check: PhysicsCheck) -> None:
         """The pattern that ρ would give, and its difference from the prepared one."""
@@ -201,6 +214,7 @@ class InverseTab:
         self._messages.decline(f"{sentence} Still shown: {self._name}." if self._name else sentence)
 
     def _refuse(self, sentence: str) -> None:
+        self._unchecked = None
         self._clear("")
         self._messages.refuse(sentence)
 

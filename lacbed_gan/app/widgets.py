@@ -157,6 +157,7 @@ class Messages:
     def __init__(self, welcome: str) -> None:
         self._refusal = ui.label().classes("refusal").props("role=alert")
         self._about = ui.label(welcome).classes("about")
+        self._progress = ui.label().classes("verdict").props("role=status")
         self._verdict = ui.label().classes("verdict").props("role=status")
         self._warnings = ui.column().classes("warnings")
 
@@ -189,11 +190,13 @@ class Messages:
         """Say what is under way, and for how long."""
 
         def tell(seconds: int) -> None:
-            self.verdict(f"{what}, {seconds} s.", False)
+            self._progress.text = f"{what}, {seconds} s."
 
-        with _clock(tell):
-            yield
-        self._verdict.text = ""
+        try:
+            with _clock(tell):
+                yield
+        finally:
+            self._progress.text = ""
 
 
 @contextmanager

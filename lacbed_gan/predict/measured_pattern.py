@@ -115,6 +115,7 @@ def read_pattern(
         best, rival = _settled(best, candidate(replace(known, rotation=rotation)))
     if not alternatives:
         lines += _doubts_about_rotation(best, candidate(replace(known, rotation=known.rotation + DIAGONAL)))
+    lines += _doubts_about_polarity(best, distance)
     straight = replace(known, rotation=best.calibration.rotation)
     lines += _doubts_about_scale(best, lambda scale: candidate(_scaled(straight, scale, window.half_width)))
     return Reading(best, rival, lines)
@@ -141,6 +142,14 @@ def _doubts_about_rotation(best: Candidate, other: Candidate) -> list[str]:
         f"turned by 45° more the pattern is {best.distance / other.distance:.2g} times as near to the training data: "
         "check rotation"
     ]
+
+
+def _doubts_about_polarity(best: Candidate, distance: Distance) -> list[str]:
+    other = distance(1 - best.inputs)
+    if best.distance is None or other is None or other > min(SEEN, best.distance / MOVED):
+        return []
+    name = "bright_high" if best.calibration.polarity == "dark_high" else "dark_high"
+    return [f"with black and white exchanged the pattern would be nearer to the training data: check polarity={name}"]
 
 
 def _doubts_about_scale(best: Candidate, scaled: Callable[[float], Candidate]) -> list[str]:

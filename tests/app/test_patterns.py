@@ -134,6 +134,8 @@ def test_one_file_after_the_other(patterns, copper):
     patterns.get_by_role("alert").filter(has_text="noise.bin: neither a CIF nor an image").wait_for()
     assert patterns.get_by_role("alert").filter(has_text="Still shown: cu9.png.").is_visible()
     assert about(patterns, "cu9.png: ").is_visible() and drawing(patterns, "predicted ρ").is_visible()
+    patterns.reload()  # the wrong one is not what the page remembers
+    about(patterns, "cu9.png: ").wait_for()
 
 
 def test_a_reload_loses_nothing(patterns, copper):

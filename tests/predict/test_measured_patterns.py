@@ -92,6 +92,17 @@ def test_a_wrong_scale_is_noticed_where_the_training_data_tell(network, crystal)
     assert wrong.warnings
 
 
+def test_what_the_training_data_would_rather_have_is_said(network, crystal):
+    """Black for white, and axes along the diagonals."""
+    entry, _, pattern = crystal
+    lines = network.predict_potential(1 - pattern, entry["a"]).warnings
+    assert any("check polarity=dark_high" in line for line in lines)
+    lines = network.predict_potential(1 - pattern, entry["a"], polarity="dark_high").warnings
+    assert not any("polarity" in line for line in lines)
+    lines = network.predict_potential(pattern, entry["a"], rotation=45.0).warnings
+    assert any("turned by 45° more" in line for line in lines)
+
+
 def test_another_beam_is_said(network, crystal):
     entry, _, pattern = crystal
     lines = network.predict_potential(pattern, entry["a"], energy_kv=300.0).warnings
