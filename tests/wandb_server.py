@@ -87,6 +87,19 @@ class Server:
         if "CreateRunFiles" in name:
             files = [{"name": f, "uploadUrl": f"{self.url}/up/{f}"} for f in variables.get("files", [])]
             return {"data": {"createRunFiles": {"runID": "r", "uploadHeaders": [], "files": files}}}
+        if "upsertView" in query:
+            view = {"id": "Vmlldzox", "name": variables.get("name"), "displayName": variables.get("displayName")}
+            view |= {"type": variables.get("type"), "description": "", "spec": variables.get("spec"), "user": None}
+            view |= {"project": {"id": "p", "name": variables.get("projectName"), "entityName": "me"}}
+            view |= {"createdAt": "2026-01-01T00:00:00", "updatedAt": "2026-01-01T00:00:00"}
+            return {"data": {"upsertView": {"view": view, "inserted": True}}}
+        if "ProjectInternalId" in query:
+            return {"data": {"project": {"internalId": "UHJvamVjdEludGVybmFsSWQ6MQ==", "id": "p"}}}
+        if "models(" in query:  # the projects of a user
+            node = {"__typename": "Project", "id": "p", "name": "lacbed_gan", "entityName": "me", "user": None}
+            node |= {"createdAt": "2026-01-01", "isBenchmark": False}
+            page = {"__typename": "PageInfo", "endCursor": "", "hasNextPage": False}
+            return {"data": {"models": {"edges": [{"node": node, "cursor": ""}], "pageInfo": page}}}
         if "Viewer" in name or "viewer" in query:
             return {
                 "data": {"viewer": {"id": "v", "entity": "me", "username": "me", "teams": {"edges": []}, "flags": "{}"}}

@@ -33,7 +33,12 @@ TAKES = {"-c", "--cfg", "-p", "--package", "-cp", "--config-path", "-cn", "--con
 EXTRAS = {"joblib": "joblib", "submitit": "slurm"}
 # Of hydra/launcher=joblib: as many jobs side by side as GPUs, else (−1) as cores, with one thread each; handed out one
 # by one, although the finished runs of a sweep that is started again end at once and make joblib take jobs for short.
-ADDED = {"hydra/launcher=joblib": ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"]}
+# A search by Optuna goes on after a run that failed.
+OPTUNA = "hydra/sweeper=optuna"
+ADDED = {
+    "hydra/launcher=joblib": ["hydra.launcher.n_jobs=${side_by_side:}", "hydra.launcher.batch_size=1"],
+    OPTUNA: ["hydra.sweeper.max_failure_rate=1.0"],
+}
 # Settings by which runs of a command do not differ, and why a sweep cannot have several of their values.
 ONE_RUN = {
     "train": {
@@ -88,6 +93,8 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
             if (platform.node(), os.getpid()) != here:  # a launcher's job: Hydra passes one error on to the command
                 raise CompactHydraException(f"error: {NOT_ALL}") from None
             refused.append(error)
+            if OPTUNA in words:
+                raise CompactHydraException(f"error: {NOT_ALL}") from None  # a trial without a value
             return math.nan
 
     try:
@@ -176,7 +183,7 @@ def _check_sweep(command: str, words: list[str]) -> None:
 
 
 def _check_plugins(words: list[str]) -> None:
-    if "hydra/sweeper=optuna" in words:
+    if OPTUNA in words:
         spec = importlib.util.find_spec
         installed = spec("hydra_plugins") and spec("hydra_plugins.hydra_optuna_sweeper")
         require(bool(installed), "hydra/sweeper=optuna is not installed; pip install 'lacbed_gan[optuna]'")

@@ -29,7 +29,8 @@ from lacbed_gan.commands.refusal import places, refusal, typed
 CONF = next(p for p in (Path(__file__).parents[1] / "conf", Path(__file__).parents[2] / "conf") if p.is_dir())
 # Modules and classes of the commands' settings.
 SCHEMAS = {"train": "train_settings.TrainSettings"} | {
-    name: f"settings.{name.capitalize()}Settings" for name in ("simulate", "predict", "evaluate", "join", "app")
+    name: f"settings.{name.capitalize()}Settings"
+    for name in ("simulate", "predict", "evaluate", "join", "app", "dashboard")
 }
 # Keys of before, and what they are called now.
 RENAMED = {

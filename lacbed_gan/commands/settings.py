@@ -6,10 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, ValidationInfo, model_validator
 
-from lacbed_gan.commands.train_settings import Count, Logger, Place, Source, Thickness, listed
+from lacbed_gan.commands.train_settings import Count, Logger, Name, Place, Source, Thickness, listed
 from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, HALF_WIDTH
 from lacbed_gan.diffraction.cut_off import AutoCutOff
+from lacbed_gan.models.settings import Direction as Side
 from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.shards import Shard
@@ -246,3 +247,15 @@ class AppSettings(Settings):
     open_browser: bool
     forward: Source | None
     inverse: Source | None
+
+
+class DashboardSettings(Settings):
+    """Runs in W&B to be shown there."""
+
+    entity: Name
+    project: Name
+    group: Name | None
+    direction: Annotated[
+        tuple[Side, ...], BeforeValidator(listed), Field(min_length=1, description="forward, inverse or both")
+    ]
+    runs: Place

@@ -300,12 +300,12 @@ def begin_from(start: Start, module: ConditionalGAN, settings: NetworkSettings, 
 def watching(data: PairDataModule, settings: TrainSettings) -> list[Any]:
     """Callbacks that send more to W&B than numbers of epochs."""
     from lacbed_gan.running.samples import SampleImages
-    from lacbed_gan.running.watching import Speed, StepCurves
+    from lacbed_gan.running.watching import StepCurves
 
     rows = spread(data.test_rows if data.watched[0] == "test" else data.validation_rows)
     names = [f"{data.store.index[row]['formula']} ({data.store.index[row]['id']})" for row in rows]
     steps = [StepCurves(settings.logger.every_steps)] if settings.logger.every_steps else []
-    return [SampleImages(data.batch(rows), names), Speed(), *steps]
+    return [SampleImages(data.batch(rows), names), *steps]
 
 
 def spread(rows: np.ndarray) -> np.ndarray:

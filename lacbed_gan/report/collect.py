@@ -68,6 +68,10 @@ class Run:
     def fold(self) -> int:
         return self.settings["fold"]
 
+    @property
+    def seed(self) -> int:
+        return self.settings.get("seed", 0)
+
     @cached_property
     def crystals(self) -> list[dict[str, Any]]:
         """Rows of crystals.csv: measures of each test crystal and of as many training crystals."""
@@ -83,6 +87,11 @@ class Run:
     def curves(self) -> list[dict[str, float]]:
         """Rows of metrics.csv, one an epoch."""
         return read_metrics(self.folder / "metrics.csv")
+
+    @cached_property
+    def speed(self) -> list[dict[str, float]]:
+        """Rows of speed.csv, one an epoch; none of an older version."""
+        return read_metrics(self.folder / "speed.csv")
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -105,7 +114,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in direction, thickness and fold alone, no two of them alike, of one store."""
+    """Runs that differ in direction, thickness, fold and seed alone, no two of them alike, of one store."""
 
     name: str
     runs: tuple[Run, ...]
@@ -117,7 +126,7 @@ class Group:
         return sorted({(run.direction, run.thickness) for run in self.runs})
 
     def cell(self, direction: str, thickness: Thickness) -> list[Run]:
-        """Its runs of all folds."""
+        """Its runs of all folds and seeds."""
         return [run for run in self.runs if (run.direction, run.thickness) == (direction, thickness)]
 
     def folds(self) -> list[int]:
@@ -178,7 +187,7 @@ def grouped(runs: Sequence[Run]) -> tuple[list[Group], dict[str, str]]:
                     if run.checksum is None and number == 0:
                         left_out[run.folder.name] = "its last.ckpt, which says which data it is about, is missing"
                     continue
-                first = cells.setdefault((run.direction, run.thickness, run.fold), run)
+                first = cells.setdefault((run.direction, run.thickness, run.fold, run.seed), run)
                 if first is not run:
                     left_out[run.folder.name] = f"the same as {first.folder.name}"
             name = key if len(known) < 2 else f"{key}-{checksum[:8]}"

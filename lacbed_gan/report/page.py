@@ -13,7 +13,7 @@ import yaml
 
 from lacbed_gan.report import paper
 from lacbed_gan.report.collect import Thickness, nm
-from lacbed_gan.report.tables import Row
+from lacbed_gan.report.tables import Row, swept_table
 
 if TYPE_CHECKING:
     from lacbed_gan.report.section import Section  # brings Lightning
@@ -52,6 +52,7 @@ def page(sections: Sequence[Section], left_out: Mapping[str, str], command: str,
         date=date,
         printed=paper.PRINTED,
         printed_mse=defaultdict(str, {cell: values["printed"] for cell, values in paper.MEASURES.items()}),
+        swept=swept_table([section.group for section in sections]),
         timed=any(section.timing for section in sections),
     )
 

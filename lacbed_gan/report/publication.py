@@ -13,8 +13,8 @@ from matplotlib.ticker import LogFormatter
 from lacbed_gan.images.colours import LINE_COLOURS
 
 COLUMN, PAGE = 85.0, 170.0  # widths in mm: one column, and the whole page
-SPLIT_COLOURS = {"test": LINE_COLOURS[0], "train": LINE_COLOURS[1]}
-SPLIT_LINES = {"test": "-", "train": "--"}
+SPLIT_COLOURS = {"test": LINE_COLOURS[0], "train": LINE_COLOURS[1], "validation": LINE_COLOURS[2]}
+SPLIT_LINES = {"test": "-", "train": "--", "validation": "-"}
 SCREEN_DPI = 160
 STYLE = {
     "font.size": 8,

@@ -41,6 +41,7 @@ def write_results(
     """
     result: dict[str, Any] = results(module, data) | {"seconds": seconds, "epochs": outcome.epochs}
     result |= {"best/epoch": outcome.epoch} if "validation" in data.watched else {}
+    result |= {"train_crystals": len(data.train_rows), "test_crystals": len(data.test_rows)}
     result |= {"stopped_early": True} if outcome.early else {}
     if "start" in module.config.get("data", {}):
         result["start"] = module.config["data"]["start"]

@@ -13,8 +13,8 @@ from lacbed_gan.report.collect import Group, Thickness, nm
 from lacbed_gan.report.image_figures import cases_figure, series_figure
 from lacbed_gan.report.predicted import Gap, extreme_cases, predict_cases, thickness_series
 from lacbed_gan.report.publication import rendered
-from lacbed_gan.report.statistics_figures import loss_figure, symmetry_figure
-from lacbed_gan.report.tables import Row, crystal_table, measure_table, symmetry_table
+from lacbed_gan.report.statistics_figures import loss_figure, symmetry_figure, training_figure
+from lacbed_gan.report.tables import Row, crystal_table, measure_table, symmetry_table, training_table
 from lacbed_gan.report.timing import timing_table
 
 FOLD_RULES = {
@@ -49,6 +49,7 @@ class Section:
     space_groups: list[Row]
     plane_groups: list[Row]
     crystals: list[Row]
+    training: list[Row] = field(default_factory=list)
     timing: list[Row] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
@@ -75,6 +76,7 @@ def build_section(group: Group, crystal: str | None, timing: bool) -> Section:
         symmetry_table(group, "space_group"),
         symmetry_table(group, "plane_group"),
         crystal_table(group),
+        training_table(group),
     )
     for direction in sorted({direction for direction, _ in group.cells}):
         _statistics(section, direction)
@@ -94,11 +96,11 @@ def facts(group: Group) -> list[tuple[str, str]]:
     settings = group.runs[0].settings
     data: dict[str, Any] = settings.get("data") or {}
     rule = FOLD_RULES[data.get("group", "formula")].format(folds=data.get("folds"))
-    folds = group.folds()
+    folds, seeds = group.folds(), sorted({run.seed for run in group.runs})
     recipe = next((run.recipe for run in group.runs if run.recipe), None)
     generator = settings["model"]["generator"]["name"]
     return [
-        ("Runs", str(len(group.runs))),
+        ("Runs", str(len(group.runs)) + f", of seeds {', '.join(map(str, seeds))}" * (len(seeds) > 1)),
         ("Crystals", f"{len(group.crystals())} in the test folds"),
         ("Folds", f"{len(folds)} of {FOLDS} ({', '.join(map(str, folds))}); {rule}"),
         ("Data", f"{data.get('root') or settings['store']}, checksum {group.checksum or 'not known'}"),
@@ -111,11 +113,14 @@ def _statistics(section: Section, direction: str) -> None:
     group = section.group
     section.add(
         f"loss_{direction}",
-        f"{direction}: MSE of test and training images and the terms of the loss against epoch, means over the folds "
-        "(band: lowest to highest fold), and box plots of the MSE of images after the last epoch (box: quartiles; "
-        "whiskers: 5th and 95th percentile; dots: means of the folds). As figure 3 of the paper.",
+        f"{direction}: MSE and the terms of the loss against epoch, means over the folds (band: lowest to highest "
+        "fold; dots: test images, measured at the end), and box plots of the MSE of images after the epoch that is "
+        "reported on (box: quartiles; whiskers: 5th and 95th percentile; dots: means of the folds). As figure 3 of the "
+        "paper.",
         lambda: loss_figure(group, direction),
     )
+    if any("train/total_g" in row for run in group.runs for row in run.curves):  # which older versions did not write
+        _training(section, direction)
     for column, name in (("space_group", "space group"), ("plane_group", "plane group of the projection")):
         section.add(
             f"{column}s_{direction}",
@@ -123,6 +128,16 @@ def _statistics(section: Section, direction: str) -> None:
             "and 95th percentile; dashed: mean of all). As figure 4 of the paper.",
             lambda column=column: symmetry_figure(group, direction, column),
         )
+
+
+def _training(section: Section, direction: str) -> None:
+    section.add(
+        f"training_{direction}",
+        f"{direction}: R, the total losses of generator G and discriminator D, D's mean answers to true and generated "
+        "pairs, learning rate and training images a second against epoch, means over the folds (band: lowest to "
+        "highest fold).",
+        lambda: training_figure(section.group, direction),
+    )
 
 
 def _cases(section: Section, direction: str, thickness: Thickness) -> None:

@@ -27,6 +27,10 @@ from lacbed_gan.report.tables import SPLITS, by_symmetry
 
 TERM_LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 TERMS = "train/loss_"
+# Columns of metrics.csv after train/, and how figures call them.
+TOTALS = {"total_g": "G", "total_d": "D"}
+SCORES = {"score_real": "D(real)", "score_fake": "D(fake)"}
+RATES = {"learning_rate": "G", "learning_rate_d": "D"}
 
 
 @published
@@ -61,6 +65,37 @@ def loss_figure(group: Group, direction: str) -> Figure:
         narrow = len(thicknesses) == 1
         handles, labels = grid[1, -1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2 if narrow else 5)
+    return figure
+
+
+@published
+def training_figure(group: Group, direction: str) -> Figure:
+    """R, total losses, the discriminator's answers, learning rate and speed against epoch; a column a thickness.
+
+    Lines are means over the folds, bands go from the lowest to the highest fold.
+    """
+    thicknesses = _thicknesses(group, direction)
+    figure = new_figure(COLUMN if len(thicknesses) == 1 else PAGE, 190)
+    grid = figure.subplots(5, len(thicknesses), squeeze=False, sharey="row", sharex="col")
+    for thickness, (r, totals, scores, rates, speeds) in zip(thicknesses, grid.T, strict=True):
+        runs = group.cell(direction, thickness)
+        r.set_title(f"{nm(thickness)} nm")
+        _draw_measure(r, runs, "r")
+        for axes, names in ((totals, TOTALS), (scores, SCORES), (rates, RATES)):
+            for number, (name, label) in enumerate(names.items()):
+                _curve(axes, runs, f"train/{name}", label, band=True, color=LINE_COLOURS[number])
+        for axes in (totals, rates):
+            logarithmic(axes)
+        _curve(speeds, runs, "images_per_second", "", band=True, rows="speed", color=LINE_COLOURS[0])
+        for axes in (r, totals, scores, rates, speeds):
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+            axes.grid(alpha=0.3)
+        speeds.set_xlabel("epoch")
+    for axes, label in zip(grid[:, 0], ("R", "loss", "D(pair)", "learning rate", "images / s"), strict=True):
+        axes.set_ylabel(label)
+    for axes in grid[:4, -1]:
+        if len(axes.get_legend_handles_labels()[0]) > 1:
+            axes.legend(fontsize=6)
     return figure
 
 
@@ -111,9 +146,7 @@ def _thicknesses(group: Group, direction: str) -> list[Thickness]:
 
 def _draw_curves(measures: Axes, terms: Axes, runs: list[Run]) -> None:
     """MSE of test and training images, and the terms of the loss of G and D, against epoch."""
-    for split in SPLITS:
-        look = {"color": SPLIT_COLOURS[split], "linestyle": SPLIT_LINES[split]}
-        _curve(measures, runs, f"{split}/mse", split, band=True, **look)
+    _draw_measure(measures, runs, "mse")
     names = sorted({name for run in runs for row in run.curves for name in row if name.startswith(TERMS)})
     for number, name in enumerate(names):
         label = name.removeprefix(TERMS).replace("_", " ").replace("g ", "G ", 1).replace("d ", "D ", 1)
@@ -126,13 +159,26 @@ def _draw_curves(measures: Axes, terms: Axes, runs: list[Run]) -> None:
         axes.grid(alpha=0.3)
 
 
-def _curve(axes: Axes, runs: list[Run], name: str, label: str, band: bool = False, **style: object) -> None:
-    """Mean over the folds of a column of metrics.csv against epoch, counted from 1."""
-    columns = [{row["epoch"] + 1: row[name] for row in run.curves if name in row} for run in runs]
+def _draw_measure(axes: Axes, runs: list[Run], measure: str) -> None:
+    """A measure of each part that was looked at, and of the test fold where that was measured at the end alone."""
+    for split in ("validation", *SPLITS):
+        look = {"color": SPLIT_COLOURS[split], "linestyle": SPLIT_LINES[split]}
+        _curve(axes, runs, f"{split}/{measure}", split, band=True, **look)
+
+
+def _curve(
+    axes: Axes, runs: list[Run], name: str, label: str, band: bool = False, rows: str = "curves", **style: object
+) -> None:
+    """Mean over the folds of a column of metrics.csv, or of another table, against epoch, counted from 1."""
+    columns = [{row["epoch"] + 1: row[name] for row in getattr(run, rows) if name in row} for run in runs]
     epochs = sorted({epoch for column in columns for epoch in column})
     if not epochs:
         return
     by_epoch = [[column[epoch] for column in columns if epoch in column] for epoch in epochs]
+    if all(len(column) < 2 for column in columns) and max(len(run.curves) for run in runs) > 1:  # of one epoch a run
+        points = [(epoch, value) for column in columns for epoch, value in column.items()]
+        axes.plot(*zip(*points, strict=True), "o", label=label, color=style["color"], markersize=3)
+        return
     axes.plot(epochs, [np.mean(values) for values in by_epoch], label=label, **style)
     if band and len(runs) > 1:
         low, high = ([f(values) for values in by_epoch] for f in (min, max))

@@ -67,7 +67,7 @@ class Record(WandbLogger):
     def send(self, result: Mapping[str, Any], table: Path, weights: Path | None) -> None:
         """The summary of a finished run, its table of crystals, and its weights where they are asked for."""
         self.attempt(lambda: self.experiment.summary.update(dict(result)))
-        if not self.experiment.offline and unreachable(_server()):
+        if not self.experiment.offline and unreachable(server()):
             return  # W&B would wait for it, artifact by artifact
         self.attempt(lambda: self._artifact("crystals", "table", table))
         if weights is not None:
@@ -86,7 +86,7 @@ class Record(WandbLogger):
                 logged.wait(int(10 * REACH))
                 return
             except WaitTimeoutError:
-                if trouble := unreachable(_server()):
+                if trouble := unreachable(server()):
                     raise ConnectionError(trouble) from None
 
 
@@ -113,8 +113,8 @@ def wandb_logger(
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     logging.getLogger("wandb").setLevel(logging.ERROR)
-    mode = os.environ.get("WANDB_MODE") or ("online" if _logged_in() else "offline")
-    if mode == "online" and (trouble := unreachable(_server())):
+    mode = os.environ.get("WANDB_MODE") or ("online" if logged_in() else "offline")
+    if mode == "online" and (trouble := unreachable(server())):
         mode = "offline"
         print(f"W&B: {trouble}; the run is recorded offline, {upload_line(folder)}", flush=True)
     plain = {"project": project, "group": group, "tags": list(tags), "job_type": job_type}
@@ -186,7 +186,7 @@ def finish(logger: Record, status: int, folder: Path) -> None:
     import wandb
 
     run, line = logger.experiment, ""
-    if not run.offline and (trouble := unreachable(_server())):
+    if not run.offline and (trouble := unreachable(server())):
         line = f"{trouble} any more"
     begun = time.monotonic()
     try:
@@ -227,14 +227,16 @@ def _forget() -> None:
         logging.getLogger(__name__).debug("W&B does not end", exc_info=True)
 
 
-def _server() -> str:
+def server() -> str:
+    """The address of W&B's server."""
     return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
 
 
-def _logged_in() -> bool:
+def logged_in() -> bool:
+    """Whether there is a key for the server."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = urlparse(_server()).hostname
+    host = urlparse(server()).hostname
     try:
         return netrc.netrc().authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):

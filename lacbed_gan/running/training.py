@@ -24,6 +24,7 @@ from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.running.checkpoints import AtomicCheckpointIO
 from lacbed_gan.running.epochs import EpochLines, LossBar, MetricsTable
 from lacbed_gan.running.profile import StepProfiler
+from lacbed_gan.running.watching import Speed
 
 MONITOR = "validation/mse"
 NOT_DETERMINISTIC = " does not have a deterministic implementation"  # of PyTorch's error
@@ -102,6 +103,7 @@ def train(
             *([_checkpoint(folder, "best", monitor=MONITOR)] if chosen else []),
             *([NumberedCheckpoint(folder, checkpoint_every)] if checkpoint_every else []),
             _checkpoint(folder, "last", save_top_k=1),
+            Speed(folder / "speed.csv"),
             *callbacks,
         ],
         plugins=[AtomicCheckpointIO()],

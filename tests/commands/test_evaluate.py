@@ -211,7 +211,7 @@ def test_page_of_real_runs_in_a_browser(trained, tmp_path):
         assert width == pytest.approx(85, abs=0.1) or width == pytest.approx(170, abs=0.1)
     figures = {path.stem for path in paths}
     cases = {"cases_forward_50nm", "cases_forward_100nm", "thickness_forward"}
-    assert figures == cases | {f"{name}_forward" for name in ("loss", "space_groups", "plane_groups")}
+    assert figures == cases | {f"{name}_forward" for name in ("loss", "training", "space_groups", "plane_groups")}
     assert "left out" not in pages_text(report)
     assert not re.search(r"<script|https?://|@import|url\(", report.read_text())
     times = table(trained / "report/timing.csv")

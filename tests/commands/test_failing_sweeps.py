@@ -1,10 +1,12 @@
 """Sweeps in which runs fail: each gets one line with its folder and reason, the others are made; searches."""
 
+import json
 import math
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from run_folders import undrawn
 
 from lacbed_gan.commands import train
@@ -84,13 +86,18 @@ def test_a_single_run_shows_where_the_program_broke(words, monkeypatch):
 def test_a_search_by_optuna(words, monkeypatch, capsys):
     """interval and choice; the measure is that of the validation part; a run that diverges does not end the search."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "ema=choice(0.0,0.5)"]
-    assert swept(monkeypatch, *words, *search, "learning_rate=interval(1e-4,1e-3)") == 0
-    best = [line for line in capsys.readouterr().err.splitlines() if "Best value" in line]
-    folders = list(Path("runs").glob("*/summary.json"))
-    assert 1 <= len(folders) <= 3
-    assert swept(monkeypatch, *words, *search, "learning_rate=choice(1e30,1e-3)", "seed=1") in (0, 2)
-    assert best or folders
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1"]
+    search += ["hydra.sweeper.sampler.seed=1"]
+    assert swept(monkeypatch, *words, *search, "learning_rate=interval(1e-4,1e-3)", "ema=choice(0.0,0.5)") == 0
+    finished = list(Path("runs").glob("*/summary.json"))
+    assert len(finished) == 3
+    best = min(json.loads(path.read_text())["validation/mse"] for path in finished)
+    assert yaml.safe_load(Path("runs/optimization_results.yaml").read_text())["best_value"] == pytest.approx(best)
+    capsys.readouterr()
+    grid = ["hydra/sweeper=optuna", "hydra/sweeper/sampler=grid", "learning_rate=choice(1e30,1e-3)", "seed=1"]
+    assert swept(monkeypatch, *words, *grid, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1") == 2
+    assert len(list(Path("runs").glob("*/summary.json"))) == 4
+    assert f"error: {folder_of(*words, DIVERGES, 'seed=1')}: training stopped" in capsys.readouterr().err
 
 
 def test_a_search_is_checked_at_both_ends():

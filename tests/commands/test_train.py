@@ -24,7 +24,7 @@ from lacbed_gan.running.folder import claimed, run_group, run_name
 from lacbed_gan.running.tracking import wandb_logger
 from lacbed_gan.store.store import Store
 
-TABLES = {"metrics.csv", "crystals.csv", "summary.json"}
+TABLES = {"metrics.csv", "speed.csv", "crystals.csv", "summary.json"}
 FILES = {"config.yaml", "best.ckpt", "last.ckpt", "samples.png", "loss_curves.png", *TABLES}
 TERMS = {f"train/loss_{term}" for term in ("d_real", "d_fake", "g_gan", "g_feature_matching", "g_l1")}
 TERMS |= {"train/gradient_generator", "train/gradient_discriminator", "train/total_g", "train/total_d"}

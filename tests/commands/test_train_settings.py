@@ -129,3 +129,58 @@ def test_a_run_begins_from_another(configured, capsys):
         configured(f"start={folder}", "thickness=100")
     with pytest.raises(UserError, match="start=gone: no such file"):
         configured("start=gone")
+
+
+def test_compiled_networks_take_a_last_batch_of_another_size(configured, monkeypatch):
+    """With a discriminator, whose judgement is taken backwards twice; the part of the compiler that refused that."""
+    compiled = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda network: compiled(network, backend="aot_eager"))
+    words = ["batch_size=7", "epochs=2", "model.discriminator.layers=2", "model.generator.bottleneck=8"]
+    config, folder = configured(*words, "trainer.compile=true")
+    train.train(config)
+    rows = read_metrics(folder / "metrics.csv")
+    assert len(rows) == 2 and all(row["train/loss_d_real"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["accumulate=3", "gradient_clip=0.5"],
+        ["discriminator.steps=2", "discriminator.delay=1", "discriminator.learning_rate=1e-4"],
+        ["direction=inverse", "model.loss_weights.span=1", "accumulate=7", "schedule=linear", "ema=0.9"],
+        ["thickness=all", "accumulate=2", "validation=fold", "gan_loss=log"],
+        ["validation=none", "augment.point_group=true", "checkpoint_every=1", "deterministic=true"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_batches_that_do_not_divide_the_pairs(configured, words):
+    config, folder = configured("batch_size=7", "epochs=2", *words)
+    train.train(config)
+    rows = read_metrics(folder / "metrics.csv")
+    assert [row["epoch"] for row in rows] == [0, 1]
+    assert json.loads((folder / "summary.json").read_text())["epochs"] == 2
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["accumulate=5", "batch_size=4"], "accumulate=5 parts of batch_size=4 pairs"),
+        (["discriminator.steps=0"], "discriminator.steps=0 is not a whole number from 1 to 100"),
+        (["gradient_clip=0"], "gradient_clip=0 is not a positive number"),
+        (["model.loss_weights.l1=0", "discriminator.delay=1"], "discriminator.delay needs model.loss_weights.l1 or l2"),
+        (
+            [
+                "model=fourier",
+                "model.loss_weights={adversarial: 0, l2: 1, feature_matching: 0}",
+                "discriminator.steps=2",
+            ],
+            "discriminator has no effect",
+        ),
+        (["trainer=ddp", "accumulate=2"], "are for one device"),
+        (["validation=most"], "validation=most is not one of part, fold, none"),
+    ],
+)
+def test_settings_that_do_not_go_together(words, line):
+    with pytest.raises(UserError, match=line):
+        composed("train", ["experiment=smoke", *words])
