@@ -171,7 +171,6 @@ def test_batches_that_do_not_divide_the_pairs(configured, words):
         (["model.loss_weights.l1=0", "discriminator.delay=1"], "discriminator.delay needs model.loss_weights.l1 or l2"),
         (
             [
-                "model=fourier",
                 "model.loss_weights={adversarial: 0, l2: 1, feature_matching: 0}",
                 "discriminator.steps=2",
             ],
@@ -183,4 +182,4 @@ def test_batches_that_do_not_divide_the_pairs(configured, words):
 )
 def test_settings_that_do_not_go_together(words, line):
     with pytest.raises(UserError, match=line):
-        composed("train", ["experiment=smoke", *words])
+        composed("train", ["model=small", *words])

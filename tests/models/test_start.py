@@ -10,11 +10,12 @@ from lacbed_gan.models.settings import LearningSettings, NetworkSettings
 from lacbed_gan.models.start import read_start
 from lacbed_gan.models.weights import Trained, WeightsError, save_weights
 
+GENERATOR = {"name": "fourier", "width": 16, "depth": 1}
 L2 = {"adversarial": 0.0, "feature_matching": 0.0, "l2": 1.0}
 
 
 def settings(direction="forward", size=32, thickness=(50.0,), condition=("log_a",), order=6, **model):
-    model = {"generator": {"name": "fourier", "width": 16, "depth": 1, "order": order}, "loss_weights": L2, **model}
+    model = {"generator": GENERATOR | {"order": order}, "loss_weights": L2, **model}
     model = {"symmetry": "2", **model}
     return NetworkSettings(
         direction=direction, size=size, thickness=thickness, condition=condition, origin="canonical", model=model
@@ -98,11 +99,12 @@ def test_a_forward_network_draws_finer_patterns_that_are_like_its_own(saved):
     torch.testing.assert_close(back.generator(potential[..., ::2, ::2], condition), expected)
 
 
+@pytest.mark.parametrize("quadrants", [True, False], ids=["2mm", "2"])
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 @pytest.mark.parametrize("sizes", [(32, 24), (24, 32), (64, 32), (16, 64)])
-def test_any_size_begins_from_any_other(saved, direction, sizes):
+def test_any_size_begins_from_any_other(saved, direction, sizes, quadrants):
     """Also where the smaller one cannot hold all orders: the sum over constant images is kept."""
-    of = settings(direction, sizes[0], order=10)
+    of = settings(direction, sizes[0], generator=GENERATOR | {"order": 10, "quadrants": quadrants})
     networks, start = saved(of)
     module, _ = begun(start, of.model_copy(update={"size": sizes[1]}))
     condition = torch.randn(1, 1)

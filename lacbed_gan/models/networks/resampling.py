@@ -27,10 +27,11 @@ def resampled_fourier(state: Mapping[str, Tensor], generator: FourierGenerator, 
     state, was = dict(state), size // 2
     least = min(generator.order, size // 2 - 1)
     if isinstance(generator.decoder, ToPattern):
-        channels, half, _ = generator.decoder.shape
+        channels, height, width = generator.decoder.shape
         for name in ("decoder.quadrant.weight", "decoder.quadrant.bias"):
-            images = state[name].reshape(channels, was, was, -1).movedim(-1, 0)
-            state[name] = _pattern(images, half).movedim(0, -1).reshape(channels * half**2, *state[name].shape[1:])
+            images = state[name].reshape(channels, was, was * width // height, -1).movedim(-1, 0)
+            images = _pattern(images, height, generator.decoder.quadrants).movedim(0, -1)
+            state[name] = images.reshape(-1, *state[name].shape[1:])
     else:
         channels, order = generator.decoder.channels, generator.decoder.order
         for name in ("decoder.waves.weight", "decoder.waves.bias"):
@@ -39,10 +40,11 @@ def resampled_fourier(state: Mapping[str, Tensor], generator: FourierGenerator, 
             state[name] = waves.reshape(-1, *state[name].shape[1:])
     first = state["first.weight"]
     if isinstance(generator.encoder, FromPattern):
-        embedding = generator.first.in_features - generator.in_channels * (generator.image_size // 2) ** 2
+        height, aspect = generator.image_size // 2, 1 if generator.encoder.quadrants else 2
+        embedding = generator.first.in_features - generator.in_channels * aspect * height**2
         pixels, rest = first.tensor_split([first.shape[1] - embedding], 1)
-        images = pixels.reshape(len(first), -1, was, was)
-        images = _coarser_sums(images, generator.image_size // 2)
+        images = pixels.reshape(len(first), -1, was, aspect * was)
+        images = _coarser_sums(images, height, aspect * height)
     else:
         embedding = generator.first.in_features - generator.in_channels * generator.encoder.count
         waves, rest = first.tensor_split([first.shape[1] - embedding], 1)
@@ -60,32 +62,34 @@ def resampled_span_head(state: Mapping[str, Tensor], size: int, image_size: int)
     was, new = (max(1, pixels // WORKING_SIZE) for pixels in (size, image_size))
     weight = state[name]
     blocks = weight.reshape(len(weight), -1, was, was, *weight.shape[2:]).movedim((2, 3), (-2, -1))
-    state[name] = _coarser_sums(blocks, new).movedim((-2, -1), (2, 3)).reshape(len(weight), -1, *weight.shape[2:])
+    state[name] = _coarser_sums(blocks, new, new).movedim((-2, -1), (2, 3)).reshape(len(weight), -1, *weight.shape[2:])
     return state
 
 
-def _pattern(images: Tensor, half: int) -> Tensor:
-    """Quadrants of patterns (N, C, h, h) brought to (N, C, half, half), over the mirror lines between them."""
-    if images.shape[-1] % half == 0:
-        return F.adaptive_avg_pool2d(images, half)  # as patterns of a store are made smaller
-    whole = unfold(images, 2 * images.shape[-1])
-    return quadrant(F.interpolate(whole, size=(2 * half, 2 * half), mode="bicubic", antialias=True))
+def _pattern(parts: Tensor, height: int, quadrants: bool) -> Tensor:
+    """Quadrants (N, C, h, h), or lower halves (N, C, h, 2h), of patterns brought to the same with another height."""
+    was = parts.shape[-2]
+    if was % height == 0:
+        return F.avg_pool2d(parts, was // height)  # as patterns of a store are made smaller
+    whole = unfold(parts, 2 * was) if quadrants else torch.cat([parts.flip((-2, -1)), parts], -2)
+    whole = F.interpolate(whole, size=(2 * height, 2 * height), mode="bicubic", antialias=True)
+    return quadrant(whole) if quadrants else whole[..., height:, :]
 
 
-def _coarser_sums(weights: Tensor, edge: int) -> Tensor:
-    """(..., h, h), by which images of h × h pixels are multiplied, for images of edge × edge pixels.
+def _coarser_sums(weights: Tensor, height: int, width: int) -> Tensor:
+    """(..., h, w), by which images of h × w pixels are multiplied, for images of height × width pixels.
 
-    The transpose of bringing such images to h × h pixels: by means where they are finer, else by interpolation.
+    The transpose of bringing such images to h × w pixels: by means where they are finer, else by interpolation.
     """
-    leading, was = weights.shape[:-2], weights.shape[-1]
-    images = torch.zeros(1, leading.numel(), edge, edge, requires_grad=True)
+    leading, was = weights.shape[:-2], weights.shape[-2:]
+    images = torch.zeros(1, leading.numel(), height, width, requires_grad=True)
     with torch.enable_grad():
-        if edge % was == 0:
-            brought = F.adaptive_avg_pool2d(images, was)
+        if height % was[0] == 0:
+            brought = F.avg_pool2d(images, height // was[0])
         else:
-            brought = F.interpolate(images, size=(was, was), mode="bilinear", antialias=True)
+            brought = F.interpolate(images, size=tuple(was), mode="bilinear", antialias=True)
         (transposed,) = torch.autograd.grad(brought, images, weights.detach().float().reshape_as(brought))
-    return transposed.reshape(*leading, edge, edge)
+    return transposed.reshape(*leading, height, width)
 
 
 def _of_order(waves: Tensor, order: int) -> Tensor:
