@@ -22,9 +22,10 @@ HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
 # The paper's setting with small networks: none of the switches. The error alone is the loss: every run is cheap.
 BASE = ["size=64", "epochs=12", "batch_size=32", "trainer=cpu", "logger=csv", "runs=runs/ablation"]
+BASE += [f"model.loss_weights.{name}" for name in ("adversarial=0", "feature_matching=0", "share=null")]
 BASE += ["condition=none", "origin=given", "schedule=constant", "ema=0", "model.symmetry=none"]
 ADVERSARIAL = ["model.loss_weights.adversarial=1", "model.loss_weights.feature_matching=10"]
-SQUARES = "model.loss_weights={adversarial:0,feature_matching:0,l1:0,l2:100,span:0}"
+SQUARES = "model.loss_weights={adversarial:0,feature_matching:0,l1:0,l2:100,span:0,share:null}"
 UNET = ["model=small", "model.generator.filters=16", SQUARES, "epochs=5"]
 SWITCHES: dict[str, dict[str, list[str]]] = {
     "forward": {

@@ -107,6 +107,8 @@ def _applying(node: Node, root: Node, value: object) -> Node:
             if choice is None:
                 return node
             node = {"$ref": choice}
+        elif isinstance(value, Mapping) and (parts := [part for part in node.get("anyOf", ()) if "$ref" in part]):
+            node = parts[0]  # a mapping or null
         else:
             return node
 

@@ -240,7 +240,7 @@ def train_in(
     last, where = checkpoint_to_resume(folder, module.config["data"], settings.allow_data_change)
     standing = Standing.of(last) if last else None
     epochs, change = length(standing, settings.epochs, settings.schedule, settings.early_stopping)
-    lines = [where, f"{folder}: {change}" if change else ""]
+    lines = [f"{folder.name}: {kind(module, choices)}", where, f"{folder}: {change}" if change else ""]
     if start:
         module.config["data"]["start"] = f"{settings.start} ({start.checksum})"
         lines += begin_from(start, module, network_settings(choices), settings.fold) if last is None else []
@@ -282,6 +282,18 @@ def train_in(
             weights = folder / ("best.ckpt" if "validation" in data.watched else "last.ckpt")
             logger.send(summary, folder / "crystals.csv", weights if settings.logger.weights else None)
     return summary
+
+
+def kind(module: ConditionalGAN, settings: TrainSettings) -> str:
+    """What is trained, and whether there is a discriminator."""
+    from lacbed_gan.running.training import parameters
+
+    model = settings.model
+    generator = f"{model.generator.name} ({parameters(module.generator) / 1e6:.3g} M parameters)"
+    if module.discriminator is None or model.discriminator is None:
+        return f"no discriminator: {generator} learns by the error alone"
+    rival = f"{model.discriminator.name} ({parameters(module.discriminator) / 1e6:.2g} M)"
+    return f"conditional GAN, {generator} against {rival}"
 
 
 def begin_from(start: Start, module: ConditionalGAN, settings: NetworkSettings, fold: int) -> list[str]:

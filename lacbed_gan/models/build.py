@@ -42,11 +42,11 @@ def build_networks(settings: NetworkSettings) -> Networks:
     if model.symmetry != "none" and (settings.forward or settings.origin == "canonical"):
         generator = Symmetrised(generator, model.symmetry, "angle" if settings.forward else "real")
     networks = Networks(generator)
-    if model.loss_weights.needs_discriminator:
+    if model.discriminator and model.loss_weights.needs_discriminator:
         networks.discriminator = MultiscaleDiscriminator(
             in_channels=settings.input_channels + settings.tells_thickness,  # one more channel
             out_channels=model.channels,
-            **model.discriminator.model_dump(exclude={"name"}),
+            **model.discriminator.model_dump(exclude={"name", "window"}),
         )
     if model.loss_weights.span and not settings.forward:
         networks.span_head = SpanHead(settings.size, settings.input_channels, settings.conditions)
@@ -65,6 +65,7 @@ def build_gan(settings: NetworkSettings, learning: LearningSettings) -> Conditio
         learning,
         channels=settings.model.channels,
         span_head=networks.span_head,
+        window=settings.model.discriminator.window if settings.model.discriminator else None,
     )
 
 

@@ -17,6 +17,7 @@ from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.models.divergence import gradient_norm, require_finite
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
+from lacbed_gan.models.judging import balanced, slope_at, window_at
 from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms, score, span_term
 from lacbed_gan.models.schedules import average_weights, restate, scheduled
 from lacbed_gan.models.settings import LearningSettings, LossWeights
@@ -51,6 +52,8 @@ class ConditionalGAN(LightningModule):
         learning: the optimizers' settings, and the GAN loss.
         channels: of the networks; the images are repeated to as many, predictions averaged over them.
         span_head: called as span_head(input, condition), predicts batch["span"]; None for none.
+        window: pixels along an edge of the part of the pairs that the discriminator judges in training, at another
+            place each step; None for whole pairs.
 
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
@@ -79,6 +82,7 @@ class ConditionalGAN(LightningModule):
         *,
         channels: int = 1,
         span_head: nn.Module | None = None,
+        window: int | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -91,11 +95,13 @@ class ConditionalGAN(LightningModule):
         self.average = copy.deepcopy(generator).requires_grad_(False) if self.learning.ema else None
         self.span_head = span_head
         self.channels = channels
+        self.window = window
         self.config: dict[str, Any] = {}
         self.watched: tuple[str, ...] = PARTS
         self.steps = 0
         self.familiar: Familiar | None = None
-        self.measures = values_per_image([*self.measured, *(["span_error"] if span_head else [])])
+        numbers = {"span_error": span_head, "told_apart": discriminator}
+        self.measures = values_per_image([*self.measured, *(name for name, network in numbers.items() if network)])
         self.rows = values_per_image(["index", "time"])
 
     @property
@@ -197,18 +203,36 @@ class ConditionalGAN(LightningModule):
         descent = share * sum(terms.values())
         if self.judged:
             judged = prediction.detach().requires_grad_()
-            pair = with_thickness(image, batch.get("thickness"))
-            real, generated = self.discriminator(pair, target), self.discriminator(pair, judged)
+            real, generated = self._judgements(batch, image, target, judged)
             loss_d = discriminator_terms(generated, real, gan_loss)
             judgement = judgement_terms(weights, generated, real, gan_loss)
             parameters = list(self.discriminator.parameters())
             self.manual_backward(share * sum(loss_d.values()), retain_graph=True, inputs=parameters)
             (slope,) = torch.autograd.grad(share * sum(judgement.values()), judged)
+            slope, part = balanced(slope, slope_at(prediction, descent), weights.share)
             descent = descent + (prediction * slope).sum()  # its gradient is that of the judgement
-            terms |= judgement | loss_d
+            terms |= judgement | loss_d | {"share": part}
             terms |= {"score_real": score(real, gan_loss), "score_fake": score(generated, gan_loss)}
         self.manual_backward(descent)
         return {name: share * term.detach() for name, term in terms.items()}
+
+    def _judgements(self, batch: Batch, image: Tensor, target: Tensor, prediction: Tensor) -> tuple[Any, Any]:
+        """The discriminator's judgements of the true and the generated pairs, each seen through one window."""
+        rows, columns = window_at(target.shape[-1], self.window, self.steps)
+        pair, target, prediction = (
+            x[..., rows, columns] for x in (with_thickness(image, batch.get("thickness")), target, prediction)
+        )
+        return self.discriminator(pair, target), self.discriminator(pair, prediction)
+
+    def _told_apart(self, batch: Batch, prediction: Tensor) -> Tensor:
+        """(B,) 1 where the discriminator finds the true pair more real than the generated one, else 0."""
+        image, *outputs = (to_channels(x, self.channels) for x in (batch["input"], batch["target"], prediction))
+        pair = with_thickness(image, batch.get("thickness"))
+        true, generated = (
+            torch.stack([layers[-1].float().mean((1, 2, 3)) for layers in self.discriminator(pair, output)]).mean(0)
+            for output in outputs
+        )
+        return (true > generated).float()
 
     def _discriminator_step(self, batch: Batch, optimizer: Any) -> None:
         """One step of the discriminator alone."""
@@ -217,8 +241,7 @@ class ConditionalGAN(LightningModule):
             image, target = (to_channels(part[name], self.channels) for name in ("input", "target"))
             with torch.no_grad():
                 prediction = self(image, part.get("condition"))
-            pair = with_thickness(image, part.get("thickness"))
-            real, generated = self.discriminator(pair, target), self.discriminator(pair, prediction)
+            real, generated = self._judgements(part, image, target, prediction)
             loss = sum(discriminator_terms(generated, real, self.learning.gan_loss).values())
             self.manual_backward(share * loss)
         self._step(optimizer)
@@ -243,6 +266,8 @@ class ConditionalGAN(LightningModule):
         prediction = self.predict_step(batch)
         for name, measure in self.measured.items():
             self.measures[f"{part}/{name}"].update(measure(prediction, batch["target"]))
+        if self.discriminator is not None:
+            self.measures[f"{part}/told_apart"].update(self._told_apart(batch, prediction))
         if self.span_head is not None:
             number = self.span_head(batch["input"], batch.get("condition"))
             _, std = self.config.get("data", {}).get("standardisation", {}).get("log_span", (0.0, 1.0))

@@ -53,7 +53,9 @@ class LossWeights(Settings):
     """Weights of the generator's loss terms; a term of weight 0 is not computed.
 
     The defaults are the reference configuration, pix2pixHD without its VGG term. `span` is the weight of the number
-    that inverse networks predict beside the image, the range of ρ.
+    that inverse networks predict beside the image, the range of ρ. `share` is the part that the discriminator's two
+    terms have in the gradient at the image, see `judging.balanced`: their weights then count against each other alone;
+    None for the weights as they are.
     """
 
     adversarial: Weight = 1.0
@@ -61,11 +63,14 @@ class LossWeights(Settings):
     l1: Weight = 0.0
     l2: Weight = 0.0
     span: Weight = 0.0
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _of_an_image(self) -> LossWeights:
         if not (self.needs_discriminator or self.l1 or self.l2):
             raise ValueError("adversarial, feature_matching, l1 and l2 are all 0: no loss is left for the image")
+        if self.share is not None and self.needs_discriminator and not (self.l1 or self.l2):
+            raise ValueError(f"share={self.share:g} is between the discriminator's terms and l1 or l2: both are 0")
         return self
 
     @property
@@ -129,17 +134,31 @@ class LocalEnhancerSettings(GlobalGeneratorSettings):
 
 
 class DiscriminatorSettings(Settings):
-    """Of `networks.patchgan.MultiscaleDiscriminator`."""
+    """Of `networks.patchgan.MultiscaleDiscriminator`.
+
+    `window` is the edge in pixels of the part of the pairs that it judges at each step of training, at another place
+    each; None for whole pairs. Its judgement is of patches anyway, and the time falls with the window's area.
+    """
 
     name: Literal["multiscale_patchgan"] = "multiscale_patchgan"
     filters: Annotated[int, Field(ge=1, le=1024)] = 64
     layers: Annotated[int, Field(ge=1, le=8)] = 3
     scales: Annotated[int, Field(ge=1, le=8)] = 2
+    window: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _large_window(self) -> DiscriminatorSettings:
+        if self.window is not None and self.window < self._smallest:
+            raise ValueError(f"window={self.window} is smaller than what the layers leave: {self._smallest} or more")
+        return self
+
+    @property
+    def _smallest(self) -> int:
+        """The last scale halves the image scales − 1 times, and its layers do so as often as there are layers."""
+        return 2 ** (self.scales - 1 + self.layers)
 
     def misfit(self, size: int) -> str:
-        """The last scale halves the image scales − 1 times, and its layers do so as often as there are layers."""
-        smallest = 2 ** (self.scales - 1 + self.layers)
-        return "" if size >= smallest else f"sizes from {smallest} up"
+        return "" if size >= self._smallest else f"sizes from {self._smallest} up"
 
 
 Generator = FourierSettings | UNetSettings | GlobalGeneratorSettings | LocalEnhancerSettings
@@ -150,6 +169,7 @@ class ModelSettings(Settings):
     """A file of ``conf/model``: the networks, their loss and what suits them.
 
     Attributes:
+        discriminator: None for none, whatever the losses' weights: trained by the error alone.
         channels: of the networks' images; grey ones are repeated to as many.
         condition: names of the logarithms that networks are given, or none, cell, scale, net.
         symmetry: of every answer, exactly.
@@ -157,7 +177,7 @@ class ModelSettings(Settings):
     """
 
     generator: Annotated[Generator, Field(discriminator="name")]
-    discriminator: DiscriminatorSettings = DiscriminatorSettings()
+    discriminator: DiscriminatorSettings | None = DiscriminatorSettings()
     channels: Annotated[int, Field(ge=1, le=64)] = 1
     condition: Condition = ()
     loss_weights: LossWeights = LossWeights()
@@ -165,6 +185,17 @@ class ModelSettings(Settings):
     symmetry: Symmetry = "none"
     schedule: Schedule = "constant"
     ema: Decay = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_discriminator(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("discriminator", ...) is not None:
+            return values
+        weights = values.get("loss_weights", LossWeights())
+        plain = weights if isinstance(weights, dict) else weights.model_dump()
+        if not (plain.get("l1") or plain.get("l2")):
+            raise ValueError("discriminator=null needs loss_weights.l1 or l2: no loss is left for the image")
+        return values | {"loss_weights": plain | {"adversarial": 0.0, "feature_matching": 0.0}}
 
     def conditions(self, direction: Direction) -> tuple[str, ...]:
         """The names for that direction: who has a pattern does not know the range of ρ."""
@@ -244,7 +275,9 @@ class NetworkSettings(Settings):
         parts = [generator, *([discriminator] if self.model.loss_weights.needs_discriminator else [])]
         for part in parts:
             if sizes := part.misfit(self.size):
-                values = ", ".join(f"{key}={value}" for key, value in part.model_dump(exclude={"name"}).items())
+                values = ", ".join(
+                    f"{key}={value}" for key, value in part.model_dump(exclude={"name"}, exclude_none=True).items()
+                )
                 raise ValueError(f"size={self.size}: {part.name} with {values} takes {sizes}")
         if self.condition and isinstance(generator, WITHOUT_CONDITIONS):
             raise ValueError(f"{generator.name} takes no condition: set condition=none")

@@ -106,7 +106,10 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
         (["logger.project=my/proj"], "logger.project=my/proj is not a name without /"),
         (["logger.group=7"], "logger.group=7 is not a name"),
         (["data.group=lists"], "data.group=lists is not one of formula, prototype"),
-        (["model.loss_weights.l2=0"], "no loss is left for the image"),
+        (["model.loss_weights.l2=0"], "share=0.15 is between the discriminator's terms and l1 or l2: both are 0"),
+        (["model.loss_weights.l2=0", "model.discriminator=null"], "no loss is left for the image"),
+        (["model.discriminator=3"], "model.discriminator=3 is not a mapping"),
+        (["model.discriminator.window=3"], "window=3 is smaller than what the layers leave: 4 or more"),
     ],
 )
 def test_refused_in_one_line_before_anything_is_made(command, tmp_path, words, named):

@@ -28,8 +28,8 @@ TABLES = {"metrics.csv", "speed.csv", "crystals.csv", "summary.json"}
 FILES = {"config.yaml", "best.ckpt", "last.ckpt", "samples.png", "loss_curves.png", *TABLES}
 TERMS = {f"train/loss_{term}" for term in ("d_real", "d_fake", "g_gan", "g_feature_matching", "g_l1")}
 TERMS |= {"train/gradient_generator", "train/gradient_discriminator", "train/total_g", "train/total_d"}
-TERMS |= {"train/score_real", "train/score_fake", "train/learning_rate", "train/learning_rate_d"}
-MEASURES = {"test/mse", "test/r", "train/mse", "train/r"}
+TERMS |= {"train/score_real", "train/score_fake", "train/learning_rate", "train/learning_rate_d", "train/share"}
+MEASURES = {f"{part}/{name}" for part in ("test", "train") for name in ("mse", "r", "told_apart")}
 ORIGIN = {"test/origin_mse", "test/origin_r", "train/origin_mse", "train/origin_r"}
 MEASURED = {"forward": MEASURES, "inverse": MEASURES | ORIGIN}
 
