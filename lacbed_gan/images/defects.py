@@ -59,6 +59,30 @@ def without_defects(image: np.ndarray) -> tuple[np.ndarray, int]:
     return image, int(bad.sum())
 
 
+def with_partners(image: np.ndarray, cleaned: np.ndarray, centre: tuple[float, float]) -> np.ndarray:
+    """The cleaned image with those pixels again whose partners by the two-fold axis were left out, too.
+
+    A camera's defects have none; sharp features of a pattern have.
+
+    Args:
+        image: (H, W), the one before.
+        centre: row and column of the two-fold axis.
+    """
+    places = np.argwhere(np.isnan(cleaned) & np.isfinite(image))
+    if not len(places):
+        return cleaned
+    partners = np.rint(2 * np.asarray(centre) - places)
+    near = (np.abs(partners[:, None] - places[None]).max(-1) <= 1) & (
+        np.abs(places[:, None] - places[None]).max(-1) > 2
+    )
+    paired = places[near.any(1)]
+    if not len(paired):
+        return cleaned
+    result = cleaned.copy()
+    result[paired[:, 0], paired[:, 1]] = image[paired[:, 0], paired[:, 1]]
+    return result
+
+
 def sample(image: np.ndarray) -> np.ndarray:
     """Valid values of an image, of a large one every n-th."""
     values = image.ravel()[:: max(1, image.size // SAMPLE)]

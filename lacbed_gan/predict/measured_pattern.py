@@ -10,7 +10,7 @@ import numpy as np
 
 from lacbed_gan.images.alignment import DIAGONAL, align
 from lacbed_gan.images.calibration import ASSUMED, Calibration
-from lacbed_gan.images.defects import without_defects
+from lacbed_gan.images.defects import with_partners, without_defects
 from lacbed_gan.images.filling import binned
 from lacbed_gan.images.preparation import MOST_POINTS, PreparationError, Prepared, pixel_pitch, prepare_pattern
 from lacbed_gan.images.reduction import reduced_pattern
@@ -87,7 +87,8 @@ def read_pattern(
         PreparationError: it cannot be prepared.
     """
     window, known = recipe.window, calibration
-    cleaned = [without_defects(image) for image in calibration.intensities(images.astype(np.float64, copy=False))]
+    whole = calibration.intensities(images.astype(np.float64, copy=False))
+    cleaned = [without_defects(image) for image in whole]
     pitch = pixel_pitch(images.shape[-2], images.shape[-1], window, known)
     factor = max(1, int(window.step / pitch / (2 * MOST_POINTS)))
     small = [binned(image, factor) for image, _ in cleaned]
@@ -99,6 +100,13 @@ def read_pattern(
     if auto and not all(np.ptp(image[np.isfinite(image)]) == 0 for image in small):
         alignment = align(_mean(small), known)
         known, alternatives = alignment.calibration, alignment.alternatives
+    if factor == 1:  # features of a pattern are larger than the pixels of a larger frame
+        centre = known.centre or ((height - 1) / 2, (width - 1) / 2)
+        small = [with_partners(image, clean, centre) for image, clean in zip(whole, small, strict=True)]
+        cleaned = [
+            (clean, int((np.isnan(clean) & np.isfinite(image)).sum()))
+            for image, clean in zip(whole, small, strict=True)
+        ]
 
     def candidate(one: Calibration) -> Candidate:
         prepared = tuple(

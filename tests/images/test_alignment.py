@@ -9,7 +9,7 @@ import torch
 from lacbed_gan.images.alignment import align
 from lacbed_gan.images.aperture import Aperture, aperture_of
 from lacbed_gan.images.calibration import Calibration, calibrate
-from lacbed_gan.images.defects import without_defects
+from lacbed_gan.images.defects import with_partners, without_defects
 from lacbed_gan.images.filling import binned, smoothly_filled
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.store.packed import open_store
@@ -151,6 +151,17 @@ def test_hot_and_dead_pixels(patterns):
     noise = np.random.default_rng(0).poisson(3 * pattern).astype(float)
     assert without_defects(noise)[1] <= 3
     assert without_defects(np.zeros((9, 9)))[1] == 0
+
+
+def test_sharp_features_have_partners_and_defects_have_none():
+    image = np.random.default_rng(0).random((32, 32))
+    for place in ((10, 5), (21, 26), (3, 4)):  # the first two are partners
+        image[place] = 9
+    cleaned, count = without_defects(image)
+    assert count == 3
+    again = with_partners(image, cleaned, (15.5, 15.5))
+    assert np.argwhere(np.isnan(again)).tolist() == [[3, 4]]
+    assert np.array_equal(np.isnan(with_partners(image, cleaned, (12.0, 12.0))), np.isnan(cleaned))
 
 
 def test_what_is_not_known_goes_on_smoothly():
