@@ -74,8 +74,7 @@ class Start:
         pairs += [(f"model.generator.{key}", there.get(key), here.get(key)) for key in there | here]
         pairs.append(("model.channels", start.model.channels, run.model.channels))
         pairs.append(("condition", list(start.condition), list(run.condition)))
-        halves = not getattr(start.model.generator, "quadrants", True)
-        if halves or isinstance(start.model.generator, UNetSettings):  # its dense layer is of the image's size
+        if isinstance(start.model.generator, UNetSettings):  # its dense layer is of the image's size
             pairs.append(("size", start.size, run.size))
         return [pair for pair in pairs if pair[1] != pair[2]]
 
