@@ -60,7 +60,14 @@ def predict(settings: PredictSettings) -> None:
         try:
             if kind in STRUCTURES:
                 numbers = predict_crystal(
-                    path, predictor, folder, compare=settings.compare, b_iso=settings.b_iso, **arguments
+                    path,
+                    predictor,
+                    folder,
+                    compare=settings.compare,
+                    b_iso=settings.b_iso,
+                    zone=settings.zone or None,
+                    x_axis=settings.x_axis,
+                    **arguments,
                 )
             else:
                 arguments |= {name: getattr(settings, name) for name in (*CALIBRATION, *CHOICE)}

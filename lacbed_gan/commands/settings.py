@@ -176,6 +176,16 @@ class PredictSettings(Settings):
     figure: bool
     compare: bool
     b_iso: Annotated[Displacement | None, Field(description="a number of Å² from 0 to 100")]
+    zone: Annotated[
+        Direction | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="three whole numbers uvw such as [1,1,0]"),
+    ]
+    x_axis: Annotated[
+        Direction | None,
+        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+        Field(description="three whole numbers hkl"),
+    ]
     check: bool
     a: PositiveFloat | None
     pixel_size: PositiveFloat | None

@@ -234,7 +234,7 @@ class Crystal:
     def cell(self) -> Cell:
         """a, b, c in Å and α, β, γ in degrees."""
         b, c, *angles = self.shape
-        return (self.a, self.a * b, self.a * c, angles[0], angles[1], angles[2])
+        return (self.a, round(self.a * b, 12), round(self.a * c, 12), angles[0], angles[1], angles[2])
 
     @property
     def lattice(self) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,17 @@ DPI = 110
 
 @matplotlib.rc_context({"font.size": 8, "axes.titlesize": 9})
 def save_patterns_figure(
-    prediction: PatternPrediction, a: float, title: str, path: Path, exact: Exact | None = None
+    prediction: PatternPrediction, a: float | None, title: str, path: Path, exact: Exact | None = None
 ) -> None:
     """Predicted patterns, a column a thickness; below them the exact ones and the squared difference, where given.
 
     Args:
-        a: cell edge in Å.
+        a: cell edge in Å; None for axes in units of the net.
     """
     rows = 1 if exact is None else 3
     frame = pattern_frame(prediction.recipe, prediction.pattern.shape[-1], a)
+    if a is None:
+        frame = replace(frame, unit="b₁, b₂", axes=("κ₁", "κ₂"))
     figure, grid = _grid(rows, len(prediction.thickness))
     figure.suptitle(title, parse_math=False)
     for column, thickness in enumerate(prediction.thickness):

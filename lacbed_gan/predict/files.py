@@ -12,9 +12,11 @@ import numpy as np
 from lacbed_gan.base.files import replacing
 from lacbed_gan.crystal.basis import FILE_AXES
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.zone_axis import source_direction
 from lacbed_gan.images.calibration import calibrate
 from lacbed_gan.images.measured import read_images
 from lacbed_gan.predict.predictor import Predictor
+from lacbed_gan.store.entry import view_of
 
 
 def predict_crystal(
@@ -26,6 +28,8 @@ def predict_crystal(
     compare: bool,
     figure: bool,
     b_iso: float | None = None,
+    zone: Sequence[int] | None = None,
+    x_axis: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Patterns of a CIF, POSCAR or extended XYZ: <name>.npy, and where asked for <name>_exact.npy and <name>.png.
 
@@ -34,6 +38,7 @@ def predict_crystal(
         thickness: in nm; None: all that the network knows.
         compare: also compute the exact patterns.
         b_iso: B in Å² of the atoms for which the CIF gives none; None: what the network's recipe says.
+        zone, x_axis: see :meth:`lacbed_gan.Crystal.along`; None: [001].
 
     Returns:
         the numbers of it, plain JSON values.
@@ -41,7 +46,7 @@ def predict_crystal(
     Raises:
         UserError: the file cannot be used.
     """
-    crystal = Crystal.from_file(path)
+    crystal = Crystal.from_file(path).seen(zone, x_axis)
     prediction = predictor.predict_patterns(crystal, thickness, b_iso)
     if prediction.displacement:
         print(f"{path.name}: {prediction.displacement}")
@@ -50,6 +55,7 @@ def predict_crystal(
         "formula": crystal.formula,
         "space_group": crystal.space_group,
         "a": crystal.a,
+        **view_of(crystal),
         "b_iso": prediction.b_iso,
         "thickness": list(prediction.thickness),
         "recipe": predictor.recipe.to_json(),
@@ -71,8 +77,10 @@ def predict_crystal(
     if figure:
         from lacbed_gan.predict.figures import save_patterns_figure
 
-        title = f"{crystal.formula}, {crystal.space_group}, a = {crystal.a:.4g} Å"
-        save_patterns_figure(prediction, crystal.a, title, folder / f"{path.stem}.png", exact)
+        title, edge = f"{crystal.formula}, {crystal.space_group}, a = {crystal.a:.4g} Å", crystal.a
+        if not crystal.is_standard_view:  # the axes are in units of the net
+            title, edge = f"{title}, [{' '.join(map(str, source_direction(crystal)))}]", None
+        save_patterns_figure(prediction, edge, title, folder / f"{path.stem}.png", exact)
     return numbers
 
 
