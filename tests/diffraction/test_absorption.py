@@ -193,3 +193,11 @@ def test_what_cannot_be_is_one_line(options: dict, reason: str) -> None:
     with pytest.raises(CalculationError, match=reason) as error:
         bright_field(with_b("Cu", options.pop("b_iso", 0.6)), (50,), 4, **options)
     assert "\n" not in str(error.value)
+
+
+def test_the_two_dense_solutions_agree() -> None:
+    """Eigenvectors, and the series of the root with PyTorch's exponential of `dense`, which takes any matrix."""
+    beams, absorbing = pair(with_b("Cu"), TDS, 1.2)
+    coupling = beams.coupling() + 1j * absorbing.coupling()
+    expected = solutions(dense.zone_matrix(beams.g, coupling, K), K, THICKNESS)
+    torch.testing.assert_close(dense.intensities(beams.g, coupling, K, THICKNESS), expected, atol=1e-9, rtol=0)
