@@ -134,6 +134,8 @@ def check_command(module, rest, monkeypatch, request):
         argv += ["hydra/launcher=submitit_slurm"] * ("trainer=gpu" in rest)
     monkeypatch.setattr(sys, "argv", argv)
     monkeypatch.setattr(packed, "open_packed", a_tenth)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)  # of the dashboard, which needs a login
+    monkeypatch.setenv("WANDB_MODE", "offline")
     every = list(jobs(overrides, several="-m" in options))
     for job in [*every[:4], *every[4:][-1:]]:  # all values of short lists, both ends of ranges
         config = composed(name, job)
