@@ -1,4 +1,4 @@
-"""The example of the page: CaF2 at the thickness that the shipped network knows, as a camera might have recorded it.
+"""The example of the page: NaCl at the thickness that the shipped network knows, as a camera might have recorded it.
 
     python experiments/degradation/example.py
 
@@ -24,7 +24,7 @@ SIZE, COUNTS = 256, 400
 def main() -> None:
     network = load(direction="inverse")
     recipe = network.recipe
-    crystal = catalogue()["CaF2"].with_default_b_iso(recipe.b_iso_of_prediction)
+    crystal = catalogue()["NaCl"].with_default_b_iso(recipe.b_iso_of_prediction)
     disturbances.SIZE = SIZE
     wide = bright_field(
         crystal,

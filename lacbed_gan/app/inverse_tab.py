@@ -24,7 +24,7 @@ from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.predictor import Predictor
 
 NEEDS_A = "Give a, the cell edge in Å: the axes and the network need it, and a pattern does not tell it."
-EXAMPLE, EXAMPLE_A = Path(__file__).with_name("example.tif"), 5.463  # CaF2
+EXAMPLE, EXAMPLE_A = Path(__file__).with_name("example.tif"), 5.64  # NaCl
 ROUGH = 2  # the recomputed pattern has every so many of the pixels
 
 

@@ -56,7 +56,7 @@ def test_the_whole_path_of_the_example(patterns):
     """One click: frame, alignment, ρ with its range, the recomputed pattern and the difference, and one line."""
     patterns.get_by_text("Try an example").click()
     drawing(patterns, "predicted ρ").wait_for(timeout=CALCULATION)
-    line = about(patterns, "example.tif: a = 5.463 Å (user)").inner_text()
+    line = about(patterns, "example.tif: a = 5.64 Å (user)").inner_text()
     for words in (
         "1/Å per pixel (file)",
         "turned by 17° (pattern, ± ",
@@ -65,6 +65,7 @@ def test_the_whole_path_of_the_example(patterns):
     ):
         assert words in line
     row, column = map(float, re.search(r"at row ([\d.]+), column ([\d.]+) \(pattern", line).groups())
+    assert float(re.search(r"turned by ([\d.]+)° \(pattern", line)[1]) == pytest.approx(17, abs=0.1)
     assert (row, column) == (pytest.approx(135.5, abs=0.3), pytest.approx(121.5, abs=0.3))
     assert patterns.get_by_text("Warning: 1 hot or dead pixel was left out").is_visible()
     assert patterns.get_by_text(re.compile(r"range of ρ [\d.]+ 1/Å²")).first.is_visible()
