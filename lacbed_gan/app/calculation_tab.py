@@ -18,7 +18,7 @@ from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence
 from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal import Crystal
-from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.crystal.catalogue import catalogue, noncubic
 from lacbed_gan.crystal.formulas import printed_formula
 from lacbed_gan.diffraction.constants import ABSORPTIONS, HALF_WIDTH
 from lacbed_gan.predict.frame import Frame
@@ -60,7 +60,7 @@ class CalculationTab:
 
     def _build_inputs(self) -> None:
         Drop("Drop a CIF here, or click", self._dropped, self._decline)
-        names = {name: catalogue_line(crystal) for name, crystal in catalogue().items()}
+        names = {name: catalogue_line(crystal) for name, crystal in known_crystals().items()}
         self._choice = ui.select(names, label="or one of the catalogue", with_input=True, on_change=self._chosen)
         self._zone = ui.input("zone axis uvw", value="0 0 1")
         self._x_axis = ui.input("x axis hkl, or the shortest")
@@ -95,7 +95,7 @@ class CalculationTab:
         if event.value is not None:
             self._memory.pop("file", None)
             self._memory["choice"] = event.value
-            self._latest.start(self._read(lambda: catalogue()[event.value]))
+            self._latest.start(self._read(lambda: known_crystals()[event.value]))
 
     async def _read(self, read: Callable[[], Crystal]) -> None:
         try:
@@ -173,6 +173,15 @@ class CalculationTab:
     def _caption(self) -> str:
         crystal = self._crystal
         return "" if crystal is None else f"{printed_formula(crystal.formula)}, {crystal.space_group}"
+
+
+def known_crystals() -> dict[str, Crystal]:
+    """Those of both catalogues; a form of another system that has the name of a cubic one is told by its group."""
+    cubic = catalogue()
+    others = {
+        name if name not in cubic else f"{name}, {other.space_group}": other for name, other in noncubic().items()
+    }
+    return cubic | others
 
 
 def indices(name: str, text: str) -> tuple[int, ...]:

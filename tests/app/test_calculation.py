@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from lacbed_gan.app.calculation_tab import calculated, indices
+from lacbed_gan.app.calculation_tab import calculated, indices, known_crystals
 from lacbed_gan.app.uploads import Refused
-from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.crystal.catalogue import catalogue, noncubic
 from lacbed_gan.diffraction import bright_field
 
 CALCULATION = 120_000  # ms, for seconds of work on a machine that may be busy
@@ -26,6 +26,10 @@ def test_indices(text, expected) -> None:
 def test_what_is_no_index_gets_a_sentence(text) -> None:
     with pytest.raises(Refused, match="is no zone axis; three whole numbers are"):
         indices("zone axis", text)
+
+
+def test_every_crystal_of_the_catalogues_can_be_chosen() -> None:
+    assert len(known_crystals()) == len(catalogue()) + len(noncubic())
 
 
 def test_the_bright_field_is_the_reflection_zero() -> None:
@@ -59,6 +63,10 @@ def test_a_dark_field_along_another_zone_with_absorption(page) -> None:
     )
     assert tab.get_by_text(re.compile(r"absorption tds, 200 kV, [\d.]+ s")).is_visible()
 
+    field.click()
+    field.press_sequentially("quartz")
+    page.get_by_role("option", name="quartz").first.click()
+    tab.get_by_text("quartz: SiO₂").wait_for()
     tab.get_by_label("reflection hkl").fill("1 0 0")
     tab.get_by_role("button", name="compute").click()
     alert = tab.get_by_role("alert").filter(has_text="1 0 0")
