@@ -1,16 +1,19 @@
 """Measured patterns by the shipped network: what happens on the way to a file costs next to nothing, and is said."""
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lacbed_gan.images.calibration import calibrate
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.measures.origin import origin_r
+from lacbed_gan.predict.physics_check import PhysicsCheck
 from lacbed_gan.predict.predictor import load
 from lacbed_gan.store.packed import open_store
 from lacbed_gan.store.recipe import Recipe
@@ -101,6 +104,27 @@ def test_what_the_training_data_would_rather_have_is_said(network, crystal):
     assert not any("polarity" in line for line in lines)
     lines = network.predict_potential(pattern, entry["a"], rotation=45.0).warnings
     assert any("turned by 45° more" in line for line in lines)
+
+
+def test_physics_decides_between_two_rotations_where_the_training_data_do_not(network, crystal, monkeypatch):
+    """45° are left by symmetry; without familiarity and without a check both are named."""
+    entry, _, pattern = crystal
+    large = np.kron(wide(pattern, 40), np.ones((2, 2)))
+    turned = np.asarray(Image.fromarray(large.astype(np.float32)).rotate(40, Image.Resampling.BICUBIC), dtype=float)
+    turned = turned[80:-80, 80:-80]
+    monkeypatch.setattr(network, "_distance", lambda inputs: None)
+    prediction = network.predict_potential(turned, entry["a"], half_width=network.recipe.half_width)
+    assert prediction.calibration.rotation == pytest.approx(-5, abs=0.3)
+    assert any(re.search(r"a rotation of (39|40)\S*° as well as -[45]", line) for line in prediction.warnings)
+
+    def check(potential, inputs, *arguments):
+        residual = 0.5 - 0.5 * float(np.corrcoef(inputs[0].ravel(), pattern.ravel())[0, 1])
+        return PhysicsCheck(residual, 0.0, 1.0, 0.0, 0.0)
+
+    monkeypatch.setattr("lacbed_gan.predict.predictor.check_potential", check)
+    prediction = network.predict_potential(turned, entry["a"], half_width=network.recipe.half_width, check=True)
+    assert prediction.calibration.rotation == pytest.approx(40, abs=0.3) and not prediction.check.flagged
+    assert not any("as well as" in line for line in prediction.warnings)
 
 
 def test_another_beam_is_said(network, crystal):
