@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lacbed_gan.crystal import Crystal, CrystalError, Site
-from lacbed_gan.crystal.catalogue import noncubic
+from lacbed_gan.crystal.catalogue import catalogue, noncubic
 from lacbed_gan.crystal.form_factors import electron_form_factor
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.diffraction.structure_factors import structure_factors
@@ -174,7 +174,7 @@ BONDS = {
     ("quartz", "Si", "O"): (4, 1.61), ("rutile", "Ti", "O"): (6, 1.96), ("anatase", "Ti", "O"): (6, 1.95),
     ("zircon", "Si", "O"): (4, 1.62), ("corundum", "Al", "O"): (6, 1.91), ("hematite", "Fe", "O"): (6, 2.03),
     ("calcite", "C", "O"): (3, 1.28), ("aragonite", "C", "O"): (3, 1.28), ("Mg", "Mg", "Mg"): (12, 3.20),
-    ("ZnO", "Zn", "O"): (4, 1.98), ("BN", "B", "N"): (3, 1.45), ("MoS2", "Mo", "S"): (6, 2.41),
+    ("ZnO", "Zn", "O"): (4, 1.98), ("h-BN", "B", "N"): (3, 1.45), ("MoS2", "Mo", "S"): (6, 2.41),
     ("CaTiO3", "Ti", "O"): (6, 1.96), ("baddeleyite", "Zr", "O"): (7, 2.16), ("CuO", "Cu", "O"): (4, 1.96),
     ("kyanite", "Si", "O"): (4, 1.63), ("LiNbO3", "Nb", "O"): (6, 2.01), ("P", "P", "P"): (3, 2.23),
 }  # fmt: skip
@@ -198,5 +198,6 @@ def test_every_system_is_in_the_catalogue():
     crystals = noncubic().values()
     systems = {gemmi.SpaceGroup(crystal.space_group).crystal_system_str() for crystal in crystals}
     assert systems == {"triclinic", "monoclinic", "orthorhombic", "tetragonal", "trigonal", "hexagonal"}
+    assert not {*noncubic()} & {*catalogue()}  # the page offers both together
     assert len(crystals) == 47 and all(crystal.source and not crystal.remarks for crystal in crystals)
     assert [crystal.name for crystal in structures("noncubic")] == [*noncubic()]
