@@ -85,6 +85,9 @@ def symmetry(statements: Statements) -> Symmetry:
         for other in named:
             if statement.contradicts(other):
                 raise CrystalError(f"{other.text} and {statement.text} contradict each other; correct one of them")
+    centred = next((one.ops for one in named if one.number == 1 and one.ops and len(one.ops.cen_ops) > 1), None)
+    if centred is not None and listed is None:  # C 1 and its like: what is listed is repeated
+        return Symmetry(gemmi.find_spacegroup_by_ops(centred), centred, None, True, tuple(remarks))
     if not named or named[0].number == 1:
         _require_nothing_unread(statements, remarks, named)
         return Symmetry(None, None, listed, bool(named), tuple(remarks))
@@ -240,11 +243,14 @@ def hermann_mauguin(symbol: str, code: str = "", rhombohedral: bool = False) -> 
             )
     if group is None:
         group = gemmi.find_spacegroup_by_name(_short(text))
+    if group is None:
+        joined = re.sub(r"(?<=\d) (?=\d)", "", text)  # 2_1
+        group = gemmi.find_spacegroup_by_name(joined) or gemmi.find_spacegroup_by_name(_short(joined))
     if group is None and re.fullmatch(r"([PI]) *(?:21/)?b *-? *3", text, re.IGNORECASE):
         group, swapped = gemmi.find_spacegroup_by_name(f"{text[0].upper()} a -3"), True
     if group is None:
         return 0, None
-    if group.ext == "H" and rhombohedral and ":" not in text:
+    if group.ext == "H" and rhombohedral and not re.search(r"[: ]H$", text):
         group = gemmi.find_spacegroup_by_name(f"{group.hm}:R")
     if swapped:
         swap = gemmi.Op("y,x,z")
@@ -263,5 +269,7 @@ def _short(symbol: str) -> str:
     if re.search(r"[a-z] *-? *3", short, re.IGNORECASE):
         return short
     kept = re.match(r"[A-Z] *(?:-3|[346][1-5]?(?:/ ?[a-z])?) +", symbol, re.IGNORECASE)
+    if not kept and symbol.count("/") < 2:  # monoclinic: P 1 2/c 1 is no full symbol of P c
+        return symbol
     start = kept.end() if kept else 0
     return symbol[:start] + re.sub(r"(?<!\d)21?/ ?", "", symbol[start:])

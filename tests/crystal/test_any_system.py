@@ -11,6 +11,7 @@ import torch
 from lacbed_gan.crystal import Crystal, CrystalError, Site
 from lacbed_gan.crystal.catalogue import catalogue, noncubic
 from lacbed_gan.crystal.form_factors import electron_form_factor
+from lacbed_gan.crystal.space_groups import hermann_mauguin
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.diffraction.structure_factors import structure_factors
 
@@ -201,3 +202,17 @@ def test_every_system_is_in_the_catalogue():
     assert not {*noncubic()} & {*catalogue()}  # the page offers both together
     assert len(crystals) == 47 and all(crystal.source and not crystal.remarks for crystal in crystals)
     assert [crystal.name for crystal in structures("noncubic")] == [*noncubic()]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "number"),
+    [("P2_1/c", 14), ("P 21/n 21/m 21/a", 62), ("R -3 2/c", 167), ("P 63/m 2/m 2/c", 194), ("P 4/m 2/m 2/m", 123),
+     ("Pnma", 62), ("Cmce", 64), ("P2(1)2(1)2(1)", 19), ("C2/c", 15), ("R-3m H", 166), ("P6_3/mmc", 194)],
+)  # fmt: skip
+def test_symbols_as_they_are_written(symbol, number):
+    assert hermann_mauguin(symbol)[0] == number
+
+
+def test_a_centred_setting_of_p_1_repeats_what_is_listed(read):
+    one = read((4, 5, 6, 80, 95, 100), NAME("C 1"), ATOMS, "C1 C 0.1 0.2 0.3\n")
+    assert one.positions == pytest.approx(np.array([[0.1, 0.2, 0.3], [0.6, 0.7, 0.3]]))

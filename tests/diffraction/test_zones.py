@@ -118,13 +118,14 @@ def test_y_is_zone_times_x() -> None:
         (GAAS, {"window": "1/Å"}, "window=1/Å needs half_width, half an edge of the pattern in 1/Å"),
         (GAAS, {"window": "deg", "half_width": 1}, "window 'deg' is not one of reciprocal, 1/Å, mrad"),
         (GAAS, {"window": "mrad", "half_width": 1000}, "reaches past grazing incidence at 200.0 kV"),
+        (GAAS, {"thickness": (1e6,)}, "1e+06 nm are beyond what the calculation settles at, 25000 nm"),
         (QUARTZ, {"method": "felix"}, "method 'felix' is of cubic crystals along [001]"),
         (GAAS, {"method": "felix", "zone": (1, 1, 0)}, "method 'felix' is of cubic crystals along [001]"),
     ],
 )
 def test_what_is_no_zone_is_refused_in_a_line(crystal, arguments, message) -> None:
     with pytest.raises(ValueError) as error:
-        bright_field(crystal, (50,), 4, **arguments)
+        bright_field(crystal, **{"thickness": (50,), "size": 4} | arguments)
     assert message in str(error.value) and "\n" not in str(error.value)
 
 
