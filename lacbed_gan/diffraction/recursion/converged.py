@@ -20,7 +20,7 @@ DECAY = 0.07  # growth of the number of steps that makes the leak ten times smal
 GROWTH = 1.10  # of the number of steps from one batch of pixels to the next, which has larger |k|
 MARGIN = 0.08  # more steps than that, after a test that failed: another test costs as much as many steps
 MOST_STEPS = 50_000  # far more than any cell that fits in memory takes
-STEPS_PER_ANGSTROM = 0.2  # about the fewest, of thickness
+LONGEST = 200_000  # Å, whose recursion takes about so many steps
 PROBES = 12  # pixels of a batch on which the recursion is tested for its end
 # Pixels of a batch on a CPU: at least so many, for efficient products; and as long as the numbers of one vector over
 # beams and pixels are no more than CACHED more, for few calls (measured for 185 to 2,053 beams).
@@ -59,10 +59,10 @@ def intensities(
         CalculationError: the recursion does not settle, or the potential is not finite.
     """
     angstroms = [10.0 * t for t in thickness]
-    if STEPS_PER_ANGSTROM * max(angstroms) > MOST_STEPS:
+    if max(angstroms) > LONGEST:
         raise CalculationError(
-            f"{max(thickness):g} nm are beyond what the calculation settles at, "
-            f"{MOST_STEPS / STEPS_PER_ANGSTROM / 10:g} nm; take a thinner crystal"
+            f"{max(thickness):g} nm are beyond what the calculation settles at, {LONGEST / 10:g} nm; "
+            "take a thinner crystal"
         )
     wave_number = 1 / wavelength(energy_kv)
     results = []
