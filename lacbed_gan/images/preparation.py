@@ -234,15 +234,16 @@ def _plane(difference: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _averaged(pattern: np.ndarray, known: np.ndarray, symmetry: Asymmetry) -> np.ndarray:
-    """Means over the copies that are alike; those of the others stand in for what is not known."""
+    """Means over the copies that are alike; where none is, the turned one stands in for what is not known."""
+    alike: tuple[tuple[int, ...], ...] = COPIES
+    if symmetry.structure > BROKEN:  # not the mirrored ones, perhaps not even the one turned by 180°
+        alike = TWO_FOLD if symmetry.turned <= BROKEN else ()
     total, count = np.where(known, pattern, 0.0), known.astype(np.float64)
-    if symmetry.structure <= BROKEN:
-        for axes in COPIES:
-            total = total + mirror(np.where(known, pattern, 0.0), axes)
-            count = count + mirror(known, axes)
+    for axes in alike:
+        total = total + mirror(np.where(known, pattern, 0.0), axes)
+        count = count + mirror(known, axes)
     average, whole = np.where(count > 0, total / np.maximum(count, 1), np.nan), count > 0
-    for axes in COPIES:
-        missing = ~whole & mirror(known, axes)
-        average[missing] = mirror(pattern, axes)[missing]
-        whole |= missing
+    if not whole.all() and not alike:
+        missing = ~whole & mirror(known, TWO_FOLD[0])
+        average[missing] = mirror(pattern, TWO_FOLD[0])[missing]
     return smoothly_filled(average)

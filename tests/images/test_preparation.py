@@ -115,3 +115,13 @@ def test_turned_and_cropped_copies_give_the_same_potential(pattern):
     assert agreement(network.predict_potential(turned, A, pixel_size=scale, rotation=0.0).potential, expected) < 0.999
     # and without a word about how it is turned the pattern tells
     assert agreement(network.predict_potential(turned, A, pixel_size=scale).potential, expected) > 0.999
+
+
+def test_a_pattern_without_mirror_lines_is_not_mirrored(pattern):
+    """One of symmetry 2, of which a part is missing, is completed by its copy turned by 180° alone."""
+    k = np.linspace(-1, 1, 128)
+    skew = pattern + 0.5 * np.sin(3 * np.add.outer(k, k)) ** 2 + 0.5 * np.cos(7 * np.subtract.outer(k, 2 * k))
+    assert np.allclose(skew, skew[::-1, ::-1])
+    image = np.where(np.arange(128)[:, None] < 20, np.nan, skew)
+    prepared = prepare_pattern(image, Window(128), Calibration()).pattern
+    assert agreement(prepared, skew) > 0.9999
