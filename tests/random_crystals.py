@@ -162,7 +162,7 @@ def _primitive(crystal: lg.Crystal) -> np.ndarray:
     points = {tuple(op.tran) for op in operations if op.rot == gemmi.Op().rot}
     vectors = [np.array(p) / gemmi.Op.DEN for p in points if any(p)] + [*np.eye(3)]
     near = [v + np.array(shift) for v in vectors for shift in itertools.product((-1, 0), repeat=3)]
-    near = sorted((v for v in near if v.any()), key=lambda v: np.linalg.norm(v @ crystal.lattice))[:12]
+    near = sorted((v for v in near if v.any()), key=lambda v: np.linalg.norm(v @ crystal.lattice))[:40]
     best = min(
         (axes for axes in itertools.combinations(near, 3) if abs(abs(np.linalg.det(axes)) * len(points) - 1) < 1e-6),
         key=lambda axes: sum(np.linalg.norm(v @ crystal.lattice) for v in axes),
