@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
-from torchmetrics import CatMetric
 
 from lacbed_gan.measures.familiarity import Familiar
 from lacbed_gan.measures.metrics import correlation_r, mse
@@ -19,12 +18,11 @@ from lacbed_gan.models.divergence import gradient_norm, require_finite
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
 from lacbed_gan.models.judging import balanced, slope_at, window_at
 from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms, score, span_term
+from lacbed_gan.models.means import PARTS, Means, parts, values_per_image
 from lacbed_gan.models.schedules import average_weights, restate, scheduled
 from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 Batch = dict[str, Tensor]
-# Of the data: the test fold, images of the training folds, and what is kept out to choose the best epoch by.
-PARTS = ("test", "train", "validation")
 NORM_EVERY = 10  # batches between norms of the gradients, each of which reads all of them once more
 CHECK_EVERY = 50  # batches between looks for a non-finite loss on a GPU, where each look waits for the device
 
@@ -60,6 +58,8 @@ class ConditionalGAN(LightningModule):
         familiar: what is kept of the training inputs, to tell how unlike them others are; written there too.
         watched: names of the parts that validation takes.
         steps: of the generator.
+        totals: the losses of both networks in the last batch, ``loss_g`` and ``loss_d``.
+        means: of everything that was logged in this epoch so far.
         network: makes the predictions: the generator, or the moving average of its weights.
         measures: the metrics of the last validation, by logged name: `measures["test/mse"].compute()` gives
             its value for every image, (N,).
@@ -99,6 +99,8 @@ class ConditionalGAN(LightningModule):
         self.config: dict[str, Any] = {}
         self.watched: tuple[str, ...] = PARTS
         self.steps = 0
+        self.means = Means()
+        self.totals: dict[str, Tensor] = {}
         self.familiar: Familiar | None = None
         numbers = {"span_error": span_head, "told_apart": discriminator}
         self.measures = values_per_image([*self.measured, *(name for name, network in numbers.items() if network)])
@@ -140,6 +142,7 @@ class ConditionalGAN(LightningModule):
             restate(schedule)  # of more epochs than the checkpoint was made for
 
     def on_train_epoch_start(self) -> None:
+        self.means = Means()
         for name, optimizer in zip(("", "_d"), self._several(self.optimizers()), strict=False):
             self.log(f"train/learning_rate{name}", optimizer.param_groups[0]["lr"], sync_dist=True)
 
@@ -172,13 +175,19 @@ class ConditionalGAN(LightningModule):
             f"loss_{side}": sum(value for name, value in terms.items() if name.startswith(f"loss_{side}_"))
             for side in ("g", "d")[: 1 + self.judged]
         }
-        self.log_dict(totals, prog_bar=True, logger=False)
-        values |= {name.replace("loss", "total"): value for name, value in totals.items()}
+        self.totals = totals
+        images = len(batch["input"])
+        self.means.add(values | {name.replace("loss", "total"): value for name, value in totals.items()}, images)
         if batch_idx % NORM_EVERY == 0:
             networks = {"generator": self.generator, "discriminator": self.discriminator if self.judged else None}
-            values |= {f"gradient_{name}": gradient_norm(n) for name, n in networks.items() if n is not None}
-        logged = {f"train/{name}": value for name, value in values.items()}
-        self.log_dict(logged, on_step=False, on_epoch=True, batch_size=len(batch["input"]), sync_dist=True)
+            self.means.add(
+                {f"gradient_{name}": gradient_norm(n) for name, n in networks.items() if n is not None}, images
+            )
+        if batch_idx % NORM_EVERY == 0 or self.trainer.is_last_batch:  # Lightning takes its time for each number
+            self.log_dict(totals, prog_bar=True, logger=False)
+        if self.trainer.is_last_batch:
+            for name, (mean, count) in self.means.items():
+                self.log(f"train/{name}", mean, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
         for optimizer in optimizers[: 1 + self.judged]:
             self._step(optimizer)
         for scheduler in self._several(self.lr_schedulers()):
@@ -305,23 +314,6 @@ class ConditionalGAN(LightningModule):
     def _several(parts: Any) -> list[Any]:
         """Lightning gives one optimizer or scheduler as itself, and none as None."""
         return parts if isinstance(parts, list) else [parts] if parts else []
-
-
-def parts(batch: Batch, count: int) -> Iterator[tuple[Batch, float]]:
-    """A batch in so many parts, or as many as it has images if these are fewer, and the share of each of the images."""
-    images = len(batch["input"])
-    pieces = {name: values.tensor_split(min(count, images)) for name, values in batch.items()}
-    for number in range(min(count, images)):
-        part = {name: piece[number] for name, piece in pieces.items()}
-        yield part, len(part["input"]) / images
-
-
-def values_per_image(names: Iterable[str]) -> nn.ModuleDict:
-    """For each part of validation and name a metric that keeps one number for every image, in the order of the images.
-
-    On several devices all of them that saw the same batches keep one order, too.
-    """
-    return nn.ModuleDict({f"{part}/{name}": CatMetric(nan_strategy="disable") for part in PARTS for name in names})
 
 
 class ForwardCGAN(ConditionalGAN):

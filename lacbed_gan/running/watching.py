@@ -46,5 +46,5 @@ class StepCurves(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, number: int
     ) -> None:
         if module.steps % self.every == 0 and trainer.is_global_zero:
-            losses = {k: float(v) for k, v in trainer.callback_metrics.items() if k in ("loss_g", "loss_d")}
-            trainer.logger.log_metrics({f"step/{k}": v for k, v in losses.items()} | {"batch": module.steps})
+            losses = {f"step/{name}": float(value) for name, value in module.totals.items()}
+            trainer.logger.log_metrics(losses | {"batch": module.steps})
