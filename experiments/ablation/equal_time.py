@@ -64,7 +64,8 @@ def main(store: str, direction: str) -> None:
     base = [f"store={store}", f"direction={direction}", "trainer=cpu", "logger=csv", "runs=runs/equal_time"]
     rows: dict[str, list[dict[str, float]]] = {}
     for name, words in MODELS.items():
-        pilot = run([*base, *words, f"epochs={PILOT}"])
+        # in a folder of its own: more epochs would go on with it
+        pilot = run([*base[:-1], "runs=runs/equal_time/pilot", *words, f"epochs={PILOT}"])
         epochs = max(PILOT + 1, round(SECONDS / pilot["processor_seconds"] * PILOT))
         rows[name] = [run([*base, *words, f"epochs={epochs}", f"seed={seed}"]) for seed in SEEDS]
     write_atomically(HERE / f"equal_time_{direction}.json", json.dumps(rows, indent=1) + "\n")

@@ -77,15 +77,14 @@ def default_step(module: ConditionalGAN) -> Callable[[dict[str, Tensor]], Tensor
     module.optimizers = lambda: optimizers
     module.lr_schedulers = lambda: None
     module.manual_backward = lambda loss, **arguments: loss.backward(**arguments)
-    losses: dict[str, Tensor] = {}
     number = count()
-    module.log_dict = lambda values, **_: losses.update(values)
+    module.log_dict = lambda values, **_: None
     module.trainer = SimpleNamespace(is_last_batch=False, current_epoch=0, global_step=0)
 
     def step(batch: dict[str, Tensor]) -> Tensor:
         with torch.autocast(DEVICE.type, torch.bfloat16, enabled=CUDA):
             module.training_step(batch, next(number))
-        return losses["loss_g"]
+        return module.totals["loss_g"]
 
     return step
 
