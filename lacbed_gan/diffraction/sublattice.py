@@ -68,6 +68,8 @@ def _reduced(b: tuple[int, int], c: tuple[int, int], net: Net) -> Matrix:
         if net.squared_length(b) > net.squared_length(c):
             b, c = c, b
         n = round(float(np.dot(net.metric @ b, c) / net.squared_length(b)))
-        if n == 0:
+        shorter = (c[0] - n * b[0], c[1] - n * b[1])
+        # Half way between two lattice points rounding may go to and fro.
+        if n == 0 or not net.squared_length(shorter) < net.squared_length(c) * (1 - 1e-12):
             return b, c
-        c = (c[0] - n * b[0], c[1] - n * b[1])
+        c = shorter

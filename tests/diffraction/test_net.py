@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.sublattice import Sublattice
 from lacbed_gan.diffraction.window import Window
 
 HEXAGONAL = Net(((0.25, 0.0), (0.125, 0.125 * math.sqrt(3))))  # 60° between b₁ and b₂
@@ -55,3 +56,10 @@ def test_directions_and_pixels() -> None:
     k = window.directions(net, [0, 3], [1, 3])
     np.testing.assert_allclose(k, [[-0.5 / 4, -1.5 / 4], [1.5 / 4, 1.5 / 4]])
     assert window.pixel_size(net) == pytest.approx((0.25, 0.25))
+
+
+def test_reduction_ends_half_way_between_two_points() -> None:
+    """R 3 m along [331]: c₁ · c₂ is half of |c₁|² up to rounding, and c₂ as long on either side."""
+    net = Net(((0.2344712446198249, 0.0), (0.11723562230991244, 0.6594340068781124)))
+    lattice = Sublattice.generated([(1, 1), (3, 0), (-2, 1)], net)
+    assert lattice.index == 3 and net.squared_length(lattice.basis) == pytest.approx([0.49479, 0.55855], abs=1e-5)
