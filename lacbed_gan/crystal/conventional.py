@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.basis import ChangeOfBasis
-from lacbed_gan.crystal.cell import cell_of, reciprocal_metric
+from lacbed_gan.crystal.cell import cell_of, reciprocal_metric, symmetrised
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site, check_edge, check_site
 from lacbed_gan.crystal.images import moved_site
 from lacbed_gan.crystal.orbits import seitz
@@ -102,7 +102,7 @@ def conventional(name: str, lattice: Array, sites: list[Site], source: str, rema
     if left_handed:
         basis = ChangeOfBasis.of(-axes.matrix, (sign * axes.origin) % 1.0)
     word = f"symmetry from coordinates (spglib, {TOLERANCE} Å): {group.xhm()}"
-    cell = cell_of(new)
+    cell, _ = symmetrised(cell_of(new), seitz(axes.operations)[0])  # lengths and angles are what spglib tolerates
     if basis != ChangeOfBasis():
         edges = f"a = {a:.5g} Å" if found.number > 194 else f"{', '.join(f'{x:.5g}' for x in cell[:3])} Å"
         word += f"; conventional cell {edges}, axes and origin {basis}"

@@ -216,3 +216,9 @@ def test_symbols_as_they_are_written(symbol, number):
 def test_a_centred_setting_of_p_1_repeats_what_is_listed(read):
     one = read((4, 5, 6, 80, 95, 100), NAME("C 1"), ATOMS, "C1 C 0.1 0.2 0.3\n")
     assert one.positions == pytest.approx(np.array([[0.1, 0.2, 0.3], [0.6, 0.7, 0.3]]))
+
+
+def test_a_list_that_spglib_finds_symmetric_gets_a_cell_of_its_group(read):
+    """An angle of 90.07° is within 0.01 Å of a right one."""
+    crystal = read((3.1, 3.6, 4.2, 90, 90.07, 90), NAME("P 1"), ATOMS, "C1 C 0 0 0\n")
+    assert (crystal.space_group, crystal.cell[3:]) == ("P m m m", (90, 90, 90))
