@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lacbed_gan.crystal import Crystal, CrystalError, Site
     from lacbed_gan.data.datamodule import PairDataModule
     from lacbed_gan.diffraction import bright_field, dark_field, projected_potential
-    from lacbed_gan.models.gan import ForwardCGAN, InverseCGAN
+    from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
     from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
 
 # Where each name is defined: imported when it is first used, because PyTorch takes seconds.
@@ -26,8 +26,8 @@ _HOMES = {
     "bright_field": "lacbed_gan.diffraction",
     "dark_field": "lacbed_gan.diffraction",
     "projected_potential": "lacbed_gan.diffraction",
-    "ForwardCGAN": "lacbed_gan.models.gan",
-    "InverseCGAN": "lacbed_gan.models.gan",
+    "ForwardCGAN": "lacbed_gan.models.directions",
+    "InverseCGAN": "lacbed_gan.models.directions",
     "PairDataModule": "lacbed_gan.data.datamodule",
     "Predictor": "lacbed_gan.predict.predictor",
     "TrustWarning": "lacbed_gan.predict.predictor",

@@ -10,8 +10,8 @@ from lacbed_gan.commands.train_settings import Count, Logger, Name, Place, Sourc
 from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, HALF_WIDTH
 from lacbed_gan.diffraction.cut_off import AutoCutOff
+from lacbed_gan.models.network_settings import Settings
 from lacbed_gan.models.settings import Direction as Side
-from lacbed_gan.models.settings import Settings
 from lacbed_gan.store.recipe import Recipe
 from lacbed_gan.store.shards import Shard
 

@@ -7,20 +7,18 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import ValidationError
 
-from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.progress import progress
+from lacbed_gan.commands.choices import begin_from, kind, network_settings, prepare, start_of
 from lacbed_gan.commands.command import in_process, launcher, require, run_command, submitted
-from lacbed_gan.commands.refusal import refusal, typed
+from lacbed_gan.commands.refusal import typed
 from lacbed_gan.commands.train_settings import TrainSettings
-from lacbed_gan.models.settings import LearningSettings, NetworkSettings
+from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.running.folder import claimed, in_folder, run_group, run_name, thickness_name
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
     from lacbed_gan.data.datamodule import PairDataModule
     from lacbed_gan.data.sources import Pairs
-    from lacbed_gan.models.gan import ConditionalGAN
-    from lacbed_gan.models.start import Start
 
 SAMPLES = 4  # test crystals shown in samples.png
 
@@ -59,91 +55,6 @@ def check(settings: TrainSettings) -> None:
     if start:
         start.require_fit(network_settings(choices))
     network_settings(choices)
-
-
-def start_of(settings: TrainSettings) -> Start | None:
-    """What the run begins from, read once; None for new networks."""
-    if settings.start is None:
-        return None
-    if settings.start != "shipped":
-        return _start(settings.start, Path(settings.start))
-    from lacbed_gan.predict.predictor import SHIPPED
-
-    return _start("shipped", SHIPPED / f"{settings.direction}.safetensors")
-
-
-@lru_cache(1)
-def _start(name: str, path: Path) -> Start:
-    from lacbed_gan.models.start import read_start
-
-    return read_start(name, path)
-
-
-def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -> tuple[TrainSettings, PairDataModule]:
-    """Settings with every choice made, and the pairs as the run takes them."""
-    from lacbed_gan.data.datamodule import PairDataModule
-    from lacbed_gan.data.views import other_net, require_symmetry
-
-    for line in pairs.lines:
-        say(line)
-    model, augment, condition = settings.model, settings.augment, settings.condition
-    published = settings.data.name == "kaggle"
-    if condition is None and start:
-        condition = start.settings.condition
-    if condition is None:
-        condition = model.conditions(settings.direction)
-        if condition and published:
-            names, condition = ", ".join(condition), ()
-            say(f"condition=none: the model's file says {names}, which not all published images tell")
-    if published:  # its range is not known
-        model = model.model_copy(update={"loss_weights": model.loss_weights.model_copy(update={"span": 0.0})})
-    if settings.direction == "inverse" and augment.shift:
-        augment = augment.model_copy(update={"shift": False})
-        say("augment.shift=false with direction=inverse: a pattern does not tell the origin of ρ")
-    if augment.point_group and other_net(pairs.store):
-        augment = augment.model_copy(update={"point_group": False})
-        say("augment.point_group=false: not all nets of the store are square")
-    require_symmetry(pairs.store, getattr(model.generator, "quadrants", False) or model.symmetry == "2mm")
-    origin = (
-        settings.origin
-        or (start.settings.origin if start and pairs.store.recipe.periodic else None)
-        or ("canonical" if pairs.store.recipe.periodic else "given")
-    )
-    data = PairDataModule(
-        pairs.store,
-        settings.direction,
-        settings.thickness or pairs.store.thickness,
-        settings.fold,
-        settings.batch_size,
-        size=settings.size,
-        condition=condition,
-        seed=settings.seed,
-        validation=settings.validation,
-        origin=origin,
-        point_group=augment.point_group,
-        shift=augment.shift,
-        predict_span=model.loss_weights.span > 0,
-        fold_of=pairs.fold_of,
-        groups=pairs.groups,
-        standardisation=start.standardisation if start else None,
-    )
-    choices = {"model": model, "augment": augment, "condition": condition, "origin": origin, "size": data.size}
-    choices |= {"data": settings.data.model_copy(update={"group": pairs.grouped_by})}
-    return settings.model_copy(update=choices | {"thickness": tuple(data.thicknesses)}), data
-
-
-def network_settings(settings: TrainSettings) -> NetworkSettings:
-    """What decides which networks are built, of settings with every choice made."""
-    try:
-        return NetworkSettings(**{name: getattr(settings, name) for name in NetworkSettings.model_fields})
-    except ValidationError as error:
-        raise SettingsError(refusal(error, NetworkSettings, settings.plain())) from None
-
-
-@cache
-def say(line: str) -> None:
-    """Print a line once, however often it is said."""
-    print(line, flush=True)
 
 
 def train(settings: TrainSettings) -> float | None:
@@ -282,31 +193,6 @@ def train_in(
             weights = folder / ("best.ckpt" if "validation" in data.watched else "last.ckpt")
             logger.send(summary, folder / "crystals.csv", weights if settings.logger.weights else None)
     return summary
-
-
-def kind(module: ConditionalGAN, settings: TrainSettings) -> str:
-    """What is trained, and whether there is a discriminator."""
-    from lacbed_gan.running.training import parameters
-
-    model = settings.model
-    generator = f"{model.generator.name} ({parameters(module.generator) / 1e6:.3g} M parameters)"
-    if module.discriminator is None or model.discriminator is None:
-        return f"no discriminator: {generator} learns by the error alone"
-    rival = f"{model.discriminator.name} ({parameters(module.discriminator) / 1e6:.2g} M)"
-    return f"conditional GAN, {generator} against {rival}"
-
-
-def begin_from(start: Start, module: ConditionalGAN, settings: NetworkSettings, fold: int) -> list[str]:
-    """Give the module the networks of the start; lines that say what is not as one may think."""
-    remarks = start.fill(module, settings)
-    if start.standardisation:
-        remarks.append(f"{', '.join(start.standardisation)} are standardised as its networks know them")
-    if start.knows_test_fold(module.config["data"], fold):
-        remarks.append(
-            f"its networks were trained on the test crystals of fold={fold}, whose error says little; they never saw "
-            f"those of fold={start.data['fold']}"
-        )
-    return [f"start={start.name}: {remark}" for remark in remarks]
 
 
 def watching(data: PairDataModule, settings: TrainSettings) -> list[Any]:

@@ -7,19 +7,14 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from lacbed_gan.models.network_settings import FourierSettings, LocalEnhancerSettings, UNetSettings
 from lacbed_gan.models.networks.fourier import FourierGenerator
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.pix2pixhd import GlobalGenerator, LocalEnhancer
 from lacbed_gan.models.networks.span_head import SpanHead
 from lacbed_gan.models.networks.symmetry import Symmetrised
 from lacbed_gan.models.networks.unet import GlobalUNet
-from lacbed_gan.models.settings import (
-    FourierSettings,
-    LearningSettings,
-    LocalEnhancerSettings,
-    NetworkSettings,
-    UNetSettings,
-)
+from lacbed_gan.models.settings import LearningSettings, NetworkSettings
 
 if TYPE_CHECKING:
     from lacbed_gan.models.gan import ConditionalGAN
@@ -55,7 +50,10 @@ def build_networks(settings: NetworkSettings) -> Networks:
 
 def build_gan(settings: NetworkSettings, learning: LearningSettings) -> ConditionalGAN:
     """The LightningModule of a run, with new weights."""
-    from lacbed_gan.models.gan import ForwardCGAN, InverseCGAN  # Lightning takes seconds, and predicting needs none
+    from lacbed_gan.models.directions import (  # Lightning takes seconds, and predicting needs none
+        ForwardCGAN,
+        InverseCGAN,
+    )
 
     networks = build_networks(settings)
     return (ForwardCGAN if settings.forward else InverseCGAN)(

@@ -1,9 +1,9 @@
-"""The LightningModules of both directions: which batch goes through which network, and what is logged."""
+"""The LightningModule: which batch goes through which network, and what is logged."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -13,13 +13,20 @@ from torch import Tensor, nn
 
 from lacbed_gan.measures.familiarity import Familiar
 from lacbed_gan.measures.metrics import correlation_r, mse
-from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.models.divergence import gradient_norm, require_finite
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
-from lacbed_gan.models.judging import balanced, slope_at, window_at
-from lacbed_gan.models.losses import discriminator_terms, generator_terms, judgement_terms, score, span_term
-from lacbed_gan.models.means import PARTS, Means, parts, values_per_image
-from lacbed_gan.models.schedules import average_weights, restate, scheduled
+from lacbed_gan.models.judging import balanced, slope_at, told_apart, window_at
+from lacbed_gan.models.losses import (
+    Judgement,
+    discriminator_terms,
+    generator_terms,
+    judgement_terms,
+    score,
+    side_loss,
+    span_term,
+)
+from lacbed_gan.models.means import PARTS, Means, added, parts, values_per_image
+from lacbed_gan.models.schedules import average_weights, clipped_step, optimizers, restate, several
 from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 Batch = dict[str, Tensor]
@@ -36,18 +43,16 @@ class ConditionalGAN(LightningModule):
     validation takes those that the data module's `watched` names, or, as a test does, the test fold, images of the
     training folds, and what was kept out of training; all are measured the same way.
 
-    Logged per epoch: every weighted loss term as `train/loss_d_real`, `train/loss_d_fake`,
-    `train/loss_g_gan`, `train/loss_g_feature_matching`, `train/loss_g_l1`, their sums `train/total_g` and
-    `train/total_d`, the discriminator's mean answers to true and generated pairs, `train/score_real` and
-    `train/score_fake`, the norm of both gradients (of every tenth batch), the learning rate, and the means over images
-    `test/mse`, `test/r`, `train/mse`, `train/r`, of inverse networks also those that
-    do not depend on the choice of origin, `test/origin_mse` and so on.
+    Logged per epoch: every weighted loss term as `train/loss_d_real`, `train/loss_g_gan` and so on, their sums
+    `train/total_g` and `train/total_d`, the discriminator's mean answers `train/score_real` and `train/score_fake`, its
+    share of the gradient at the image, the norm of both gradients (of every tenth batch), the learning rate, and the
+    means over images of `test/mse`, `test/r`, `train/mse` …, of inverse networks also `test/origin_mse` and so on,
+    which do not depend on the choice of origin.
 
     Args:
         generator: called as generator(input, condition).
         discriminator: called as discriminator(input, output); None where the loss weights use none.
-        loss_weights: of the generator's loss terms.
-        learning: the optimizers' settings, and the GAN loss.
+        loss_weights, learning: of the generator's loss terms; the optimizers' settings, and the GAN loss.
         channels: of the networks; the images are repeated to as many, predictions averaged over them.
         span_head: called as span_head(input, condition), predicts batch["span"]; None for none.
         window: pixels along an edge of the part of the pairs that the discriminator judges in training, at another
@@ -56,8 +61,7 @@ class ConditionalGAN(LightningModule):
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
         familiar: what is kept of the training inputs, to tell how unlike them others are; written there too.
-        watched: names of the parts that validation takes.
-        steps: of the generator.
+        watched, steps: names of the parts that validation takes; the generator's steps.
         totals: the losses of both networks in the last batch, ``loss_g`` and ``loss_d``.
         means: of everything that was logged in this epoch so far.
         network: makes the predictions: the generator, or the moving average of its weights.
@@ -90,12 +94,9 @@ class ConditionalGAN(LightningModule):
         self.learning = learning or LearningSettings()
         if self.loss_weights.needs_discriminator != (discriminator is not None):
             raise ValueError(f"{self.loss_weights!r} {'uses no' if discriminator else 'needs a'} discriminator")
-        self.generator = generator
-        self.discriminator = discriminator
+        self.generator, self.discriminator, self.span_head = generator, discriminator, span_head
         self.average = copy.deepcopy(generator).requires_grad_(False) if self.learning.ema else None
-        self.span_head = span_head
-        self.channels = channels
-        self.window = window
+        self.channels, self.window = channels, window
         self.config: dict[str, Any] = {}
         self.watched: tuple[str, ...] = PARTS
         self.steps = 0
@@ -119,16 +120,8 @@ class ConditionalGAN(LightningModule):
         answering = [self.generator, *([] if self.span_head is None else [self.span_head])]
         sides = [(answering, learning.learning_rate)]
         if self.discriminator is not None:
-            sides.append(([self.discriminator], learning.discriminator.learning_rate or learning.learning_rate))
-        optimizers = [
-            torch.optim.Adam(nn.ModuleList(networks).parameters(), rate, learning.betas, fused=True)
-            for networks, rate in sides
-        ]
-        if learning.schedule == "constant":
-            return optimizers
-        steps = self.trainer.estimated_stepping_batches
-        schedules = [scheduled(optimizer, learning.schedule, steps) for optimizer in optimizers]
-        return optimizers, [{"scheduler": schedule, "interval": "step"} for schedule in schedules]
+            sides += [([self.discriminator], learning.discriminator.learning_rate or learning.learning_rate)]
+        return optimizers(sides, learning.betas, learning.schedule, lambda: self.trainer.estimated_stepping_batches)
 
     def setup(self, stage: str) -> None:
         self.watched = getattr(self.trainer.datamodule, "watched", self.watched)
@@ -138,12 +131,12 @@ class ConditionalGAN(LightningModule):
             self.to(memory_format=torch.channels_last)
 
     def on_train_start(self) -> None:
-        for schedule in self._several(self.lr_schedulers()):
+        for schedule in several(self.lr_schedulers()):
             restate(schedule)  # of more epochs than the checkpoint was made for
 
     def on_train_epoch_start(self) -> None:
         self.means = Means()
-        for name, optimizer in zip(("", "_d"), self._several(self.optimizers()), strict=False):
+        for name, optimizer in zip(("", "_d"), several(self.optimizers()), strict=False):
             self.log(f"train/learning_rate{name}", optimizer.param_groups[0]["lr"], sync_dist=True)
 
     @property
@@ -157,40 +150,31 @@ class ConditionalGAN(LightningModule):
         As in pix2pixHD both losses of the last step come from the same weights, before either step. A batch goes
         through the networks in `learning.accumulate` parts; their gradients add up to that of the batch.
         """
-        optimizers = self._several(self.optimizers())
+        optimizers = several(self.optimizers())
         for _ in range(self.learning.discriminator.steps - 1 if self.judged else 0):
             self._discriminator_step(batch, optimizers[1])
         for optimizer in optimizers:
             optimizer.zero_grad()
-        values: dict[str, Tensor] = {}
-        for part, share in parts(batch, self.learning.accumulate):
-            for name, value in self._descend(part, share).items():
-                values[name] = values[name] + value if name in values else value
+        values = added(self._descend(part, share) for part, share in parts(batch, self.learning.accumulate))
         terms = {name: value for name, value in values.items() if name.startswith("loss_")}
         # A non-finite loss makes the weights non-finite and with them every later loss, so that looking at some
         # batches, the epoch's last one among them, is enough to stop before anything is saved.
         if self.device.type == "cpu" or batch_idx % CHECK_EVERY == 0 or self.trainer.is_last_batch:
             require_finite(terms, f"epoch {self.current_epoch} at batch {batch_idx}")
-        totals = {
-            f"loss_{side}": sum(value for name, value in terms.items() if name.startswith(f"loss_{side}_"))
-            for side in ("g", "d")[: 1 + self.judged]
-        }
-        self.totals = totals
+        self.totals = totals = {f"loss_{side}": side_loss(terms, side) for side in ("g", "d")[: 1 + self.judged]}
         images = len(batch["input"])
         self.means.add(values | {name.replace("loss", "total"): value for name, value in totals.items()}, images)
         if batch_idx % NORM_EVERY == 0:
             networks = {"generator": self.generator, "discriminator": self.discriminator if self.judged else None}
-            self.means.add(
-                {f"gradient_{name}": gradient_norm(n) for name, n in networks.items() if n is not None}, images
-            )
+            norms = {f"gradient_{name}": gradient_norm(n) for name, n in networks.items() if n is not None}
+            self.means.add(norms, images)
         if batch_idx % NORM_EVERY == 0 or self.trainer.is_last_batch:  # Lightning takes its time for each number
             self.log_dict(totals, prog_bar=True, logger=False)
-        if self.trainer.is_last_batch:
-            for name, (mean, count) in self.means.items():
-                self.log(f"train/{name}", mean, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
+        for name, (mean, count) in self.means.items() if self.trainer.is_last_batch else ():
+            self.log(f"train/{name}", mean, on_step=False, on_epoch=True, batch_size=count, sync_dist=True)
         for optimizer in optimizers[: 1 + self.judged]:
-            self._step(optimizer)
-        for scheduler in self._several(self.lr_schedulers()):
+            clipped_step(optimizer, self.learning.gradient_clip)
+        for scheduler in several(self.lr_schedulers()):
             scheduler.step()
         self.steps += 1
         if self.average is not None:
@@ -212,7 +196,7 @@ class ConditionalGAN(LightningModule):
         descent = share * sum(terms.values())
         if self.judged:
             judged = prediction.detach().requires_grad_()
-            real, generated = self._judgements(batch, image, target, judged)
+            real, generated = self._judgements(batch, (image, target, judged), self.window)
             loss_d = discriminator_terms(generated, real, gan_loss)
             judgement = judgement_terms(weights, generated, real, gan_loss)
             parameters = list(self.discriminator.parameters())
@@ -225,23 +209,13 @@ class ConditionalGAN(LightningModule):
         self.manual_backward(descent)
         return {name: share * term.detach() for name, term in terms.items()}
 
-    def _judgements(self, batch: Batch, image: Tensor, target: Tensor, prediction: Tensor) -> tuple[Any, Any]:
-        """The discriminator's judgements of the true and the generated pairs, each seen through one window."""
-        rows, columns = window_at(target.shape[-1], self.window, self.steps)
-        pair, target, prediction = (
-            x[..., rows, columns] for x in (with_thickness(image, batch.get("thickness")), target, prediction)
-        )
-        return self.discriminator(pair, target), self.discriminator(pair, prediction)
-
-    def _told_apart(self, batch: Batch, prediction: Tensor) -> Tensor:
-        """(B,) 1 where the discriminator finds the true pair more real than the generated one, else 0."""
-        image, *outputs = (to_channels(x, self.channels) for x in (batch["input"], batch["target"], prediction))
-        pair = with_thickness(image, batch.get("thickness"))
-        true, generated = (
-            torch.stack([layers[-1].float().mean((1, 2, 3)) for layers in self.discriminator(pair, output)]).mean(0)
-            for output in outputs
-        )
-        return (true > generated).float()
+    def _judgements(self, batch: Batch, images: Iterable[Tensor], window: int | None) -> tuple[Judgement, Judgement]:
+        """The discriminator's judgements of the true and the generated pair of (input, target, prediction)."""
+        image, *outputs = images
+        place = window_at(image.shape[-1], window, self.steps)
+        pair = with_thickness(image, batch.get("thickness"))[(..., *place)]
+        true, generated = (self.discriminator(pair, output[(..., *place)]) for output in outputs)
+        return true, generated
 
     def _discriminator_step(self, batch: Batch, optimizer: Any) -> None:
         """One step of the discriminator alone."""
@@ -250,16 +224,10 @@ class ConditionalGAN(LightningModule):
             image, target = (to_channels(part[name], self.channels) for name in ("input", "target"))
             with torch.no_grad():
                 prediction = self(image, part.get("condition"))
-            real, generated = self._judgements(part, image, target, prediction)
+            real, generated = self._judgements(part, (image, target, prediction), self.window)
             loss = sum(discriminator_terms(generated, real, self.learning.gan_loss).values())
             self.manual_backward(share * loss)
-        self._step(optimizer)
-
-    def _step(self, optimizer: Any) -> None:
-        if self.learning.gradient_clip is not None:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.learning.gradient_clip)
-        optimizer.step()
+        clipped_step(optimizer, self.learning.gradient_clip)
 
     def on_validation_epoch_start(self) -> None:
         for metric in (*self.measures.values(), *self.rows.values()):
@@ -276,7 +244,8 @@ class ConditionalGAN(LightningModule):
         for name, measure in self.measured.items():
             self.measures[f"{part}/{name}"].update(measure(prediction, batch["target"]))
         if self.discriminator is not None:
-            self.measures[f"{part}/told_apart"].update(self._told_apart(batch, prediction))
+            pair = (to_channels(x, self.channels) for x in (batch["input"], batch["target"], prediction))
+            self.measures[f"{part}/told_apart"].update(told_apart(*self._judgements(batch, pair, None)))
         if self.span_head is not None:
             number = self.span_head(batch["input"], batch.get("condition"))
             _, std = self.config.get("data", {}).get("standardisation", {}).get("log_span", (0.0, 1.0))
@@ -307,23 +276,5 @@ class ConditionalGAN(LightningModule):
         checkpoint["steps"] = self.steps
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        optimizers = max(1, len(checkpoint.get("optimizer_states", ())))
-        self.steps = checkpoint.get("steps", checkpoint.get("global_step", 0) // optimizers)
-
-    @staticmethod
-    def _several(parts: Any) -> list[Any]:
-        """Lightning gives one optimizer or scheduler as itself, and none as None."""
-        return parts if isinstance(parts, list) else [parts] if parts else []
-
-
-class ForwardCGAN(ConditionalGAN):
-    """Projected potential ρ → bright-field LACBED pattern."""
-
-    direction = "forward"
-
-
-class InverseCGAN(ConditionalGAN):
-    """Bright-field LACBED pattern → projected potential ρ."""
-
-    direction = "inverse"
-    measured: ClassVar = ConditionalGAN.measured | {"origin_mse": origin_mse, "origin_r": origin_r}
+        sides = max(1, len(checkpoint.get("optimizer_states", ())))
+        self.steps = checkpoint.get("steps", checkpoint.get("global_step", 0) // sides)

@@ -7,6 +7,8 @@ import random
 import torch
 from torch import Tensor
 
+from lacbed_gan.models.losses import Judgement
+
 
 def slope_at(prediction: Tensor, loss: Tensor) -> Tensor:
     """Gradient of a loss at the prediction, of its shape; zero where the loss does not depend on it."""
@@ -34,6 +36,15 @@ def balanced(judgement: Tensor, error: Tensor, share: float | None) -> tuple[Ten
         scale = share / (1 - share) * other / size.clamp(min=torch.finfo(size.dtype).tiny)
         judgement, size = judgement * scale, size * scale
     return judgement, (size / (size + other).clamp(min=torch.finfo(size.dtype).tiny)).detach()
+
+
+def told_apart(true: Judgement, generated: Judgement) -> Tensor:
+    """(B,) 1 where the mean answer to the true pair is higher than to the generated one, else 0; float32."""
+    answers = (
+        torch.stack([layers[-1].float().mean((1, 2, 3)) for layers in judgement]).mean(0)
+        for judgement in (true, generated)
+    )
+    return torch.gt(*answers).float()
 
 
 def window_at(size: int, window: int | None, step: int) -> tuple[slice, slice]:

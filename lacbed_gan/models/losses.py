@@ -5,7 +5,7 @@ A judgement is what `MultiscaleDiscriminator` returns: for each scale the output
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -122,3 +122,8 @@ def score(judgement: Judgement, gan_loss: str = "lsgan") -> Tensor:
 def span_term(weights: LossWeights, number: Tensor, span: Tensor) -> dict[str, Tensor]:
     """loss_g_span of the predicted standardised logarithm of ρ's range (B, 1), times its weight."""
     return {"loss_g_span": weights.span * F.smooth_l1_loss(number.float(), span)}
+
+
+def side_loss(terms: Mapping[str, Tensor], side: str) -> Tensor:
+    """The sum of the terms of the generator, "g", or of the discriminator, "d"; scalar float32."""
+    return torch.stack([term for name, term in terms.items() if name.startswith(f"loss_{side}_")]).sum()

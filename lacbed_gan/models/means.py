@@ -40,6 +40,15 @@ def parts(batch: Mapping[str, Tensor], count: int) -> Iterator[tuple[dict[str, T
         yield part, len(part["input"]) / images
 
 
+def added(pieces: Iterable[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """The sums of what the pieces of a batch have of each name."""
+    sums: dict[str, Tensor] = {}
+    for piece in pieces:
+        for name, value in piece.items():
+            sums[name] = sums[name] + value if name in sums else value
+    return sums
+
+
 def values_per_image(names: Iterable[str]) -> nn.ModuleDict:
     """For each part of validation and name a metric that keeps one number for every image, in the order of the images.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,6 +39,24 @@ def scheduled(optimizer: torch.optim.Optimizer, schedule: str, steps: int) -> La
     return LambdaLR(optimizer, lambda step: SCHEDULES[schedule](min((step + 1) / (steps + 1), 1.0)))
 
 
+def optimizers(
+    sides: Sequence[tuple[Sequence[nn.Module], float]],
+    betas: tuple[float, float],
+    schedule: str,
+    steps: Callable[[], int],
+) -> Any:
+    """Adam for each group of networks with its learning rate, and their schedules, as Lightning takes them.
+
+    Args:
+        steps: how many there will be; asked where the rate changes.
+    """
+    made = [torch.optim.Adam(nn.ModuleList(group).parameters(), rate, betas, fused=True) for group, rate in sides]
+    if schedule == "constant":
+        return made
+    count = steps()
+    return made, [{"scheduler": scheduled(optimizer, schedule, count), "interval": "step"} for optimizer in made]
+
+
 def restate(schedule: LambdaLR) -> None:
     """Give the optimizer the schedule's value at its step, which a checkpoint of fewer steps had not."""
     for group, base, share in zip(schedule.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True):
@@ -54,3 +74,15 @@ def average_weights(average: nn.Module, network: nn.Module, decay: float, step: 
     get_ema_multi_avg_fn(decay)(list(average.parameters()), list(network.parameters()), None)
     for kept, new in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(new)
+
+
+def clipped_step(optimizer: Any, most: float | None) -> None:
+    """A step by gradients of at most this Euclidean norm, all of the optimizer's together; None for no limit."""
+    if most is not None:
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], most)
+    optimizer.step()
+
+
+def several(parts: Any) -> list[Any]:
+    """Lightning gives one optimizer or scheduler as itself, and none as None."""
+    return parts if isinstance(parts, list) else [parts] if parts else []

@@ -16,10 +16,11 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import printable
 from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
 from lacbed_gan.models.migrations import migrated, migrated_names
+from lacbed_gan.models.network_settings import UNetSettings
 from lacbed_gan.models.networks.fourier import FourierGenerator
 from lacbed_gan.models.networks.resampling import resampled_fourier, resampled_span_head
 from lacbed_gan.models.networks.symmetry import Symmetrised
-from lacbed_gan.models.settings import NetworkSettings, UNetSettings
+from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import read_safetensors
 
 if TYPE_CHECKING:

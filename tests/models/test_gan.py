@@ -5,8 +5,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from lacbed_gan.measures.metrics import correlation_r, mse
+from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
 from lacbed_gan.models.divergence import DivergenceError
-from lacbed_gan.models.gan import ConditionalGAN, ForwardCGAN, InverseCGAN
+from lacbed_gan.models.gan import ConditionalGAN
 from lacbed_gan.models.losses import discriminator_terms, judgement_terms
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.unet import GlobalUNet

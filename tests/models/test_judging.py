@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from lacbed_gan.models.build import build_gan, build_networks
-from lacbed_gan.models.judging import balanced, slope_at, window_at
+from lacbed_gan.models.judging import balanced, slope_at, told_apart, window_at
 from lacbed_gan.models.settings import LearningSettings, LossWeights, ModelSettings, NetworkSettings
 
 FOURIER = {"name": "fourier", "order": 4, "width": 8, "depth": 1}
@@ -58,8 +58,9 @@ def test_the_discriminator_judges_windows_in_training_and_whole_pairs_in_validat
     sizes = []
     module.discriminator.register_forward_pre_hook(lambda _, pairs: sizes.append([x.shape[-1] for x in pairs]))
     batch = {"input": torch.rand(2, 1, 16, 16), "target": torch.rand(2, 1, 16, 16)}
-    module._judgements(batch, batch["input"], batch["target"], torch.rand(2, 1, 16, 16))
-    answer = module._told_apart(batch, torch.rand(2, 1, 16, 16))
+    images = batch["input"], batch["target"], torch.rand(2, 1, 16, 16)
+    module._judgements(batch, images, module.window)
+    answer = told_apart(*module._judgements(batch, images, None))
     assert sizes == [[8, 8], [8, 8], [16, 16], [16, 16]] and answer.shape == (2,)
 
 

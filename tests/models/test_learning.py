@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from lacbed_gan.models.gan import ForwardCGAN
+from lacbed_gan.models.directions import ForwardCGAN
 from lacbed_gan.models.means import parts
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.unet import GlobalUNet

@@ -20,7 +20,7 @@ from kaggle_layout import (
 from run_folders import undrawn
 
 from lacbed_gan.base.errors import SettingsError
-from lacbed_gan.commands import train
+from lacbed_gan.commands import choices, train
 from lacbed_gan.commands.config import composed
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.data.sources import open_pairs
@@ -89,7 +89,7 @@ def trained(words):
 def test_training_on_images_gives_the_numbers_of_the_store(tmp_path, shipped, monkeypatch, capsys, direction, ways):
     """Bit for bit, and so do inverted and RGB or RGBA versions of them."""
     monkeypatch.chdir(tmp_path)
-    train.say.cache_clear()
+    choices.say.cache_clear()
     with StoreWriter("reference", 32, THICKNESS, {"rho_sampling": "endpoints"}) as writer:
         for pair in shipped:
             writer.append(*pair)
@@ -142,8 +142,8 @@ def test_settings_of_kaggle_need_data_kaggle():
 
 def test_the_condition_becomes_none_and_is_said(image_root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    train.say.cache_clear()
-    resolved, _ = train.prepare(
+    choices.say.cache_clear()
+    resolved, _ = choices.prepare(
         composed("train", ["data=kaggle", f"data.root={image_root}"]),
         open_pairs("bundled", settings(image_root, tmp_path)),
     )
