@@ -95,3 +95,10 @@ def tensor(u: Sequence[float]) -> Array:
 def equivalent_b(beta: Array, reciprocal_metric: Array) -> float:
     """B = 8π²U_eq in Å² of the isotropic displacement with the same mean square: 4/3 Σ β_ij aᵢ·aⱼ."""
     return float(4 / 3 * (beta * np.linalg.inv(reciprocal_metric)).sum())
+
+
+def cell_text(cell: float | Sequence[float]) -> str:
+    """Edges and angles for a message."""
+    if isinstance(cell, int | float):
+        return f"a = {cell:g} Å"
+    return f"{', '.join(f'{x:g}' for x in cell[:3])} Å; {', '.join(f'{x:g}' for x in cell[3:])}°"

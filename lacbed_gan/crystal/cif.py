@@ -14,10 +14,10 @@ from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal import atom_sites
 from lacbed_gan.crystal.agreement import agrees, compare, compare_multiplicities, contents, without_shelx
 from lacbed_gan.crystal.atom_sites import AtomSites
-from lacbed_gan.crystal.cell import SKEW, UNEQUAL, Cell, is_cell, lattice_of, symmetrised
+from lacbed_gan.crystal.cell import SKEW, UNEQUAL, Cell, cell_text, is_cell, lattice_of, symmetrised
 from lacbed_gan.crystal.completeness import require_near, require_symmetry_of_lattice
 from lacbed_gan.crystal.conventional import conventional
-from lacbed_gan.crystal.crystal import Crystal, CrystalError, cell_text
+from lacbed_gan.crystal.crystal import Crystal, CrystalError
 from lacbed_gan.crystal.images import site_images
 from lacbed_gan.crystal.orbits import orbit_of, seitz
 from lacbed_gan.crystal.site import check_cell, check_edge, check_site

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 import gemmi
@@ -20,6 +19,7 @@ from lacbed_gan.crystal.cell import (
     Cell,
     Shape,
     beta_of,
+    cell_text,
     equivalent_b,
     lattice_of,
     reciprocal_metric,
@@ -27,7 +27,7 @@ from lacbed_gan.crystal.cell import (
 )
 from lacbed_gan.crystal.formula import reduced_formula
 from lacbed_gan.crystal.images import hexagonal_axes
-from lacbed_gan.crystal.orbits import orbit_of, orbit_tensors, overlap, seitz
+from lacbed_gan.crystal.orbits import orbit_of, orbit_tensors, overlap, seitz, triplets_of
 from lacbed_gan.crystal.plane_symmetry import plane_operations, point_group, point_symbol
 from lacbed_gan.crystal.site import CrystalError, Site, check_cell, check_edge, check_site
 from lacbed_gan.crystal.zone_axis import ALONG_001, ZoneAxis, source_direction
@@ -259,13 +259,6 @@ class Crystal:
         return reciprocal_metric(self.lattice)
 
 
-def cell_text(cell: float | Sequence[float]) -> str:
-    """Edges and angles for a message."""
-    if isinstance(cell, int | float):
-        return f"a = {cell:g} Å"
-    return f"{', '.join(f'{x:g}' for x in cell[:3])} Å; {', '.join(f'{x:g}' for x in cell[3:])}°"
-
-
 def _cell(symbol: str, group: gemmi.SpaceGroup | None, a: float | Sequence[float]) -> Cell:
     """Six numbers of a cell of a group, given as one of a cubic cell or as six."""
     edge_alone = isinstance(a, int | float | np.floating)
@@ -285,9 +278,3 @@ def _cell(symbol: str, group: gemmi.SpaceGroup | None, a: float | Sequence[float
     if group.number > 194 and (edges_differ or any(abs(x - 90) > SKEW for x in cell[3:])):
         raise CrystalError(f"its cell is not cubic ({cell_text(cell)})")
     return cell
-
-
-@lru_cache(maxsize=1024)
-def triplets_of(triplets: tuple[str, ...]) -> tuple[str, ...]:
-    """The same tuple for all crystals of one group, which many of them can then be kept in memory with."""
-    return triplets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import gemmi
 import numpy as np
 from numpy.typing import NDArray
@@ -113,3 +115,9 @@ def overlap(positions: Images, occupancy: Images, elements: tuple[str, ...], lat
             names = " and ".join(sorted({elements[i] for i in near}))
             return f"atoms overlap: {names} fill one place {occupancy[near].sum():.2f} times"
     return ""
+
+
+@lru_cache(maxsize=1024)
+def triplets_of(triplets: tuple[str, ...]) -> tuple[str, ...]:
+    """The same tuple for all crystals of one group, which many of them can then be kept in memory with."""
+    return triplets

@@ -31,3 +31,19 @@ def require_choice(name: str, value: object, allowed: Sequence[object], where: s
 
 def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "null" if value is None else str(value)
+
+
+def require_agreement(direction: str, origin: str, condition: Sequence[str], shift: bool, point_group: bool) -> None:
+    """Refuse what a direction has no use for.
+
+    Raises:
+        SettingsError: the condition, a shift of the origin, or turned copies where a pattern does not tell them.
+    """
+    if direction != "inverse":
+        return
+    if "log_span" in condition:
+        raise SettingsError("condition=scale needs direction=forward; direction=inverse takes condition=cell or none")
+    if shift:
+        raise SettingsError("augment.shift needs direction=forward: a pattern does not tell the origin of ρ")
+    if point_group and origin != "canonical":
+        raise SettingsError("augment.point_group with direction=inverse needs origin=canonical: one answer a pattern")

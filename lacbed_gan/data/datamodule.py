@@ -15,13 +15,13 @@ from torch.utils.data import DataLoader
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.data.augment import draw
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
-from lacbed_gan.data.choices import require_choice, thicknesses
+from lacbed_gan.data.choices import require_agreement, require_choice, thicknesses
 from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
-from lacbed_gan.data.folds import FOLDS, assign_folds, validation_part
+from lacbed_gan.data.folds import FOLDS, assign_folds, validation_rows
 from lacbed_gan.data.views import require_nets
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
-from lacbed_gan.measures.baselines import mean_image_mse, nearest_mse
+from lacbed_gan.measures.baselines import baselines as baselines_of
 from lacbed_gan.measures.familiarity import CHUNK, LEAST_SIZE, Familiar, features, usual_distance
 from lacbed_gan.store.cache import kept
 from lacbed_gan.store.packed import open_store
@@ -107,16 +107,7 @@ class PairDataModule(L.LightningDataModule):
         validation = {True: "fold", False: "none"}.get(validation, validation)
         require_choice("validation", validation, VALIDATIONS)
         self.condition = condition_names(condition)
-        if "log_span" in self.condition and direction == "inverse":
-            raise SettingsError(
-                "condition=scale needs direction=forward; direction=inverse takes condition=cell or none"
-            )
-        if shift and direction == "inverse":
-            raise SettingsError("augment.shift needs direction=forward: a pattern does not tell the origin of ρ")
-        if point_group and direction == "inverse" and origin != "canonical":
-            raise SettingsError(
-                "augment.point_group with direction=inverse needs origin=canonical: one answer a pattern"
-            )
+        require_agreement(direction, origin, self.condition, shift, point_group)
         if batch_size < 1:
             raise SettingsError(f"batch_size={batch_size}: must be 1 or more")
         self.store = store if isinstance(store, Store) else open_store(store)
@@ -129,20 +120,14 @@ class PairDataModule(L.LightningDataModule):
                 f"{self.store.source} does not sample ρ at r = i/n: take augment.shift=false and origin=given, or "
                 "pairs that simulate made with rho_sampling=periodic"
             )
-        self.direction, self.fold = direction, fold
-        self.batch_size, self.seed = batch_size, seed
+        self.direction, self.fold, self.batch_size, self.seed = direction, fold, batch_size, seed
         self.size = size or self.store.size
         self.point_group, self.shift, self.origin = point_group, shift, origin
 
-        if groups is None:
-            groups = [entry["formula"] or entry["id"] for entry in self.store.index]
+        groups = groups or [entry["formula"] or entry["id"] for entry in self.store.index]
         self.fold_of = assign_folds(groups, FOLDS) if fold_of is None else fold_of
         self.test_rows = np.flatnonzero(self.fold_of == fold)
-        self.validation_rows = np.empty(0, np.int64)
-        if validation == "part":
-            self.validation_rows = validation_part(groups, self.fold_of, fold)
-        elif validation == "fold":
-            self.validation_rows = np.flatnonzero(self.fold_of == (fold + 1) % FOLDS)
+        self.validation_rows = validation_rows(validation, groups, self.fold_of, fold)
         kept_out = np.concatenate([self.test_rows, self.validation_rows])
         self.train_rows = np.setdiff1d(np.flatnonzero(self.fold_of >= 0), kept_out)
         self.watched = ("test" if validation == "none" else "validation", "train")
@@ -150,10 +135,8 @@ class PairDataModule(L.LightningDataModule):
         conditions, moments = standardised(self.condition, self.store.index, self.train_rows, standardisation)
         spans, span_moments = standardised(span, self.store.index, self.train_rows, standardisation)
         self.standardisation = moments | span_moments
-        self._numbers = {
-            "condition": torch.from_numpy(conditions) if self.condition else None,
-            "span": torch.from_numpy(spans) if span else None,
-        }
+        self._numbers = {"condition": torch.from_numpy(conditions) if self.condition else None}
+        self._numbers |= {"span": torch.from_numpy(spans) if span else None}
         self._images: PairImages | None = None
 
     def setup(self, stage: str | None = None) -> None:
@@ -250,10 +233,7 @@ class PairDataModule(L.LightningDataModule):
             inputs, targets = images.potential, images.pattern
             if self.direction == "inverse":
                 inputs, targets = targets, inputs
-            answers = targets.split(1, 1)  # one thickness each
-            mean = [mean_image_mse(target[train], target[test]) for target in answers]
-            nearest = [nearest_mse(inputs[train], target[train], inputs[test], target[test]) for target in answers]
-            return torch.stack([torch.stack(part, 1).flatten() for part in (mean, nearest)]).cpu().numpy()
+            return baselines_of(inputs, targets, train, test).cpu().numpy()
 
         decides = [self._views, self.train_rows.tolist(), self.test_rows.tolist()]
         mean, nearest = torch.from_numpy(np.array(kept(self.store, "baselines", decides, compute)))

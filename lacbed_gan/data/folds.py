@@ -64,6 +64,18 @@ def validation_part(groups: Sequence[str], fold_of: np.ndarray, fold: int) -> np
     return training[assign_folds(members, min(FOLDS, count), seed=1 + fold) == 0]
 
 
+def validation_rows(validation: str, groups: Sequence[str], fold_of: np.ndarray, fold: int) -> np.ndarray:
+    """Rows that are kept out of training to look at meanwhile: (n,) int64, ascending.
+
+    Args:
+        validation: ``part``, as :func:`validation_part`; ``fold``, the fold after the one that is tested on, 0 after 9;
+            ``none``.
+    """
+    if validation == "part":
+        return validation_part(groups, fold_of, fold)
+    return np.flatnonzero(fold_of == (fold + 1) % FOLDS) if validation == "fold" else np.empty(0, np.int64)
+
+
 def _hash(name: str, seed: int) -> bytes:
     # Python's own hash changes from process to process.
     return hashlib.sha256(f"{seed}\n{name}".encode()).digest()

@@ -63,3 +63,20 @@ def nearest_mse(train_inputs: Tensor, train_targets: Tensor, test_inputs: Tensor
     answers = train_targets[nearest_inputs(train_inputs, test_inputs)]
     pairs = zip(answers.split(CHUNK), test_targets.split(CHUNK), strict=True)
     return torch.cat([(to_unit(a) - to_unit(b)).square().mean((1, 2, 3)) for a, b in pairs])
+
+
+def baselines(inputs: Tensor, targets: Tensor, train: Tensor, test: Tensor) -> Tensor:
+    """Errors of both predictors, of each channel of the targets by itself.
+
+    Args:
+        inputs: (N, C, H, W) uint8.
+        targets: (N, T, H, W) uint8.
+        train, test: (n,) and (m,) int64, rows.
+
+    Returns:
+        (2, m · T) float32, of the mean image and of the nearest input; the channels of an image follow each other.
+    """
+    answers = targets.split(1, 1)
+    mean = [mean_image_mse(target[train], target[test]) for target in answers]
+    nearest = [nearest_mse(inputs[train], target[train], inputs[test], target[test]) for target in answers]
+    return torch.stack([torch.stack(part, 1).flatten() for part in (mean, nearest)])

@@ -54,15 +54,11 @@ def load(checkpoint: str | Path | None = None, direction: str = "forward") -> Pr
     """
     if direction not in ("forward", "inverse"):
         raise ValueError(f"direction={direction} is not one of forward, inverse")
-    if checkpoint is not None:
-        return Predictor(load_weights(checkpoint))
     path = SHIPPED / f"{direction}.safetensors"
-    if not path.exists():
-        raise WeightsError(
-            f"{path}: no such file, this copy of the program ships no weights for direction={direction}; "
-            "name those of a run with checkpoint=…"
-        )
-    return Predictor(load_weights(path))
+    if checkpoint is None and not path.exists():
+        reason = f"no such file, this copy of the program ships no weights for direction={direction}"
+        raise WeightsError(f"{path}: {reason}; name those of a run with checkpoint=…")
+    return Predictor(load_weights(checkpoint or path))
 
 
 class Predictor:

@@ -110,7 +110,10 @@ def test_condition_of_a_store_that_does_not_know_it(tmp_path, some_crystals):
         ({"fold": -1}, "fold=-1: choose from 0…9"),
         ({"size": 12}, "size=12: choose from null, 1, 2, 4, 8, 16"),
         ({"size": 0}, "size=0"),
-        ({"condition": "a"}, "condition=a: choose from none, cell, scale, or of log_a, log_span"),
+        (
+            {"condition": "a"},
+            "condition=a: choose from none, cell, scale, net, or of log_b1, log_b2, log_angle, log_a, log_span",
+        ),
         ({"condition": "scale", "direction": "inverse"}, "condition=scale needs direction=forward"),
         ({"batch_size": 0}, "batch_size=0"),
     ],
@@ -230,7 +233,7 @@ def test_what_follows_from_the_store_is_computed_once(module, make_store, monkey
     first = module()
     errors, kept = first.baselines(), module(size=16).familiarity()
     with monkeypatch.context() as patch:
-        for name in ("mean_image_mse", "nearest_mse", "features", "usual_distance"):
+        for name in ("baselines_of", "features", "usual_distance"):
             patch.setattr(f"lacbed_gan.data.datamodule.{name}", lambda *_: pytest.fail("computed again"))
         again = module()
         for name, values in again.baselines().items():
