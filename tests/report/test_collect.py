@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lacbed_gan.report.collect import Run, collect_runs, grouped
+from lacbed_gan.report.tables import measure_table
 
 
 def run(direction="forward", thickness=50, fold=0, checksum="a" * 64, name="", group="sweep"):
@@ -51,3 +52,16 @@ def test_a_folder_without_runs(tmp_path):
     (tmp_path / "report").mkdir()
     (tmp_path / "multirun.yaml").touch()
     assert collect_runs(tmp_path) == ([], {})
+
+
+def test_seeds_are_one_group():
+    """Of a fold each counts with the mean over its seeds, and the spread stands beside it."""
+    runs = [run(name=f"seed{seed}") for seed in range(3)]
+    for seed, one in enumerate(runs):
+        one.settings["seed"] = seed
+        one.summary.update({"test/mse": 1e-3 * (seed + 1), "test/r": 0.9})
+        one.__dict__["crystals"] = []
+    (group,), left_out = grouped(runs)
+    row = measure_table(group)[0]
+    assert left_out == {} and (row["folds"], row["seeds"]) == (1, 3)
+    assert (row["mse"], row["mse_seed_deviation"]) == (pytest.approx(2e-3), pytest.approx(1e-3))
