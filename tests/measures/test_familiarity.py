@@ -44,7 +44,7 @@ def test_a_checkpoint_knows_its_training_inputs(shared_store, tmp_path):
     train(config)
     path = tmp_path / run_name(config.plain()) / "last.ckpt"
     kept = load_weights(path).familiar
-    data = PairDataModule(shared_store, "forward", 50, 0, 4, size=load(path).size)
+    data = PairDataModule(shared_store, "forward", 50, 0, 4, size=load(path).size, validation=config.validation)
     assert len(kept.features) == len(data.train_rows) and kept.usual > 0
 
 
