@@ -35,7 +35,10 @@ def serve_page(networks: Networks, host: str, port: int, open_browser: bool) -> 
 
     @ui.page("/", title="lacbed_gan", dark=None)
     async def page() -> None:
-        await ui.context.client.connected()  # from now on there is what the window remembers
+        client = ui.context.client
+        await client.connected()  # from now on there is what the window remembers
+        if not client.has_socket_connection:
+            return  # who asked for the page alone, without a browser, has gone
         memory = app.storage.tab
         build_page(networks, background, {name: memory.setdefault(name, {}) for name in TABS})
 

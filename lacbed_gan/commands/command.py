@@ -76,7 +76,7 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
         raise SystemExit(2) from None
     refused = []
     here = (platform.node(), os.getpid())
-    lines = _job_lines(words)
+    lines = _job_lines(command, words)
 
     def do(job: Any) -> Any:
         try:
@@ -114,12 +114,13 @@ def run_command(command: str, check: Callable[[Any], None], main: Callable[[Any]
         raise SystemExit(2)
 
 
-def _job_lines(words: list[str]) -> Callable[[], list[str]]:
+def _job_lines(command: str, words: list[str]) -> Callable[[], list[str]]:
     """What finds the error lines of a cluster's jobs that begin from now on, which are in their logs alone."""
     if not any(word.startswith("hydra/launcher=submitit") for word in words):
         return list
-    runs = next((word.partition("=")[2] for word in reversed(words) if word.startswith("runs=")), "runs")
-    logs, before = Path(runs) / ".submitit", time.time()
+    key, place = ("runs", "runs") if command == "train" else ("output", "multirun")  # as conf/ has hydra.sweep.dir
+    folder = next((word.partition("=")[2] for word in reversed(words) if word.startswith(f"{key}=")), place)
+    logs, before = Path(folder) / ".submitit", time.time()
 
     def lines() -> list[str]:
         recent = [path for path in sorted(logs.glob("*/*_log.err")) if path.stat().st_mtime >= before]

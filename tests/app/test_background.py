@@ -4,12 +4,19 @@ import asyncio
 import math
 import multiprocessing
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from lacbed_gan.app.background import Background, identity
 from lacbed_gan.crystal.catalogue import catalogue
+
+
+def in_a_loop(ask):
+    """In a thread of its own: Playwright leaves a running loop in this one, where it was used before."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, ask()).result()
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,7 @@ def test_results_are_kept_and_errors_are_not(background):
             await background.compute("error", math.factorial, -1)
         assert await background.compute("error", abs, -1) == 1
 
-    asyncio.run(ask())
+    in_a_loop(ask)
 
 
 def test_what_nobody_waits_for_is_stopped(background):
@@ -46,7 +53,7 @@ def test_what_nobody_waits_for_is_stopped(background):
             await asyncio.sleep(0.1)
         pytest.fail("the process still sleeps")
 
-    asyncio.run(ask())
+    in_a_loop(ask)
 
 
 def test_crystals_of_other_patterns_are_told_apart():
