@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal.basis import ChangeOfBasis
-from lacbed_gan.crystal.cell import cell_of, reciprocal_metric, symmetrised
+from lacbed_gan.crystal.cell import cell_of, cell_text, reciprocal_metric, symmetrised
 from lacbed_gan.crystal.crystal import Crystal, CrystalError, Site, check_edge, check_site
 from lacbed_gan.crystal.images import moved_site
 from lacbed_gan.crystal.orbits import seitz
 
+EQUAL_EDGES = 1e-6  # relative; edges and angles that symmetry makes equal, up to rounding
 TOLERANCE = 0.01  # Å, of positions and lengths: what coordinates of three or four digits leave open
 MOST_ATOMS_SEARCHED = 4_000  # the search takes their number squared
 UNLIKE = 0.05  # Å²; B of atoms that symmetry makes alike may differ by so much before it is remarked
@@ -102,10 +103,13 @@ def conventional(name: str, lattice: Array, sites: list[Site], source: str, rema
     if left_handed:
         basis = ChangeOfBasis.of(-axes.matrix, (sign * axes.origin) % 1.0)
     word = f"symmetry from coordinates (spglib, {TOLERANCE} Å): {group.xhm()}"
-    cell, _ = symmetrised(cell_of(new), seitz(axes.operations)[0])  # lengths and angles are what spglib tolerates
+    stated = cell_of(new)
+    cell, _ = symmetrised(stated, seitz(axes.operations)[0])  # lengths and angles are what spglib tolerates
     if basis != ChangeOfBasis():
         edges = f"a = {a:.5g} Å" if found.number > 194 else f"{', '.join(f'{x:.5g}' for x in cell[:3])} Å"
         word += f"; conventional cell {edges}, axes and origin {basis}"
+    if not np.allclose(stated, cell, rtol=EQUAL_EDGES, atol=0):
+        word += f"; its cell is the mean of edges and angles that differ a little, {cell_text(stated)}"
     remarks = (*remarks, word, *odd)
     crystal = Crystal.from_sites(
         name,

@@ -279,6 +279,10 @@ def test_lists_of_all_atoms(read, refused):
         crystal = read(CELL, symmetry, atoms(*rows))
         assert (contents(crystal), crystal.space_group) == ({"Ga": 4, "As": 4}, "F -4 3 m")
         assert "symmetry from coordinates (spglib, 0.01 Å): F -4 3 m" in crystal.remarks
+    for edge, averaged in (("5.641", True), ("5.64000001", False)):
+        crystal = read(CELL.replace("b 5.64", f"b {edge}"), atoms(*rows))
+        word = f"its cell is the mean of edges and angles that differ a little, 5.64, {edge}, 5.64 Å; 90, 90, 90°"
+        assert crystal.space_group == "F -4 3 m" and (word in crystal.remarks[0]) == averaged
     assert "too far apart; state the space group" in refused(CELL, NACL)
     hexagonal = CELL.replace("c 5.64", "c 9.2") + "_cell_angle_gamma 120\n"
     assert read(hexagonal, "_space_group_IT_number 1", atoms("C1 C 0 0 0")).space_group == "P 6/m m m"
