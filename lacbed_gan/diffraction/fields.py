@@ -112,15 +112,16 @@ def dark_field(
     if not reflections:
         raise CalculationError("no reflection is given")
     wanted = list(dict.fromkeys(hk for hk in reflections if hk != (0, 0)))
+    _require_positive(thickness, size, g_max, energy_kv)
+    if wanted:
+        lattice = select_beams(Projection(crystal), G_MAX, energy_kv).lattice
+        for hk, reached in zip(wanted, lattice.contains(wanted), strict=True):
+            if not reached:
+                name = " ".join(map(str, several[reflections.index(hk)]))
+                raise CalculationError(f"reflection {name} is forbidden: centring or glide planes extinguish it")
     options = {"window": window, "half_width": half_width, "dark_field": wanted}
     options |= {"absorption": absorption, "absorption_ratio": absorption_ratio}
     found = _patterns(crystal, thickness, size, g_max=g_max, energy_kv=energy_kv, **options)
-    if wanted:
-        reached = select_beams(Projection(crystal), found.g_max or G_MAX, energy_kv).find(wanted)
-        for hk, place in zip(wanted, reached.tolist(), strict=True):
-            if place < 0:
-                name = " ".join(map(str, several[reflections.index(hk)]))
-                raise CalculationError(f"reflection {name} is forbidden: centring or glide planes extinguish it")
     images = [found.intensity if hk == (0, 0) else found.dark_field[wanted.index(hk)] for hk in reflections]
     return images[0] if one else torch.stack(images)
 
@@ -134,11 +135,15 @@ def _patterns(
     energy_kv: float,
     **options: object,
 ) -> Patterns:
-    largest = g_max.tolerance if isinstance(g_max, AutoCutOff) else g_max
-    numbers = (size, largest, energy_kv, *thickness)
-    if not thickness or not all(math.isfinite(x) and x > 0 for x in numbers):
-        raise CalculationError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")
+    _require_positive(thickness, size, g_max, energy_kv)
     (patterns,) = compute_patterns([crystal], thickness, size, g_max=g_max, energy_kv=energy_kv, **options)  # type: ignore[arg-type]
     if isinstance(patterns, CalculationError):
         raise patterns
     return patterns
+
+
+def _require_positive(thickness: Sequence[float], size: int, g_max: float | AutoCutOff, energy_kv: float) -> None:
+    largest = g_max.tolerance if isinstance(g_max, AutoCutOff) else g_max
+    numbers = (size, largest, energy_kv, *thickness)
+    if not thickness or not all(math.isfinite(x) and x > 0 for x in numbers):
+        raise CalculationError(f"size {size}, g_max {g_max} and thickness {list(thickness)} must be positive")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -38,6 +39,7 @@ class IndependentPixels:
         return cls.of_window(Window(size), group, net)
 
     @classmethod
+    @lru_cache(maxsize=4)  # a crystal's cut-off is sought on some of the pixels that its pattern then has
     def of_window(cls, window: Window, group: tuple[Matrix, ...], net: Net) -> IndependentPixels:
         """Those of a window, which may be no image of itself: images outside of it do not count."""
         size = window.size

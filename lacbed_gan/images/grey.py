@@ -16,7 +16,6 @@ from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
 
 POLARITIES = ("dark_high", "bright_high")
-COLORMAPS = ("greys",)
 # Pillow's names of modes, in words.
 MODES = dict.fromkeys(("1", "L", "I", "I;16", "I;16B"), "grey") | {"LA": "grey with alpha", "P": "palette"}
 MOST_PIXELS = 100_000_000  # of a file; the largest cameras have 94 million, and a few kilobytes can claim any number

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.net import grid
+from lacbed_gan.diffraction.operators.places import Places
 
 
 class FourierOperator:
@@ -24,20 +25,8 @@ class FourierOperator:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
-        lattice = [torch.from_numpy(each.lattice.coordinates(each.hk)) for each in beams]
-        reach_i, reach_j = (max(int(ij[:, axis].abs().max()) for ij in lattice) for axis in (0, 1))
-        rows, columns = 2 * reach_j + 1, 2 * reach_i + 1
-        self._shape = (len(beams), rows, k.shape[1], columns, 2)
-        self._places = [(ij[:, 1] + reach_j) * columns + ij[:, 0] + reach_i for ij in lattice]
-        present = torch.zeros(len(beams), rows * columns)
-        g = torch.zeros(len(beams), rows * columns, 2, dtype=torch.float64)
-        for c, (each, places) in enumerate(zip(beams, self._places, strict=True)):
-            present[c, places] = 1
-            g[c, places] = each.g
-        self._present = present.view(-1, rows, 1, columns, 1).to(k.device)
-        g = g.to(k.device)
-        diagonal = torch.baddbmm(-(g**2).sum(-1, keepdim=True), g, k.mT, alpha=-2).float()  # (C, J·I, P)
-        self._diagonal = diagonal.view(-1, rows, columns, k.shape[1]).mT.contiguous()[..., None]
+        self._places = places = Places(beams, k)
+        rows, columns = places.rows, places.columns
 
         length = 2 * rows - 1
         frequency = torch.arange(length, dtype=torch.float64)
@@ -51,15 +40,16 @@ class FourierOperator:
         # Row vectors are multiplied from the left: row i′, column i holds T_f[i − i′].
         blocks = spectrum[..., index[None] - index[:, None] + columns - 1]
         self._blocks = blocks.to(torch.complex64).to(k.device)
-        angle = -2 * math.pi / length * frequency[:, None] * (torch.arange(rows, dtype=torch.float64) - reach_j)
+        angle = -2 * math.pi / length * frequency[:, None] * (torch.arange(rows, dtype=torch.float64) - places.reach)
         waves = torch.polar(torch.ones_like(angle), angle)  # (F, J)
         self._forward = waves.to(torch.complex64).to(k.device)
         self._backward = (waves.mH / length).to(torch.complex64).contiguous().to(k.device)
 
     def start(self) -> Tensor:
         """The direct beam."""
-        v = self._present.new_zeros(self._shape)
-        v[:, self._shape[1] // 2, :, self._shape[3] // 2, 0] = 1
+        diagonal = self._places.diagonal
+        v = diagonal.new_zeros(*diagonal.shape, 2)
+        v[:, v.shape[1] // 2, :, v.shape[3] // 2, 0] = 1
         return v
 
     def add_to(self, out: Tensor, v: Tensor) -> None:
@@ -68,7 +58,8 @@ class FourierOperator:
         spectrum = torch.matmul(self._forward, torch.view_as_complex(v).flatten(2))  # (C, F, P·I)
         product = torch.bmm(spectrum.view(-1, pixels, columns), self._blocks.flatten(0, 1))
         total = torch.matmul(self._backward, product.view(crystals, 2 * rows - 1, -1))
-        out.add_(torch.view_as_real(total).view_as(out)).mul_(self._present).addcmul_(self._diagonal, v)
+        out.add_(torch.view_as_real(total).view_as(out)).mul_(self._places.present[..., None])
+        out.addcmul_(self._places.diagonal[..., None], v)
 
     def per_pixel(self, x: Tensor) -> Tensor:
         """(C, P) → a shape that broadcasts with vectors."""
@@ -80,8 +71,7 @@ class FourierOperator:
 
     def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """(C, G) places of the beams asked for; −1 is one that is not there."""
-        chosen = [torch.where(r >= 0, p[r], -1) for p, r in zip(self._places, reflections, strict=True)]
-        return (torch.stack(chosen).to(self._present.device),)
+        return (self._places.of(reflections),)
 
     def components(self, v: Tensor, functionals: tuple[Tensor, ...]) -> Tensor:
         """⟨g|v⟩ of the beams asked for: (C, 2 G, P), the real parts and then the imaginary ones."""
@@ -92,8 +82,5 @@ class FourierOperator:
 
     def keep(self, crystals: Tensor) -> None:
         """Go on with some of the crystals only."""
-        self._present, self._blocks, self._diagonal = (
-            x[crystals] for x in (self._present, self._blocks, self._diagonal)
-        )
-        self._places = [self._places[c] for c in crystals.tolist()]
-        self._shape = (len(crystals), *self._shape[1:])
+        self._places.keep(crystals)
+        self._blocks = self._blocks[crystals]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.net import grid
+from lacbed_gan.diffraction.operators.places import Places
 
 
 class HalfFourierOperator:
@@ -26,20 +27,8 @@ class HalfFourierOperator:
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor):
-        lattice = [torch.from_numpy(each.lattice.coordinates(each.hk)) for each in beams]
-        reach_i, reach_j = (max(int(ij[:, axis].abs().max()) for ij in lattice) for axis in (0, 1))
-        rows, columns = 2 * reach_j + 1, 2 * reach_i + 1
-        self._shape = (len(beams), rows, k.shape[1], columns)
-        self._places = [(ij[:, 1] + reach_j) * columns + ij[:, 0] + reach_i for ij in lattice]
-        present = torch.zeros(len(beams), rows * columns)
-        g = torch.zeros(len(beams), rows * columns, 2, dtype=torch.float64)
-        for c, (each, places) in enumerate(zip(beams, self._places, strict=True)):
-            present[c, places] = 1
-            g[c, places] = each.g
-        self._present = present.view(-1, rows, 1, columns).to(k.device)
-        g = g.to(k.device)
-        diagonal = torch.baddbmm(-(g**2).sum(-1, keepdim=True), g, k.mT, alpha=-2).float()  # (C, J·I, P)
-        self._diagonal = diagonal.view(-1, rows, columns, k.shape[1]).mT.contiguous()
+        self._places = places = Places(beams, k)
+        rows, columns = places.rows, places.columns
 
         length = 2 * rows - 1
         frequency = torch.arange(rows, dtype=torch.float64)
@@ -56,7 +45,7 @@ class HalfFourierOperator:
         # Where a mirror line runs along an axis of the lattice, every T_f is real.
         self._imaginary = imaginary if imaginary.abs().max() > 1e-6 * self._real.abs().max() else None
 
-        angle = 2 * math.pi / length * frequency[:, None] * (torch.arange(rows, dtype=torch.float64) - reach_j)
+        angle = 2 * math.pi / length * frequency[:, None] * (torch.arange(rows, dtype=torch.float64) - places.reach)
         waves = torch.stack([angle.cos(), -angle.sin()], 1)  # (F, 2, J): real and imaginary part
         self._forward = waves.flatten(0, 1).float().to(k.device)
         waves[1:] *= 2  # frequencies f and −f, but for f = 0
@@ -64,8 +53,8 @@ class HalfFourierOperator:
 
     def start(self) -> Tensor:
         """The direct beam."""
-        v = self._present.new_zeros(self._shape)
-        v[:, self._shape[1] // 2, :, self._shape[3] // 2] = 1
+        v = torch.zeros_like(self._places.diagonal)
+        v[:, v.shape[1] // 2, :, v.shape[3] // 2] = 1
         return v
 
     def add_to(self, out: Tensor, v: Tensor) -> None:
@@ -82,7 +71,7 @@ class HalfFourierOperator:
             torch.bmm(parts[:, 0], real, out=product[:, 0]).baddbmm_(parts[:, 1], imaginary, alpha=-1)
             torch.bmm(parts[:, 1], real, out=product[:, 1]).baddbmm_(parts[:, 0], imaginary)
         out.flatten(2).baddbmm_(self._backward.expand(crystals, -1, -1), product.view(crystals, 2 * rows, -1))
-        out.mul_(self._present).addcmul_(self._diagonal, v)
+        out.mul_(self._places.present).addcmul_(self._places.diagonal, v)
 
     def per_pixel(self, x: Tensor) -> Tensor:
         """(C, P) → a shape that broadcasts with vectors."""
@@ -94,8 +83,7 @@ class HalfFourierOperator:
 
     def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """(C, G) places of the beams asked for; −1 is one that is not there."""
-        chosen = [torch.where(r >= 0, p[r], -1) for p, r in zip(self._places, reflections, strict=True)]
-        return (torch.stack(chosen).to(self._present.device),)
+        return (self._places.of(reflections),)
 
     def components(self, v: Tensor, functionals: tuple[Tensor, ...]) -> Tensor:
         """⟨g|v⟩ of the beams asked for: (C, G, P)."""
@@ -105,7 +93,6 @@ class HalfFourierOperator:
 
     def keep(self, crystals: Tensor) -> None:
         """Go on with some of the crystals only."""
-        self._present, self._real, self._diagonal = (x[crystals] for x in (self._present, self._real, self._diagonal))
+        self._places.keep(crystals)
+        self._real = self._real[crystals]
         self._imaginary = None if self._imaginary is None else self._imaginary[crystals]
-        self._places = [self._places[c] for c in crystals.tolist()]
-        self._shape = (len(crystals), *self._shape[1:])
