@@ -107,10 +107,13 @@ def say(line: str) -> None:
 
 def kind(module: ConditionalGAN, settings: TrainSettings) -> str:
     """What is trained, and whether there is a discriminator."""
+    from lacbed_gan.models.networks.drawing import Drawing
     from lacbed_gan.running.training import parameters
 
     model = settings.model
     generator = f"{model.generator.name} ({parameters(module.generator) / 1e6:.3g} M parameters)"
+    if isinstance(module.generator, Drawing) and module.discriminator is None:
+        return f"{generator} learns to draw its answers"
     if module.discriminator is None or model.discriminator is None:
         return f"no discriminator: {generator} learns by the error alone"
     rival = f"{model.discriminator.name} ({parameters(module.discriminator) / 1e6:.2g} M)"

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from lacbed_gan.models.network_settings import FourierSettings, LocalEnhancerSettings, UNetSettings
+from lacbed_gan.models.network_settings import (
+    FlowSettings,
+    FourierSettings,
+    LocalEnhancerSettings,
+    SamplerSettings,
+    UNetSettings,
+    VariationalSettings,
+)
+from lacbed_gan.models.networks.flow import FlowSampler
 from lacbed_gan.models.networks.fourier import FourierGenerator
+from lacbed_gan.models.networks.noise import Noisy
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.pix2pixhd import GlobalGenerator, LocalEnhancer
 from lacbed_gan.models.networks.span_head import SpanHead
 from lacbed_gan.models.networks.symmetry import Symmetrised
 from lacbed_gan.models.networks.unet import GlobalUNet
+from lacbed_gan.models.networks.vae import VariationalSampler
 from lacbed_gan.models.settings import LearningSettings, NetworkSettings
 
 if TYPE_CHECKING:
@@ -34,8 +44,11 @@ def build_networks(settings: NetworkSettings) -> Networks:
     model = settings.model
     generator = _generator(settings)
     # Where the two-fold axis of ρ lies is known of the canonical origin alone.
-    if model.symmetry != "none" and (settings.forward or settings.origin == "canonical"):
+    sampler = isinstance(model.generator, SamplerSettings)  # whose answers are symmetric as they are
+    if model.symmetry != "none" and not sampler and (settings.forward or settings.origin == "canonical"):
         generator = Symmetrised(generator, model.symmetry, "angle" if settings.forward else "real")
+    if model.noise:
+        generator = Noisy(generator, model.noise)
     networks = Networks(generator)
     if model.discriminator and model.loss_weights.needs_discriminator:
         networks.discriminator = MultiscaleDiscriminator(
@@ -70,11 +83,15 @@ def build_gan(settings: NetworkSettings, learning: LearningSettings) -> Conditio
 def _generator(settings: NetworkSettings) -> nn.Module:
     sizes = settings.model.generator.model_dump(exclude={"name"})
     sizes |= {"in_channels": settings.input_channels, "out_channels": settings.model.channels}
-    one_size = {"image_size": settings.size, "conditions": settings.conditions}
+    one_size = {"image_size": settings.size, "conditions": settings.conditions + settings.model.noise}
     side = "input" if settings.forward else "output"  # where ρ is
     match settings.model.generator:
         case FourierSettings():
             return FourierGenerator(**sizes, **one_size, potential=side)
+        case FlowSettings() | VariationalSettings() as kind:
+            sampler = FlowSampler if kind.name == "flow" else VariationalSampler
+            span = settings.model.loss_weights.span > 0 and not settings.forward
+            return sampler(**sizes, **one_size, potential=side, span=span)
         case UNetSettings(periodic=periodic):
             return GlobalUNet(**sizes | one_size | {"periodic": side if periodic else "none"})
         case LocalEnhancerSettings():

@@ -18,14 +18,15 @@ from lacbed_gan.models.inference import predict, to_channels, with_thickness
 from lacbed_gan.models.judging import balanced, slope_at, told_apart, window_at
 from lacbed_gan.models.losses import (
     Judgement,
+    answered,
     discriminator_terms,
-    generator_terms,
     judgement_terms,
     score,
     side_loss,
     span_term,
 )
 from lacbed_gan.models.means import PARTS, Means, added, parts, values_per_image
+from lacbed_gan.models.networks.drawing import Drawing
 from lacbed_gan.models.schedules import average_weights, clipped_step, optimizers, restate, several
 from lacbed_gan.models.settings import LearningSettings, LossWeights
 
@@ -103,7 +104,7 @@ class ConditionalGAN(LightningModule):
         self.means = Means()
         self.totals: dict[str, Tensor] = {}
         self.familiar: Familiar | None = None
-        numbers = {"span_error": span_head, "told_apart": discriminator}
+        numbers = {"span_error": span_head, "told_apart": discriminator, "loss": isinstance(generator, Drawing)}
         self.measures = values_per_image([*self.measured, *(name for name, network in numbers.items() if network)])
         self.rows = values_per_image(["index", "time"])
 
@@ -189,8 +190,7 @@ class ConditionalGAN(LightningModule):
         """
         weights, gan_loss = self.loss_weights, self.learning.gan_loss
         image, target = (to_channels(batch[name], self.channels) for name in ("input", "target"))
-        prediction = self(image, batch.get("condition"))
-        terms = generator_terms(weights, prediction, target)
+        prediction, terms = answered(self.generator, weights, image, target, batch)
         if self.span_head is not None:
             terms |= span_term(weights, self.span_head(batch["input"], batch.get("condition")), batch["span"])
         descent = share * sum(terms.values())
@@ -250,9 +250,11 @@ class ConditionalGAN(LightningModule):
             number = self.span_head(batch["input"], batch.get("condition"))
             _, std = self.config.get("data", {}).get("standardisation", {}).get("log_span", (0.0, 1.0))
             self.measures[f"{part}/span_error"].update(std * (number - batch["span"])[:, 0].float().abs())
-        for name in ("index", "time"):
-            if name in batch:
-                self.rows[f"{part}/{name}"].update(batch[name])
+        if isinstance(self.network, Drawing):
+            pair = (batch.get(name) for name in ("input", "condition", "target", "span"))
+            self.measures[f"{part}/loss"].update(self.network.loss(*pair))
+        for name in {"index", "time"} & batch.keys():
+            self.rows[f"{part}/{name}"].update(batch[name])
 
     def predict_step(self, batch: Batch, batch_idx: int = 0) -> Tensor:
         """Batch → predictions (B, 1, H, W) float32, clamped to [0, 1]."""

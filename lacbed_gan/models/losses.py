@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from lacbed_gan.models.networks.drawing import Drawing
 from lacbed_gan.models.settings import LossWeights
 
 Judgement = list[list[Tensor]]
@@ -61,6 +62,26 @@ def feature_matching_loss(generated: Judgement, real: Judgement) -> Tensor:
         for fake, true in zip(fake_layers[:-1], real_layers[:-1], strict=True)
     ]
     return torch.stack(terms).sum()
+
+
+def answered(
+    generator: nn.Module, weights: LossWeights, image: Tensor, target: Tensor, batch: Mapping[str, Tensor]
+) -> tuple[Tensor | None, dict[str, Tensor]]:
+    """A generator's answers to a batch, and those terms of its loss that need no discriminator.
+
+    One that draws its answers has a loss of its own, whose weight is that of l2, or else of l1.
+
+    Args:
+        image, target: of the batch, with the generator's channels.
+
+    Returns:
+        (B, C, H, W), None of one whose answers nobody judges; scalar float32 by name.
+    """
+    if isinstance(generator, Drawing):
+        answers, terms = generator.learn(image, batch.get("condition"), target, batch.get("span"))
+        return answers, {name: (weights.l2 or weights.l1) * term for name, term in terms.items()}
+    prediction = generator(image, batch.get("condition"))
+    return prediction, generator_terms(weights, prediction, target)
 
 
 def generator_terms(weights: LossWeights, prediction: Tensor, target: Tensor) -> dict[str, Tensor]:

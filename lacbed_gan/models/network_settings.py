@@ -35,6 +35,33 @@ class FourierSettings(Settings):
         return "" if size >= 4 and size % 2 == 0 else "even sizes from 4 up"
 
 
+class SamplerSettings(Settings):
+    """Of `networks.sampling.Sampler` of any kind; ``counts`` is the noise of the patterns that it learns from."""
+
+    order: Annotated[int, Field(ge=1, le=1024)] = 20
+    width: Width = 384
+    depth: Depth = 3
+    quadrants: bool = True
+    counts: Annotated[float, Field(gt=0)] | None = None
+
+    def misfit(self, size: int) -> str:
+        return "" if size >= 4 and size % 2 == 0 else "even sizes from 4 up"
+
+
+class FlowSettings(SamplerSettings):
+    """Of `networks.flow.FlowSampler`."""
+
+    name: Literal["flow"] = "flow"
+    steps: Annotated[int, Field(ge=1, le=1000)] = 20
+
+
+class VariationalSettings(SamplerSettings):
+    """Of `networks.vae.VariationalSampler`."""
+
+    name: Literal["vae"] = "vae"
+    latent: Annotated[int, Field(ge=1, le=4096)] = 32
+
+
 class UNetSettings(Settings):
     """Of `networks.unet.GlobalUNet`; `periodic` pads ρ's side with its other end."""
 
@@ -99,5 +126,12 @@ class DiscriminatorSettings(Settings):
         return "" if size >= self._smallest else f"sizes from {self._smallest} up"
 
 
-Generator = FourierSettings | UNetSettings | GlobalGeneratorSettings | LocalEnhancerSettings
+Generator = (
+    FourierSettings
+    | UNetSettings
+    | GlobalGeneratorSettings
+    | LocalEnhancerSettings
+    | FlowSettings
+    | VariationalSettings
+)
 WITHOUT_CONDITIONS = (GlobalGeneratorSettings,)  # pix2pixHD has no place for a condition; its norm would remove it

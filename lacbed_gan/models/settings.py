@@ -9,11 +9,19 @@ from pydantic import (
     BeforeValidator,
     Field,
     PositiveFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
     model_validator,
 )
 
 from lacbed_gan.data.conditions import QUANTITIES, SHORTHAND
-from lacbed_gan.models.network_settings import WITHOUT_CONDITIONS, DiscriminatorSettings, Generator, Settings
+from lacbed_gan.models.network_settings import (
+    WITHOUT_CONDITIONS,
+    DiscriminatorSettings,
+    Generator,
+    SamplerSettings,
+    Settings,
+)
 
 
 def condition_names(value: Any) -> Any:
@@ -75,6 +83,7 @@ class ModelSettings(Settings):
         channels: of the networks' images; grey ones are repeated to as many.
         condition: names of the logarithms that networks are given, or none, cell, scale, net.
         symmetry: of every answer, exactly.
+        noise: random numbers that the generator is given, so that it draws its answers; 0 for one answer.
         learning_rate, schedule, ema: as in `LearningSettings`, unless the run says otherwise.
     """
 
@@ -87,6 +96,34 @@ class ModelSettings(Settings):
     symmetry: Symmetry = "none"
     schedule: Schedule = "constant"
     ema: Decay = 0.0
+    noise: Annotated[int, Field(ge=0, le=4096)] = 0
+
+    @model_serializer(mode="wrap")
+    def _named_where_new(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what leaves a model, and the name of its run, as they were before there was the choice."""
+        return {name: value for name, value in handler(self).items() if (name, value) != ("noise", 0)}
+
+    @model_validator(mode="after")
+    def _of_a_sampler(self) -> ModelSettings:
+        if not self.draws:
+            return self
+        name, drawing = self.generator.name, isinstance(self.generator, SamplerSettings)
+        if drawing and self.noise:
+            raise ValueError(f"noise={self.noise}: {name} draws its answers anyway; leave it out")
+        if drawing and self.loss_weights.needs_discriminator:
+            raise ValueError(f"{name} learns without a discriminator: take model.discriminator=null")
+        if self.noise and isinstance(self.generator, WITHOUT_CONDITIONS):
+            raise ValueError(f"noise={self.noise}: {name} has no place for it; take model=fourier or model=small")
+        if self.channels != 1:
+            raise ValueError(f"networks that draw their answers have one channel: take channels=1, not {self.channels}")
+        if not (self.loss_weights.l1 or self.loss_weights.l2):
+            raise ValueError("networks that draw their answers need loss_weights.l2, the weight of their own loss")
+        return self
+
+    @property
+    def draws(self) -> bool:
+        """Whether the generator draws its answers."""
+        return self.noise > 0 or isinstance(self.generator, SamplerSettings)
 
     @model_validator(mode="before")
     @classmethod
@@ -187,6 +224,10 @@ class NetworkSettings(Settings):
             raise ValueError("a pattern does not tell the range of ρ: direction=inverse takes condition=cell or none")
         if len(self.thickness) > 1 and self.model.channels > 1:
             raise ValueError("several thicknesses need networks of one channel; take model.channels=1")
+        if isinstance(generator, SamplerSettings) and self.direction == "inverse" and self.origin != "canonical":
+            raise ValueError(f"{generator.name} needs origin=canonical, with the two-fold axis of ρ on its first pixel")
+        if isinstance(generator, SamplerSettings) and self.direction == "forward" and generator.counts is not None:
+            raise ValueError("model.generator.counts is of patterns that networks are given: direction=inverse")
         if self.tells_thickness and isinstance(generator, WITHOUT_CONDITIONS):
             raise ValueError(f"{generator.name} cannot be told the thickness: take one, or another model")
         return self

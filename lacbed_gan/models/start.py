@@ -16,8 +16,9 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import printable
 from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
 from lacbed_gan.models.migrations import migrated, migrated_names
-from lacbed_gan.models.network_settings import UNetSettings
+from lacbed_gan.models.network_settings import SamplerSettings, UNetSettings
 from lacbed_gan.models.networks.fourier import FourierGenerator
+from lacbed_gan.models.networks.noise import Noisy
 from lacbed_gan.models.networks.resampling import resampled_fourier, resampled_span_head
 from lacbed_gan.models.networks.symmetry import Symmetrised
 from lacbed_gan.models.settings import NetworkSettings
@@ -74,8 +75,9 @@ class Start:
         there, here = (one.model.generator.model_dump() for one in (start, run))
         pairs += [(f"model.generator.{key}", there.get(key), here.get(key)) for key in there | here]
         pairs.append(("model.channels", start.model.channels, run.model.channels))
+        pairs.append(("model.noise", start.model.noise, run.model.noise))
         pairs.append(("condition", list(start.condition), list(run.condition)))
-        if isinstance(start.model.generator, UNetSettings):  # its dense layer is of the image's size
+        if isinstance(start.model.generator, UNetSettings | SamplerSettings):  # dense layers of the image's size
             pairs.append(("size", start.size, run.size))
         return [pair for pair in pairs if pair[1] != pair[2]]
 
@@ -169,14 +171,17 @@ def _of_part(tensors: Mapping[str, Tensor], part: str) -> State:
 
 
 def _inner(network: nn.Module) -> nn.Module:
-    """The generator whose answers are made symmetric, which has all the weights."""
-    return network.generator if isinstance(network, Symmetrised) else network
+    """The generator whose answers are made symmetric, or that is given noise, which has all the weights."""
+    while isinstance(network, Symmetrised | Noisy):
+        network = network.generator
+    return network
 
 
 def _plain(state: State) -> State:
     """Weights by the names that they have in the generator itself."""
-    symmetrised = bool(state) and all(name.startswith("generator.") for name in state)
-    return _of_part(state, "generator") if symmetrised else state
+    while state and all(name.startswith("generator.") for name in state):
+        state = _of_part(state, "generator")
+    return state
 
 
 def _load(name: str, network: nn.Module, state: State) -> None:

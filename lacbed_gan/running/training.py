@@ -21,12 +21,14 @@ from torch._functorch import config as functorch_config
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.messages import printable
 from lacbed_gan.models.checkpoints import read_checkpoint
+from lacbed_gan.models.networks.drawing import Drawing
 from lacbed_gan.running.checkpoints import AtomicCheckpointIO
 from lacbed_gan.running.epochs import EpochLines, LossBar, MetricsTable
 from lacbed_gan.running.profile import StepProfiler
 from lacbed_gan.running.watching import Speed
 
 MONITOR = "validation/mse"
+DRAWN = "validation/loss"  # of networks that draw their answers: the mean of them can get better when they get worse
 NOT_DETERMINISTIC = " does not have a deterministic implementation"  # of PyTorch's error
 
 
@@ -74,7 +76,8 @@ def train(
     """Train to the last epoch and measure the epoch that is reported on; None in processes that write no results.
 
     Args:
-        data: with a ``watched`` part other than the test fold the epoch is chosen by that part's MSE.
+        data: with a ``watched`` part other than the test fold the epoch is chosen by that part's MSE, or, of
+            networks that draw their answers, by their loss there.
         folder: of the run; last.ckpt, and best.ckpt where an epoch is chosen, are written there.
         last: a checkpoint to go on from.
         machine: accelerator, devices, strategy and precision of Lightning's Trainer, and whether to compile.
@@ -91,7 +94,8 @@ def train(
     bar = bar and sys.stdout.isatty()
     chosen = "test" not in data.watched
     table = MetricsTable(folder / "metrics.csv")
-    stopping = EarlyStopping(MONITOR, patience=patience, check_on_train_epoch_end=True) if patience else None
+    monitor = DRAWN if isinstance(module.generator, Drawing) else MONITOR
+    stopping = EarlyStopping(monitor, patience=patience, check_on_train_epoch_end=True) if patience else None
     trainer = L.Trainer(
         max_epochs=epochs,
         logger=logger or False,
@@ -100,7 +104,7 @@ def train(
             LossBar(leave=False) if bar else EpochLines(folder.name),
             *([stopping] if stopping else []),
             # last comes last: a run that is killed between the two makes this epoch, and its best, again
-            *([_checkpoint(folder, "best", monitor=MONITOR)] if chosen else []),
+            *([_checkpoint(folder, "best", monitor=monitor)] if chosen else []),
             *([NumberedCheckpoint(folder, checkpoint_every)] if checkpoint_every else []),
             _checkpoint(folder, "last", save_top_k=1),
             Speed(folder / "speed.csv"),

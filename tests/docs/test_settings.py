@@ -11,6 +11,7 @@ CONF = ROOT / "conf"
 PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 GROUPS = ("data", "trainer", "logger")
 MODELS = ("fourier", "small", "pix2pixhd", "pix2pixhd_global")
+DRAWING = ("flow", "vae")
 
 
 def table(title):
@@ -65,16 +66,17 @@ def test_settings_that_are_chosen_by_name():
     compare(table("data, trainer, logger"), {key: value for key, value in found.items() if not key.endswith(".name")})
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, *DRAWING])
 def test_settings_of_a_model(model):
+    title, models = ("models that draw their answers", DRAWING) if model in DRAWING else ("model", MODELS)
     settings = defaults(f"model/{model}")
     sizes = {key for key in settings if key.startswith("generator.") and key != "generator.name"}
-    paragraph = PAGE.partition("`model.generator` has its own sizes")[2]
+    paragraph = PAGE.partition("`model.generator` has, beside" if models is DRAWING else "has its own sizes")[2]
     assert all(f"`{key.rpartition('.')[2]}`" in paragraph for key in sizes)
     left_out = sizes | {"discriminator.name"}
     expected = {f"model.{key}": value for key, value in settings.items() if key not in left_out}
-    compare(table("model"), expected, MODELS.index(model))
+    compare(table(title), expected, models.index(model))
 
 
 def test_every_model_is_there():
-    assert sorted(MODELS) == sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+    assert sorted([*MODELS, *DRAWING]) == sorted(path.stem for path in (CONF / "model").glob("*.yaml"))

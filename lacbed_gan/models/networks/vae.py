@@ -1,0 +1,79 @@
+"""A conditional variational autoencoder: what the input leaves open is a few hidden numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lacbed_gan.models.networks.drawing import normal
+from lacbed_gan.models.networks.fourier import DenseBlock
+from lacbed_gan.models.networks.sampling import STRATA, Sampler
+
+LEAST, MOST = -5.0, 2.0  # of the logarithm of a deviation
+
+
+class VariationalSampler(Sampler):
+    """Conditional variational autoencoder (Kingma and Welling, arXiv 1312.6114; Sohn et al., NIPS 2015).
+
+    Hidden numbers z ~ N(0, 1) and the context c are decoded to the mean of the answer's numbers, about which each has
+    a deviation σ(c) of its own. In training z comes from an encoder q(z | answer, c), and what is minimised is
+
+        −ELBO = Σ_i [ (x_i − μ_i(z, c))² / 2σ_i² + log σ_i ] + KL(q ‖ N(0, 1)),  divided by the count of numbers.
+
+    Args:
+        sizes: as of `Sampler`.
+        latent: count of the hidden numbers.
+    """
+
+    def __init__(self, latent: int = 32, **sizes: Any) -> None:
+        super().__init__(**sizes)
+        self.latent = latent
+        width = self.first.out_features
+        self.entry = nn.Linear(self.numbers + width, width)
+        self.reader = DenseBlock(width, 0)
+        self.hidden = nn.Linear(width, 2 * latent)
+        self.decoder = nn.Linear(latent + width, width)
+        self.layers = nn.ModuleList(DenseBlock(width, latent) for _ in range(len(self.blocks)))
+        self.last = nn.LayerNorm(width)
+        self.answer = nn.Linear(width, self.numbers)
+        self.deviation = nn.Linear(width, self.numbers)
+        for layer in (self.answer, self.deviation):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def mean(self, context: Tensor) -> Tensor:
+        return self._decoded(context.new_zeros(len(context), self.latent), context)
+
+    def draw(self, context: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        z = normal((len(context), self.latent), context, generator)
+        mean = self._decoded(z, context)
+        return mean + self._log_deviation(context).exp() * normal(mean.shape, mean, generator)
+
+    def terms(self, context: Tensor, vector: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        mean, log_std = self._encoded(vector, context)
+        divergence = 0.5 * (mean.square() + (2 * log_std).exp() - 1).sum(1) - log_std.sum(1)
+        draws = 1 if generator is None else STRATA
+        mean, log_std, context, vector = (x.repeat_interleave(draws, 0) for x in (mean, log_std, context, vector))
+        z = mean + log_std.exp() * normal(mean.shape, mean, generator)
+        log_sigma = self._log_deviation(context)
+        error = 0.5 * ((vector - self._decoded(z, context)) / log_sigma.exp()).square() + log_sigma
+        error = error.mean(1).view(-1, draws).mean(1)
+        return {"loss_g_error": error, "loss_g_divergence": divergence / self.numbers}
+
+    def _encoded(self, vector: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and logarithm of the deviation of the hidden numbers, (B, latent) each."""
+        y = self.reader(self.entry(torch.cat([vector, context], 1)), None)
+        mean, log_std = self.hidden(F.silu(y)).float().chunk(2, 1)
+        return mean, log_std.clamp(LEAST, MOST)
+
+    def _decoded(self, z: Tensor, context: Tensor) -> Tensor:
+        y = self.decoder(torch.cat([z, context], 1))
+        for layer in self.layers:
+            y = layer(y, z)
+        return self.answer(F.silu(self.last(y))).float()
+
+    def _log_deviation(self, context: Tensor) -> Tensor:
+        return self.deviation(context).float().clamp(LEAST, MOST)
