@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lacbed_gan.crystal import Crystal, CrystalError, Site
     from lacbed_gan.data.datamodule import PairDataModule
-    from lacbed_gan.diffraction import bright_field, dark_field, projected_potential
+    from lacbed_gan.diffraction import Scattering, bright_field, dark_field, projected_potential
     from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
     from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
 
@@ -23,6 +23,7 @@ _HOMES = {
     "Crystal": "lacbed_gan.crystal",
     "CrystalError": "lacbed_gan.crystal",
     "Site": "lacbed_gan.crystal",
+    "Scattering": "lacbed_gan.diffraction",
     "bright_field": "lacbed_gan.diffraction",
     "dark_field": "lacbed_gan.diffraction",
     "projected_potential": "lacbed_gan.diffraction",
@@ -40,6 +41,7 @@ __all__ = [
     "InverseCGAN",
     "PairDataModule",
     "Predictor",
+    "Scattering",
     "Site",
     "TrustWarning",
     "bright_field",

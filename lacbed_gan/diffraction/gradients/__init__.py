@@ -1,0 +1,1 @@
+"""Intensities as differentiable functions of the potential, the thickness and the direction of the beam."""

@@ -1,0 +1,212 @@
+"""Bright-field patterns as a differentiable function of structure factors, atoms, thickness and direction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.diffraction.beams import Beams, select_beams
+from lacbed_gan.diffraction.constants import G_MAX, lorentz_factor, wavelength
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.gradients.blocks import Blocks
+from lacbed_gan.diffraction.gradients.coefficients import IndependentCoefficients
+from lacbed_gan.diffraction.gradients.function import DirectBeam
+from lacbed_gan.diffraction.gradients.jacobian import Jacobian, jacobian
+from lacbed_gan.diffraction.gradients.sites import geometric_factors, site_of_atoms
+from lacbed_gan.diffraction.pixels import IndependentPixels
+from lacbed_gan.diffraction.projection import Projection
+from lacbed_gan.diffraction.window import Window
+
+PRECISIONS = (torch.float32, torch.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Scattering:
+    """The bright field of one crystal along its zone axis, as a function that PyTorch can differentiate.
+
+    What it is a function of are the structure factors that symmetry leaves independent, (M,) real numbers in 1/Å², the
+    thickness and the direction of the incoming beam. Forward scattering with nothing else neglected, as in
+    :func:`lacbed_gan.bright_field`; no absorption.
+
+    Args:
+        crystal: seen along its zone axis; gives cell, symmetry and the structure factors to begin with.
+        g_max: cut-off of the beams in 1/Å.
+        energy_kv: of the beam.
+        dtype: ``torch.float32``, whose derivatives are within 1e-3, or ``torch.float64``.
+
+    Raises:
+        CalculationError: see :func:`lacbed_gan.bright_field`.
+    """
+
+    crystal: Crystal
+    g_max: float = G_MAX
+    energy_kv: float = 200.0
+    dtype: torch.dtype = torch.float32
+
+    def __post_init__(self) -> None:
+        if self.dtype not in PRECISIONS:
+            raise CalculationError(f"dtype {self.dtype} is not one of torch.float32, torch.float64")
+        if not (math.isfinite(self.g_max) and self.g_max > 0 and math.isfinite(self.energy_kv) and self.energy_kv > 0):
+            raise CalculationError(f"g_max {self.g_max} and energy_kv {self.energy_kv} must be positive")
+
+    @cached_property
+    def projection(self) -> Projection:
+        """The crystal along its zone axis."""
+        return Projection(self.crystal)
+
+    @cached_property
+    def beams(self) -> Beams:
+        """Those within the cut-off."""
+        return select_beams(self.projection, self.g_max, self.energy_kv)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """The beams in blocks that symmetry leaves."""
+        return Blocks(self.beams)
+
+    @cached_property
+    def independent(self) -> IndependentCoefficients:
+        """What the (M,) numbers are; `independent.hk` are their Miller indices h b₁ + k b₂."""
+        axis = self.projection.two_fold_axis or (0.0, 0.0)
+        operations = [operation.about(axis) for operation in self.projection.operations]
+        return IndependentCoefficients.of(self.beams, operations)
+
+    @cached_property
+    def sites(self) -> Tensor:
+        """(n,) int64 the site, 0 … Z − 1, of each atom of the crystal; equal atoms share one."""
+        return site_of_atoms(self.crystal)
+
+    @cached_property
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        """What U of the independent coefficients is of each site, (Z, M) in 1/Å², and |g|² (M,) in 1/Å²."""
+        hk = self.independent.hk
+        factors, squared = geometric_factors(self.crystal, hk @ torch.tensor(self.projection.basis))
+        axis = torch.tensor(self.projection.two_fold_axis or (0.0, 0.0), dtype=torch.float64)
+        shift = 2 * math.pi * (hk.double() @ axis)
+        factors = factors * torch.polar(torch.ones_like(shift), shift) * self.independent.factor.conj()
+        return lorentz_factor(self.energy_kv) / (math.pi * self.crystal.volume) * factors.real, squared
+
+    def of_sites(self, b_iso: Tensor | None = None, occupancy: Tensor | None = None) -> Tensor:
+        """(M,) float64 structure factors in 1/Å² of the crystal, differentiable with respect to its sites' parameters.
+
+        Args:
+            b_iso: (Z,) B of each site in Å²; that of the crystal unless given. An anisotropic displacement adds to it.
+            occupancy: (Z,) of each site; that of the crystal unless given.
+        """
+        atom = torch.stack([(self.sites == site).nonzero()[0, 0] for site in range(int(self.sites.max()) + 1)])
+        b = torch.from_numpy(self.crystal.b_iso)[atom] if b_iso is None else b_iso
+        share = torch.from_numpy(self.crystal.occupancy)[atom] if occupancy is None else occupancy
+        factors, squared = self._factors
+        return (share[:, None] * torch.exp(-b[:, None] * squared / 4) * factors).sum(0)
+
+    def of_potential(self, rho: Tensor) -> Tensor:
+        """(M,) float64 structure factors in 1/Å² of a projected potential, differentiable.
+
+        Args:
+            rho: (n, n) in 1/Å², sampled at r = i/n as by ``projected_potential(crystal)``, whose n has to be above
+                twice the largest index. What is not of the crystal's symmetry has no effect.
+        """
+        rows, columns = self.independent.shape
+        if min(rho.shape) < max(rows, columns):
+            raise CalculationError(f"ρ needs {max(rows, columns)} pixels or more along an edge for this g_max")
+        axis = self.projection.two_fold_axis or (0.0, 0.0)
+        waves = []
+        for n, pixels, place in zip((rows, columns), (rho.shape[1], rho.shape[0]), axis, strict=True):
+            index = torch.arange(-(n // 2), n // 2 + 1, dtype=torch.float64)
+            angle = 2 * math.pi * index[:, None] * (place - torch.arange(pixels, dtype=torch.float64) / pixels)
+            waves.append(torch.polar(torch.ones_like(angle), angle) / pixels)
+        u = waves[0] @ rho.double().T.to(torch.complex128) @ waves[1].T
+        return self.independent.numbers(u if self.beams.potential.is_complex() else u.real)
+
+    def directions(self, pixels: IndependentPixels, window: Window) -> Tensor:
+        """(P, 2) float64 k in 1/Å at pixels of a window."""
+        return torch.from_numpy(window.directions(self.projection.net, pixels.rows, pixels.columns))
+
+    def intensity(self, u: Tensor, k: Tensor, thickness: Tensor | Sequence[float]) -> Tensor:
+        """I(t) = |[exp(2πi t (√(k₀² + A) − k₀))]₀₀|², A_gg = −(2 k·g + |g|²), A_gh = U_{g−h}, k₀² = K² − |k|².
+
+        Args:
+            u: (M,) real, independent structure factors in 1/Å².
+            k: (P, 2) in 1/Å, (x, y) in-plane components of the incoming beams.
+            thickness: (T,) in nm.
+
+        Returns:
+            (T, P) in [0, 1], differentiable with respect to all three.
+
+        Raises:
+            CalculationError: numbers that are not finite, or a potential so strong that the calculation diverges.
+        """
+        u, k, depths = self._checked(u, k, thickness)
+        coupling = self.blocks.coupling(self.independent.potential(u))
+        return DirectBeam.apply(coupling, k, depths, self.blocks, self.energy_kv, self.dtype)  # type: ignore[no-untyped-call]
+
+    def bright_field(
+        self,
+        u: Tensor,
+        thickness: Tensor | Sequence[float],
+        size: int = 128,
+        *,
+        window: str = "reciprocal",
+        half_width: float | None = None,
+    ) -> Tensor:
+        """(T, size, size) bright-field patterns, differentiable with respect to u and thickness.
+
+        Arguments are those of :meth:`intensity` and of :func:`lacbed_gan.bright_field`. Of pixels that symmetry makes
+        equal one is computed.
+        """
+        directions = Window.of(size, half_width, window, self.energy_kv)
+        pixels = IndependentPixels.of_window(directions, self.projection.point_group, self.projection.net)
+        return pixels.complete(self.intensity(u, self.directions(pixels, directions), thickness))
+
+    def jacobian(
+        self,
+        u: Tensor | Callable[[Tensor], Tensor],
+        k: Tensor,
+        thickness: Tensor | Sequence[float],
+        parameters: Tensor | None = None,
+    ) -> Jacobian:
+        """Intensities and all of their derivatives; their number hardly matters, that of thicknesses does.
+
+        Args:
+            u: (M,) structure factors in 1/Å², or a function that makes them of `parameters`.
+            k: (P, 2) in 1/Å.
+            thickness: (T,) in nm.
+            parameters: (J,) numbers that the structure factors are a function of; these themselves unless given.
+
+        Returns:
+            With respect to the parameters, the thickness in nm and k.
+        """
+        if callable(u):
+            if parameters is None:
+                raise CalculationError("a function that makes structure factors needs parameters")
+            tangents = torch.autograd.functional.jacobian(u, parameters.detach()).T  # (J, M)
+            u = u(parameters.detach())
+        else:
+            tangents = torch.eye(len(u), dtype=torch.float64)
+        u, k, depths = self._checked(u.detach(), k.detach(), thickness)
+        changes = self.blocks.coupling(self.independent.potential(tangents.double()))
+        coupling = self.blocks.coupling(self.independent.potential(u))
+        return jacobian(self.blocks, coupling, changes, k, depths.detach() / 10, self.energy_kv, self.dtype)
+
+    def _checked(self, u: Tensor, k: Tensor, thickness: Tensor | Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
+        """u and k in double precision, and depths in Å."""
+        depths = 10 * torch.as_tensor(thickness, dtype=torch.float64)
+        if u.shape != (len(self.independent),):
+            raise CalculationError(
+                f"{tuple(u.shape)} structure factors are not the {len(self.independent)} independent ones"
+            )
+        if k.ndim != 2 or k.shape[1] != 2:
+            raise CalculationError(f"k has the shape {tuple(k.shape)}, not (P, 2)")
+        if depths.ndim != 1 or not (depths > 0).all() or not torch.isfinite(depths).all():
+            raise CalculationError("thickness must be a list of positive numbers, in nm")
+        if not (torch.isfinite(u).all() and torch.isfinite(k).all()):
+            raise CalculationError("structure factors or directions are not finite")
+        if not (k**2).sum(1).max() * wavelength(self.energy_kv) ** 2 < 1:
+            raise CalculationError(f"k reaches past grazing incidence at {self.energy_kv} kV")
+        return u.double(), k.double(), depths
