@@ -78,6 +78,19 @@ def two_fold_axis(operations: tuple[PlaneOperation, ...]) -> tuple[float, float]
     return next(((x / 2, y / 2) for x, y in axes), None)
 
 
+@lru_cache(maxsize=256)
+def reflection_lines(triplets: tuple[str, ...], basis: Basis = ALONG_C) -> tuple[PlaneOperation, ...]:
+    """Mirror and glide lines, from the origin on the two-fold axis where there is one; those normal to b₁ first.
+
+    Args:
+        triplets, basis: as of :func:`plane_operations`.
+    """
+    operations = plane_operations(triplets, basis)
+    origin = two_fold_axis(operations)
+    lines = [operation for operation in operations if operation.is_reflection]
+    return tuple(sorted(lines if origin is None else [line.about(origin) for line in lines]))
+
+
 def point_group(operations: tuple[PlaneOperation, ...]) -> tuple[Matrix, ...]:
     """Matrices N with I(N κ) = I(κ), of a bright-field pattern at k = κ₁ b₁ + κ₂ b₂, sorted.
 

@@ -92,7 +92,7 @@ def select_beams(projection: Projection, g_max: float, energy_kv: float = 200.0)
     h_max, k_max = net.reach(g_max)
     potential = projection.coefficients(2 * h_max, 2 * k_max, energy_kv)
     scattering = torch.nonzero(potential) - torch.tensor([2 * h_max, 2 * k_max])
-    lattice = Sublattice.generated(scattering.tolist(), net)
+    lattice = Sublattice.generated(scattering, net)
     # A line of reflection makes blocks only together with a two-fold axis, where U is real.
     line = None if potential.is_complex() else next(iter(projection.reflections), None)
     return Beams.within(g_max, potential, net, lattice, line)

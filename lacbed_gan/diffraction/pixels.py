@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.plane_symmetry import Matrix
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.window import Window
+
+SAME_SHAPE = 12  # decimals of the metric, in units of b₁²
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,19 @@ class IndependentPixels:
         return cls.of_window(Window(size), group, net)
 
     @classmethod
-    @lru_cache(maxsize=4)  # a crystal's cut-off is sought on some of the pixels that its pattern then has
     def of_window(cls, window: Window, group: tuple[Matrix, ...], net: Net) -> IndependentPixels:
         """Those of a window, which may be no image of itself: images outside of it do not count."""
-        size = window.size
-        group, on_pixels = zip(*window.operations(group, net), strict=True)
+        metric = net.metric if window.unit == "reciprocal" else np.eye(2)
+        (c11, c12), (_, c22) = (metric / metric[0, 0]).round(SAME_SHAPE).tolist()
+        return cls._of_shape(window.size, window.operations(group, net), ((c11, c12), (c12, c22)))
+
+    @classmethod
+    @lru_cache(maxsize=16)  # crystals of one system have them in common
+    def _of_shape(
+        cls, size: int, operations: tuple[tuple[Matrix, Matrix], ...], shape: tuple[tuple[float, float], ...]
+    ) -> IndependentPixels:
+        """Those of a window whose pixels p = (column, row) have the squared distance p · shape · p."""
+        group, on_pixels = zip(*operations, strict=True)
         pixel = torch.arange(size**2)
         last = size - 1
         # Twice κ in pixels, so that odd and even sizes are whole numbers.
@@ -54,7 +65,9 @@ class IndependentPixels:
         _, operation = torch.where(inside, images[..., 0] * 4 * size + images[..., 1], -(10 * size**2)).max(0)
         column, row = ((images[operation, pixel] + last) // 2).unbind(-1)
         independent, origin = torch.unique(row * size + column, return_inverse=True)
-        order = torch.from_numpy(net.order(window.in_net(net, position[independent])))
+        there = position[independent].double()
+        squared = ((there @ torch.tensor(shape, dtype=torch.float64)) * there).sum(-1)
+        order = squared.mul(1e9).round().argsort(stable=True)  # those of one length, up to rounding, stay as they are
         place = torch.empty_like(order)
         place[order] = torch.arange(len(order))
         independent = independent[order]

@@ -11,7 +11,6 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.constants import RHO_G_MAX
 from lacbed_gan.diffraction.errors import CalculationError
-from lacbed_gan.diffraction.net import grid
 from lacbed_gan.diffraction.projection import Projection
 
 
@@ -47,10 +46,10 @@ def projected_potential(
     if sampling not in ("periodic", "endpoints"):
         raise CalculationError(f"sampling '{sampling}' is not one of periodic, endpoints")
     projection = Projection(crystal.seen(zone, x_axis))
-    hk = grid(*projection.net.reach(g_max))
-    u = projection.structure_factors(torch.from_numpy(hk), energy_kv)
-    u[torch.from_numpy(~projection.net.inside(hk, g_max))] = 0
+    h, k = (torch.arange(-most, most + 1) for most in projection.net.reach(g_max))
+    u = projection.net_structure_factors(h, k, energy_kv)
+    u[torch.from_numpy(~projection.net.inside(torch.stack(torch.meshgrid(h, k, indexing="ij"), -1), g_max))] = 0
     position = torch.arange(size, dtype=torch.float64) / (size if sampling == "periodic" else size - 1)
     # exp(2πi h x) and exp(2πi k y), (size, indices) each
-    x, y = (torch.exp(2j * math.pi * position[:, None] * torch.arange(-(n // 2), n // 2 + 1)) for n in u.shape)
+    x, y = (torch.exp(2j * math.pi * position[:, None] * index) for index in (h, k))
     return (y @ u.T @ x.T).real.float()

@@ -17,12 +17,13 @@ from lacbed_gan.crystal.plane_symmetry import (
     PlaneOperation,
     plane_operations,
     point_group,
+    reflection_lines,
     two_fold_axis,
 )
 from lacbed_gan.diffraction.constants import lorentz_factor
 from lacbed_gan.diffraction.errors import CalculationError
-from lacbed_gan.diffraction.net import Net, grid
-from lacbed_gan.diffraction.structure_factors import structure_factors
+from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.structure_factors import net_structure_factors, structure_factors
 
 NEGLIGIBLE = 1e-9  # of the largest |U|: a reflection extinct by symmetry, up to rounding of coordinates
 
@@ -60,7 +61,7 @@ class Projection:
         (x1, y1), (x2, y2) = np.array(vectors) @ np.array([[x, -y], [y, x]]) / math.hypot(x, y)
         return Net(((float(x1), float(y1)), (float(x2), float(y2))))
 
-    @property
+    @cached_property
     def operations(self) -> tuple[PlaneOperation, ...]:
         """Operations of the space group, projected."""
         return plane_operations(self.crystal.operations, self.basis)
@@ -75,7 +76,7 @@ class Projection:
         """Of the projected crystal itself, matrices on (κ₁, κ₂) and on (h, k): of dark-field patterns."""
         return tuple(sorted({((p, r), (q, s)) for (p, q), (r, s) in (each.matrix for each in self.operations)}))
 
-    @property
+    @cached_property
     def two_fold_axis(self) -> tuple[float, float] | None:
         """Fractional coordinates of a two-fold axis along the zone, on which all U are real; None without one."""
         return two_fold_axis(self.operations)
@@ -83,13 +84,16 @@ class Projection:
     @property
     def reflections(self) -> tuple[PlaneOperation, ...]:
         """Mirror and glide lines, from the origin on the two-fold axis; those normal to b₁ first."""
-        origin = self.two_fold_axis
-        lines = [operation for operation in self.operations if operation.is_reflection]
-        return tuple(sorted(lines if origin is None else [line.about(origin) for line in lines]))
+        return reflection_lines(self.crystal.operations, self.basis)
 
     def structure_factors(self, hk: Tensor, energy_kv: float = 200.0) -> Tensor:
         """U of zone-order reflections (…, 2), (…) complex128 in 1/Å², with the crystal's own origin."""
         return structure_factors(self.crystal, hk @ torch.tensor(self.basis), gamma=lorentz_factor(energy_kv))
+
+    def net_structure_factors(self, h: Tensor, k: Tensor, energy_kv: float = 200.0) -> Tensor:
+        """U of h b₁ + k b₂ for all of (H,) h and (K,) k, (H, K) complex128 in 1/Å², with the crystal's own origin."""
+        gamma = lorentz_factor(energy_kv)
+        return net_structure_factors(self.crystal, self.basis, self.net, h, k, gamma=gamma)
 
     def coefficients(self, h_max: int, k_max: int, energy_kv: float = 200.0) -> Tensor:
         """U for |h| ≤ h_max, |k| ≤ k_max: real with the origin on a two-fold axis, or complex where there is none.
@@ -102,8 +106,8 @@ class Projection:
         """
         if self.two_fold_axis is not None:
             return self.real_coefficients(h_max, k_max, energy_kv)
-        hk = torch.from_numpy(grid(h_max, k_max)[h_max:])  # h ≥ 0, for U_-h is the conjugate of U_h
-        half = _negligible_as_zero(self.structure_factors(hk, energy_kv), k_max)
+        h, k = torch.arange(h_max + 1), torch.arange(-k_max, k_max + 1)  # h ≥ 0, for U_-h is the conjugate of U_h
+        half = _negligible_as_zero(self.net_structure_factors(h, k, energy_kv), k_max)
         return torch.cat([half[1:].flip(0, 1).conj().resolve_conj(), half])
 
     def real_coefficients(self, h_max: int, k_max: int, energy_kv: float = 200.0) -> Tensor:
@@ -119,9 +123,9 @@ class Projection:
         axis = self.two_fold_axis
         if axis is None:
             raise CalculationError("its operations have no two-fold axis along the zone axis")
-        hk = torch.from_numpy(grid(h_max, k_max)[h_max:])  # h ≥ 0, for U is real and so U_-h = U_h
-        shift = 2 * math.pi * (hk.double() @ torch.tensor(axis, dtype=torch.float64))
-        u = self.structure_factors(hk, energy_kv) * torch.polar(torch.ones_like(shift), shift)
+        h, k = torch.arange(h_max + 1), torch.arange(-k_max, k_max + 1)  # h ≥ 0, for U is real and so U_-h = U_h
+        x, y = (torch.exp(2j * math.pi * shift * index.double()) for shift, index in zip(axis, (h, k), strict=True))
+        u = self.net_structure_factors(h, k, energy_kv) * x[:, None] * y
         u = _negligible_as_zero(u, k_max)
         largest = u.abs().max()
         if u.imag.abs().max() > 1e-6 * largest:

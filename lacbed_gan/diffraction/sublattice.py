@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,16 +26,19 @@ class Sublattice:
     basis: Matrix
 
     @classmethod
-    def generated(cls, hk: Iterable[tuple[int, int]], net: Net) -> Sublattice:
-        """The lattice that some (h, k) generate, with a basis as short as the metric of the net allows."""
-        p = q = s = 0  # of the vectors (p, q) and (0, s)
-        for h, k in hk:
+    def generated(cls, hk: ArrayLike, net: Net) -> Sublattice:
+        """The lattice that some (h, k) generate, (N, 2), with a basis as short as the metric of the net allows."""
+        left = np.asarray(hk, dtype=np.int64).reshape(-1, 2)
+        p = q = s = 0  # of the vectors (p, q) and (0, s), which generate those that are no longer left
+        while len(left):
+            h, k = left[0].tolist()
             while h:  # Euclid's algorithm on the first index
                 n = p // h
                 p, q, h, k = h, k, p - n * h, q - n * k
             s = math.gcd(s, k)
-            if abs(p) == s == 1:
-                break
+            n = left[:, 0] // p if p else np.zeros_like(left[:, 0])
+            rest = left - n[:, None] * [p, q]
+            left = left[(rest[:, 0] != 0) | (rest[:, 1] % s != 0 if s else rest[:, 1] != 0)]
         first, second = (p, q) if p else (BEYOND, 0), (0, s)
         if s == 0:
             second = (-q * BEYOND, p * BEYOND) if p else (0, BEYOND)

@@ -95,9 +95,3 @@ class Window:
                 (p, q), (r, s) = np.rint(turned).astype(int).tolist()
                 pairs.append((matrix, ((p, q), (r, s))))
         return tuple(pairs)
-
-    def in_net(self, net: Net, place: ArrayLike) -> NDArray[np.float64]:
-        """(…, 2) positions (column, row) in units of b₁ and b₂."""
-        if self.unit == "reciprocal":
-            return np.asarray(place)
-        return np.asarray(place) @ np.linalg.inv(net.vectors)

@@ -37,12 +37,10 @@ class SectorOperator:
     def __init__(self, beams: Sequence[Beams], k: Tensor):
         self._adapted = [AdaptedBeams(each) for each in beams]
         rows = max(len(adapted.hk) for adapted in self._adapted)
-        matrix = torch.zeros(len(beams), 4, rows, rows)
         g = torch.zeros(len(beams), rows, 2, dtype=torch.float64)
         for c, adapted in enumerate(self._adapted):
-            matrix[c, :, : len(adapted.hk), : len(adapted.hk)] = adapted.matrix()
             g[c, : len(adapted.hk)] = adapted.along
-        self._matrix = matrix.to(k.device)
+        self._matrix = sector_matrices(self._adapted, rows, k.device)
         axes = torch.stack([adapted.axes for adapted in self._adapted]).to(k.device)
         along = (k[:, :, None] * axes[:, None]).sum(-1)  # (C, P, 2)
         # −2 k_x g_x and −2 k_y g_y, (C, 1, R, P) each
@@ -110,6 +108,7 @@ class AdaptedBeams:
         chi = torch.from_numpy(line.character(self.hk))
         x, y = torch.tensor(SIGNS, dtype=torch.float64).T[..., None]
         unity = torch.ones_like(chi)
+        self.chi = torch.stack([unity, chi, chi, unity])[:, None]  # (t, 1, R)
         self.sign = torch.stack([x**2 * unity, x * chi, y * chi, x * y * unity], 1)  # (s, t, R)
         same = (self.images == self.hk).all(-1)
         norm = ((self.sign * same).sum(1) / 4).clamp_min(0).sqrt()  # (s, R), 0 for combinations that vanish
@@ -117,12 +116,9 @@ class AdaptedBeams:
 
     def coupling(self) -> Tensor:
         """(4, R, R) float64, U in each sector, in 1/Å²."""
-        total = torch.einsum("str,tqr->sqr", self.sign, self.beams.between(self.hk, self.images)) / 4
+        same, x, y, both = self.beams.between(self.hk, self.images) * self.chi
+        total = _sector_sums(same, x, y, both) / 4
         return total * self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
-
-    def matrix(self) -> Tensor:
-        """(4, R, R) float32, A without its tilt in each sector."""
-        return (self.coupling() - torch.diag((self.along**2).sum(1))).float()
 
     def weights(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (G,) and weights (G, 4) with ⟨g|v⟩ = Σ_s weight_s v_s,row; 0 where the index is −1."""
@@ -133,9 +129,44 @@ class AdaptedBeams:
         return row, (weight * (reflections >= 0)).T.float()
 
 
+def sector_matrices(adapted: Sequence[AdaptedBeams], rows: int, device: torch.device) -> Tensor:
+    """(C, 4, R, R) float32, A without its tilt in each sector, of all crystals at once where the device is."""
+    first = torch.zeros(len(adapted), rows, dtype=torch.int64)
+    second = torch.zeros(4, len(adapted), 1, rows, dtype=torch.int64)
+    chi = torch.zeros(4, len(adapted), 1, rows)
+    inverse_norm = torch.zeros(len(adapted), 4, rows)
+    g2 = torch.zeros(len(adapted), 1, rows)
+    potentials, start = [], 0
+    for c, each in enumerate(adapted):
+        # As `Beams.between`: places in the potentials, one after the other, are linear in h and k.
+        potential, count = each.beams.potential, len(each.hk)
+        stride = torch.tensor([potential.shape[1], 1])
+        first[c, :count] = (each.hk * stride).sum(-1) + start + potential.numel() // 2
+        second[:, c, 0, :count] = (each.images * stride).sum(-1)
+        chi[:, c, 0, :count] = each.chi[:, 0]
+        inverse_norm[c, :, :count] = each.inverse_norm
+        g2[c, 0, :count] = (each.along**2).sum(1)
+        potentials.append(potential.flatten())
+        start += potential.numel()
+    known = torch.cat(potentials).float().to(device)
+    first, second, chi, inverse_norm, g2 = (x.to(device) for x in (first, second, chi, inverse_norm, g2))
+    same, x, y, both = (known.take(first[..., None] - each) * sign for each, sign in zip(second, chi, strict=True))
+    matrix = _sector_sums(same, x, y, both, dim=1)
+    matrix.mul_(inverse_norm[..., None] / 4).mul_(inverse_norm[:, :, None])
+    matrix.diagonal(dim1=2, dim2=3).sub_(g2)
+    return matrix
+
+
+def _sector_sums(same: Tensor, x: Tensor, y: Tensor, both: Tensor, dim: int = 0) -> Tensor:
+    """What the identity, M_x, M_y and the inversion make of U, added with the signs of each sector."""
+    even, odd, even_y, odd_y = same + x, same - x, y + both, y - both
+    return torch.stack([even + even_y, even - even_y, odd + odd_y, odd - odd_y], dim)
+
+
 def _reflects(line: PlaneOperation, beams: Beams) -> bool:
     """Whether U_(hW) = χ(h) U_h, where both are known."""
-    hk = torch.nonzero(beams.potential) - beams.middle
+    # h ≥ 0 is enough: U and χ are the same of −h
+    hk = torch.nonzero(beams.potential[beams.middle[0] :]) - beams.middle * torch.tensor([0, 1])
     images = torch.from_numpy(line.images(hk))
     known = (images.abs() <= beams.middle).all(-1)
     hk, images = hk[known], images[known]
