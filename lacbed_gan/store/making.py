@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lacbed_gan.diffraction.patterns import Patterns
 
 Result = TypeVar("Result")
+GPU_WORKERS = 8
 AHEAD = 4  # jobs given out for each worker process; what is finished waits for its turn in memory
 
 
@@ -78,36 +79,37 @@ def compute_pairs(
 ) -> Iterator[tuple[Crystal, Pair | CrystalError]]:
     """Every crystal that is not done, in order, with its images or why there are none.
 
-    On the CPU each worker process computes one crystal at a time with one thread. On a GPU crystals are computed
-    together, always the same ones whatever is done already. So no rounding depends on what is done or on workers.
+    On the CPU each worker process computes one crystal at a time with one thread. On a GPU each computes many together,
+    always the same ones whatever is done already: while one prepares its crystals another has the GPU. So no rounding
+    depends on what is done or on workers.
 
     Args:
         done: names of crystals; those that are not done and stand before one that is had no images before.
         device: ``cpu`` or ``cuda``.
-        workers: processes side by side on the CPU; None for one a core.
+        workers: processes side by side; None for one a core, or `GPU_WORKERS` that share a GPU.
         recipe: of the pairs.
     """
-    job = partial(compute, recipe=recipe, device=device)
-    if device == "cpu":
-        todo = [crystal for crystal in crystals if crystal.name not in done]
-        workers = min(workers or usable_cores(), len(todo))
-        results = _in_processes(job, todo, workers) if workers > 1 else _in_this_process(job, todo)
-        for crystal, (pair,) in zip(todo, results, strict=True):
-            yield crystal, pair
-        return
-    from lacbed_gan.diffraction.together import TOGETHER  # torch, once the configuration is checked
+    from lacbed_gan.diffraction.together import AT_ONCE  # torch, once the configuration is checked
 
-    count = TOGETHER[device]
-    reached = max((i for i, crystal in enumerate(crystals) if crystal.name in done), default=-1)
-    for start in range(0, len(crystals), count):
-        together = crystals[start : start + count]
-        if start + count <= reached + 1:  # nothing but crystals that failed can be missing
-            together = [crystal for crystal in together if crystal.name not in done]
-        if all(crystal.name in done for crystal in together):
-            continue
-        for crystal, pair in zip(together, job(together), strict=True):
+    job = partial(compute, recipe=recipe, device=device)
+    batches = list(_batches(crystals, done, AT_ONCE[device]))
+    workers = min(workers or usable_cores() if device == "cpu" else workers or GPU_WORKERS, len(batches))
+    results = _in_processes(job, batches, workers) if workers > 1 else _in_this_process(job, batches)
+    for batch, pairs in zip(batches, results, strict=True):
+        for crystal, pair in zip(batch, pairs, strict=True):
             if crystal.name not in done:
                 yield crystal, pair
+
+
+def _batches(crystals: Sequence[Crystal], done: Collection[str], count: int) -> Iterator[Sequence[Crystal]]:
+    """Crystals to compute together: always the same ones, without batches of which nothing is left to compute."""
+    reached = max((i for i, crystal in enumerate(crystals) if crystal.name in done), default=-1)
+    for start in range(0, len(crystals), count):
+        batch = crystals[start : start + count]
+        if start + count <= reached + 1:  # nothing but crystals that failed can be missing
+            batch = [crystal for crystal in batch if crystal.name not in done]
+        if any(crystal.name not in done for crystal in batch):
+            yield batch
 
 
 def compute(crystals: Sequence[Crystal], recipe: Recipe, device: str = "cpu") -> list[Pair | CrystalError]:
@@ -189,29 +191,30 @@ def start_worker() -> None:
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _in_this_process(job: Callable[[list[Crystal]], Result], crystals: Sequence[Crystal]) -> Iterator[Result]:
-    """``map(job, …)`` with one crystal at a time, by one thread as in a worker process."""
+def _in_this_process(
+    job: Callable[[Sequence[Crystal]], Result], batches: Sequence[Sequence[Crystal]]
+) -> Iterator[Result]:
+    """``map(job, batches)`` by one thread as in a worker process."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for crystal in crystals:
-            yield job([crystal])
+        yield from map(job, batches)
     finally:
         torch.set_num_threads(threads)
 
 
 def _in_processes(
-    job: Callable[[list[Crystal]], Result], crystals: Sequence[Crystal], workers: int
+    job: Callable[[Sequence[Crystal]], Result], batches: Sequence[Sequence[Crystal]], workers: int
 ) -> Iterator[Result]:
-    """``map(job, …)`` with one crystal at a time and a bounded number of results in memory."""
+    """``map(job, batches)`` with a bounded number of results in memory."""
     # Started afresh rather than forked: a fork of a process whose torch has run threads can hang.
     with ProcessPoolExecutor(workers, get_context("spawn"), start_worker) as pool:
         waiting: deque[Future[Result]] = deque()
         try:
-            for crystal in crystals:
-                waiting.append(pool.submit(job, [crystal]))
+            for batch in batches:
+                waiting.append(pool.submit(job, batch))
                 if len(waiting) >= AHEAD * workers:
                     yield waiting.popleft().result()
             while waiting:

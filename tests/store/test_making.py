@@ -15,6 +15,7 @@ import torch
 from lacbed_gan.crystal import CrystalError
 from lacbed_gan.crystal.structures import structures
 from lacbed_gan.diffraction import patterns
+from lacbed_gan.diffraction import together as grouping
 from lacbed_gan.store import making as pairs
 from lacbed_gan.store.recipe import Recipe
 
@@ -69,7 +70,7 @@ class Pool:
 def test_no_more_is_begun_than_a_few_crystals_for_each_process(monkeypatch):
     pool = Pool()
     monkeypatch.setattr(pairs, "ProcessPoolExecutor", lambda *arguments: pool)
-    taken = pairs._in_processes(lambda item: item, list(range(100)), 3)
+    taken = pairs._in_processes(lambda item: item, [[i] for i in range(100)], 3)
     assert list(islice(taken, 50)) == [[i] for i in range(50)]
     assert pool.most == 3 * pairs.AHEAD
     assert list(taken) == [[i] for i in range(50, 100)]
@@ -105,8 +106,8 @@ def test_a_gpu_gets_the_same_crystals_together_whatever_is_done(monkeypatch, don
         return [crystal.name for crystal in crystals]
 
     monkeypatch.setattr(pairs, "compute", compute)
-    monkeypatch.setitem(patterns.TOGETHER, "cuda", 3)
-    found = list(pairs.compute_pairs(LIST, set(done), "cuda", None, RECIPE))
+    monkeypatch.setitem(grouping.AT_ONCE, "cuda", 3)
+    found = list(pairs.compute_pairs(LIST, set(done), "cuda", 1, RECIPE))
     assert calls == together
     assert [(crystal.name, pair) for crystal, pair in found] == [(name, name) for name in given]
 

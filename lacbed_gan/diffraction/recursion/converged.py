@@ -12,6 +12,7 @@ from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
+from lacbed_gan.diffraction.recursion.moments import moment_intensities
 from lacbed_gan.diffraction.recursion.tridiagonal import diffracted_intensity, direct_beam_intensity
 
 # Amplitude² at the end of a pixel's recursion above which it goes on; errors of intensity are up to 30 times it.
@@ -65,6 +66,8 @@ def intensities(
             "take a thinner crystal"
         )
     wave_number = 1 / wavelength(energy_kv)
+    if k.is_cuda and reflections is None and all(each.reflection is not None for each in beams):
+        return moment_intensities(beams, k, angstroms, wave_number).clamp_(0, 1)[:, None], expected or 0
     results = []
     # Parts of about equal size.
     for batch in k.chunk(max(1, round(k.shape[1] / _pixels_at_once(beams, k.device))), dim=1):

@@ -42,9 +42,9 @@ def direct_beam_intensity(
         CalculationError: α or β is NaN or infinite.
     """
     diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
-    series = _chebyshev_series(centre, half, wave_number, thickness)
+    series = chebyshev_series(centre, half, wave_number, thickness)
     times = [max(thickness) / 2 * (i + 1) / INSTANTS for i in range(INSTANTS)]
-    halfway = _chebyshev_series(centre, half, wave_number, times)[:, : series.shape[1] // 2]
+    halfway = chebyshev_series(centre, half, wave_number, times)[:, : series.shape[1] // 2]
     coefficients, early = (torch.from_numpy(x).to(diagonal.device, torch.complex64) for x in (series, halfway))
     intensity, leak = [], []
     for part in _columns(diagonal):
@@ -69,7 +69,7 @@ def diffracted_intensity(
         (G, T, P) float32.
     """
     diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
-    series = _chebyshev_series(centre, half, wave_number, thickness)
+    series = chebyshev_series(centre, half, wave_number, thickness)
     real_and_imaginary = torch.from_numpy(np.stack([series.real, series.imag], 1)).to(diagonal.device, torch.float32)
     intensity = []
     for part in _columns(diagonal):
@@ -165,7 +165,7 @@ def spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
     return -float(outer[1] + margin), float(outer[0] + margin)
 
 
-def _chebyshev_series(centre: float, half: float, wave_number: float, thickness: Sequence[float]) -> np.ndarray:
+def chebyshev_series(centre: float, half: float, wave_number: float, thickness: Sequence[float]) -> np.ndarray:
     """(T, M) complex coefficients c_m of exp(2πi t √(K² + x)) = Σ c_m T_m((x − centre)/half)."""
     low, high = (math.sqrt(max(wave_number**2 + centre + s * half, 0.0)) for s in (-1, 1))
     phase = 2 * math.pi * max(thickness) * (high - low) / 2
