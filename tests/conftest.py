@@ -161,9 +161,9 @@ def program(tmp_path_factory):
 
 @pytest.fixture
 def make_weights(tmp_path):
-    """make_weights(direction) → a file of small untrained networks: forward for 50 and 200 nm, inverse for 50 nm."""
+    """make_weights(direction, key=value…) → a file of untrained networks: forward for 50, 200 nm, inverse for 50 nm."""
 
-    def make(direction):
+    def make(direction, *words):
         import torch
 
         from lacbed_gan.commands.config import composed
@@ -172,7 +172,8 @@ def make_weights(tmp_path):
         from lacbed_gan.models.weights import Trained, save_weights
 
         forward = direction == "forward"
-        settings = composed("train", [f"direction={direction}", "trainer=cpu", "model.loss_weights.span=1"]).plain()
+        words = [f"direction={direction}", "trainer=cpu", "model.loss_weights.span=1", *words]
+        settings = composed("train", words).plain()
         settings |= {"size": 32, "origin": "canonical", "condition": ["log_a", "log_span"][: 1 + forward]}
         settings |= {"thickness": [50.0, 200.0] if forward else [50.0]}
         torch.manual_seed(0)
@@ -181,7 +182,7 @@ def make_weights(tmp_path):
         config = {"settings": settings, "data": {"standardisation": moments, "recipe": recipe}}
         networks = build_networks(NetworkSettings.of_run(config["settings"]))
         for name, weight in networks.generator.named_parameters():
-            if "waves" in name:  # starts at zero, which is a flat ρ
+            if "waves" in name or "answer" in name:  # starts at zero, which is a flat ρ
                 torch.nn.init.normal_(weight, std=0.3)
         path = tmp_path / f"{direction}.safetensors"
         save_weights(path, Trained.of(networks, config))

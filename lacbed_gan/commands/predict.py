@@ -35,6 +35,8 @@ def check(settings: PredictSettings) -> None:
                 f"{predictor.direction}, which takes {what[predictor.direction]}"
             )
         predictor.require_thickness(settings.thickness or predictor.thicknesses)
+        if settings.samples:
+            predictor.require_sampling(settings.weigh)
         if direction == "inverse" and inputs[file] != SERIES:  # beside a series there may be its crystal
             needed = {"the network": predictor.needs_a, "the physics check": settings.check}
             needed["pixel_size"] = settings.pixel_size is not None
@@ -71,6 +73,7 @@ def predict(settings: PredictSettings) -> None:
                 )
             else:
                 arguments |= {name: getattr(settings, name) for name in (*CALIBRATION, *CHOICE)}
+                arguments |= {name: getattr(settings, name) for name in ("samples", "weigh", "counts")}
                 arguments |= {"check": settings.check, "align": settings.align == "auto"}
                 numbers = predict_measured(path, predictor, folder, **arguments)
         except ValueError as error:

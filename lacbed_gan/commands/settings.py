@@ -175,6 +175,9 @@ class PredictSettings(Settings):
     thickness: Thickness | None
     figure: bool
     compare: bool
+    samples: Count | None
+    weigh: bool
+    counts: PositiveFloat | None
     b_iso: Annotated[Displacement | None, Field(description="a number of Å² from 0 to 100")]
     zone: Annotated[
         Direction | None,
@@ -220,6 +223,16 @@ class PredictSettings(Settings):
     def _one_calibration(self) -> PredictSettings:
         if self.pixel_size is not None and self.half_width is not None:
             raise ValueError("pixel_size and half_width both say how large the angles are; give one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_to_weigh(self) -> PredictSettings:
+        if self.weigh and not self.samples:
+            raise ValueError("weigh=true weighs samples: give their number, such as samples=64")
+        if self.weigh and self.a is None:
+            raise ValueError("weigh=true needs a=…, the cell edge in Å")
+        if self.counts is not None and not self.weigh:
+            raise ValueError(f"counts={self.counts:g} is the noise that samples are weighed by: add weigh=true")
         return self
 
 

@@ -158,6 +158,11 @@ class PairDataModule(L.LightningDataModule):
             )
 
     @property
+    def images(self) -> PairImages:
+        """Of all crystals, once `setup` has read them."""
+        return self._images
+
+    @property
     def tells_thickness(self) -> bool:
         """Whether the network is told the thickness: forward, of several."""
         return self.direction == "forward" and len(self.thicknesses) > 1

@@ -23,6 +23,7 @@ from lacbed_gan.models.build import Networks, build_networks
 from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
 from lacbed_gan.models.inference import predict
 from lacbed_gan.models.migrations import migrated, migrated_names
+from lacbed_gan.models.networks.drawing import Drawing
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.store.recipe import Recipe
 
@@ -78,6 +79,39 @@ class Trained:
             return None
         mean, std = self.standardisation["log_span"]
         return (self.span_head(image, condition)[:, 0] * std + mean).exp()
+
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws its answers."""
+        return isinstance(self.network, Drawing)
+
+    @property
+    def tells_span(self) -> bool:
+        """Whether it tells the range of ρ."""
+        return self.span_head is not None
+
+    @torch.inference_mode()
+    def sample(
+        self, image: Tensor, condition: Tensor | None, count: int, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, C, H, W) in [0, 1], (B, n) or None → (B, count, 1, H, W) in [0, 1], and the ranges of ρ (B, count).
+
+        The ranges are in 1/Å², None where they were not trained; of a network that does not draw them the one that is
+        predicted.
+
+        Raises:
+            TypeError: the network gives one answer.
+        """
+        if not isinstance(self.network, Drawing):
+            raise TypeError("the network gives one answer")
+        draws = self.network.sample(image, condition, count, generator)
+        span = self.predict_span(image, condition)
+        if span is not None:
+            span = span[:, None].expand(-1, count)
+        if draws.span is not None:
+            mean, std = self.standardisation["log_span"]
+            span = (draws.span * std + mean).exp()
+        return draws.images.float().clamp(0, 1), span
 
     def standardised(self, name: str, value: float) -> float:
         """A quantity, such as log_a in units of the training data: (value − mean) / deviation."""

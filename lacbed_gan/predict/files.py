@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lacbed_gan.base.files import replacing
+from lacbed_gan.base.files import replacing, write_atomically
+from lacbed_gan.base.tables import to_csv
 from lacbed_gan.crystal.basis import FILE_AXES
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.zone_axis import source_direction
@@ -93,6 +94,9 @@ def predict_measured(
     check: bool,
     figure: bool,
     align: bool = True,
+    samples: int | None = None,
+    weigh: bool = False,
+    counts: float | None = None,
     frame: int | Sequence[int] | None = None,
     signal: str | int | Sequence[int] | None = None,
     mask: Path | None = None,
@@ -100,11 +104,16 @@ def predict_measured(
 ) -> dict[str, Any]:
     """ρ of a measured pattern: <name>.npy, and where asked for <name>.png.
 
+    With samples their mean is <name>.npy, and there are <name>_samples.npy (n, H, W), <name>_deviation.npy,
+    <name>_coefficients.csv with what they say of each U_hk, and <name>_samples.png.
+
     Args:
         folder: of the results.
         thickness: of the pattern in nm; None: what the network was trained on.
         check: also recompute the pattern from ρ; needs a.
         align: whether the pattern tells centre, rotation and aperture where neither user nor file says.
+        samples: how many answers to draw; None: the network's one answer.
+        weigh, counts: see :func:`lacbed_gan.predict.samples.draw_samples`.
         frame, signal, mask: what of the file, see :func:`lacbed_gan.images.measured.read_images`.
         user: what the user says of the image, see :func:`lacbed_gan.images.calibration.calibrate`.
 
@@ -114,6 +123,8 @@ def predict_measured(
     Raises:
         UserError: the file cannot be used.
     """
+    if samples:
+        predictor.require_sampling(weigh)
     recipe, measured = predictor.recipe, read_images(path, frame, signal, mask)
     calibration = calibrate(measured, recipe.energy_kv, recipe.half_width, **user)
     prediction = predictor.predict_potential(
@@ -137,7 +148,18 @@ def predict_measured(
         if not result.flagged:  # or it is among the warnings
             print(f"{path.name}: {result.verdict}")
     folder.mkdir(parents=True, exist_ok=True)
-    _save(folder / f"{path.stem}.npy", prediction.potential)
+    drawn = predictor.sampled(prediction, samples, weigh, counts) if samples else None
+    if drawn:
+        print(*(f"{path.name}: {line}" for line in drawn.lines), sep="\n")
+        numbers["samples"] = drawn.to_json()
+        _save(folder / f"{path.stem}_samples.npy", drawn.images)
+        _save(folder / f"{path.stem}_deviation.npy", drawn.deviation)
+        write_atomically(folder / f"{path.stem}_coefficients.csv", to_csv(drawn.table()))
+    _save(folder / f"{path.stem}.npy", drawn.mean if drawn else prediction.potential)
+    if figure and drawn:
+        from lacbed_gan.predict.sample_figures import save_samples_figure
+
+        save_samples_figure(drawn, calibration.a, path.name, folder / f"{path.stem}_samples.png")
     if figure:
         from lacbed_gan.predict.figures import save_potential_figure
 

@@ -102,11 +102,11 @@ def check_potential(
     size = measured.shape[-1]
     net, window = Net.square(a), Window(size, recipe.half_width)
 
-    ratio = _absorption_ratio(recipe)
+    ratio = absorption_ratio(recipe)
 
     def difference(trial: float, grid: int, g_max: float) -> tuple[float, float]:
         """1 − R and MSE, means over the thicknesses."""
-        pixels = _pixels(size, grid)
+        pixels = coarse_pixels(size, grid)
         settings = {"g_max": g_max, "energy_kv": recipe.energy_kv, "absorption_ratio": ratio}
         return _difference(
             bright_field_at(waves, trial, net, thickness, pixels, window, **settings).numpy(),
@@ -153,7 +153,7 @@ def recomputed_pattern(
     half = np.arange(size // 2, size)
     rows, columns = np.meshgrid(half, half, indexing="ij")
     settings = {"g_max": min(DRAWN_G_MAX, recipe.usual_g_max), "energy_kv": recipe.energy_kv}
-    settings["absorption_ratio"] = _absorption_ratio(recipe)
+    settings["absorption_ratio"] = absorption_ratio(recipe)
     window = Window(size, recipe.half_width)
     quarter = bright_field_at(
         waves, span, Net.square(a), thickness, (rows.ravel(), columns.ravel()), window, **settings
@@ -206,11 +206,11 @@ def periodic_image(potential: np.ndarray, recipe: Recipe) -> np.ndarray:
     return matrix @ potential @ matrix.T
 
 
-def _absorption_ratio(recipe: Recipe) -> float:
+def absorption_ratio(recipe: Recipe) -> float:
     return {"none": 0.0, "tds": DIFFUSE}.get(recipe.absorption, recipe.absorption_ratio)
 
 
-def _pixels(size: int, grid: int) -> tuple[np.ndarray, np.ndarray]:
+def coarse_pixels(size: int, grid: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a regular grid over the quadrant of positive k."""
     half = np.arange(size // 2, size)
     chosen = half[:: max(1, len(half) // grid)]

@@ -26,6 +26,7 @@ from lacbed_gan.predict.input_warnings import condition_warnings, distance_warni
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
+from lacbed_gan.predict.samples import DrawsSamples
 from lacbed_gan.store.entry import view_of
 from lacbed_gan.store.recipe import Recipe
 
@@ -61,7 +62,7 @@ def load(checkpoint: str | Path | None = None, direction: str = "forward") -> Pr
     return Predictor(load_weights(checkpoint or path))
 
 
-class Predictor:
+class Predictor(DrawsSamples):
     """One trained network of one direction.
 
     Attributes:

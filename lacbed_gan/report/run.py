@@ -13,7 +13,11 @@ from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.views import projected_group
 from lacbed_gan.measures.metrics import summary
 from lacbed_gan.measures.origin import misjudged
+from lacbed_gan.models.build import Networks
+from lacbed_gan.models.networks.drawing import Drawing
+from lacbed_gan.models.weights import Trained
 from lacbed_gan.report.image_figures import save_samples
+from lacbed_gan.report.posterior import answers_of, judged, posterior_summary, spread_rows
 from lacbed_gan.report.predicted import cases_of
 from lacbed_gan.report.statistics_figures import save_loss_curves
 from lacbed_gan.running.samples import predictions
@@ -46,10 +50,25 @@ def write_results(
     if "start" in module.config.get("data", {}):
         result["start"] = module.config["data"]["start"]
     write_atomically(folder / "crystals.csv", crystal_table(module, data))
+    if isinstance(module.network, Drawing) and module.direction == "inverse":
+        result |= write_posterior(folder, module, data)
     show(folder, module, data, samples)
     write_summary(folder, result)
     print(report(folder, result))
     return result
+
+
+def write_posterior(folder: Path, module: LightningModule, data: PairDataModule) -> dict[str, float]:
+    """posterior.csv, a row a test crystal as `judged` says, and its means by the names posterior/covered_50 and so on.
+
+    With the noise that the network was trained with.
+    """
+    trained = Trained.of(Networks(module.network, span_head=module.span_head), module.config)
+    rows = spread_rows(data.test_rows)
+    counts = getattr(trained.settings.model.generator, "counts", None)
+    table = judged(answers_of(trained, data, rows, counts=counts), data, rows)
+    write_atomically(folder / "posterior.csv", to_csv(table))
+    return {f"posterior/{name}": value for name, value in posterior_summary(table).items()}
 
 
 def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
@@ -122,6 +141,7 @@ def report(folder: Path, result: dict[str, float]) -> str:
         ("test MSE", f"{result['test/mse']:.5f}   R {result['test/r']:.4f}"),
         ("train MSE", f"{result['train/mse']:.5f}   R {result['train/r']:.4f}"),
         *_origin_rows(result),
+        *_posterior_rows(result),
         (
             "MSE of the mean training image",
             f"{result['baseline/mean_image_mse']:.5f}   (the network: {ratio:.2f} of it)",
@@ -133,6 +153,17 @@ def report(folder: Path, result: dict[str, float]) -> str:
         ),
     ]
     return "\n".join(f"{label + ':':<50}{value}" for label, value in rows)
+
+
+def _posterior_rows(result: dict[str, float]) -> list[tuple[str, str]]:
+    """What an inverse run that draws its answers has beside the rest."""
+    if "posterior/mean_mse" not in result:
+        return []
+    held = ", ".join(f"{100 * result[f'posterior/covered_{p}']:.0f}" for p in (50, 80, 95))
+    return [
+        ("MSE of the mean of 64 samples", f"{result['posterior/mean_mse']:.5f}   R {result['posterior/mean_r']:.4f}"),
+        ("50, 80, 95 % intervals of |U_hk| hold the truth in", f"{held} % of cases"),
+    ]
 
 
 def _origin_rows(result: dict[str, float]) -> list[tuple[str, str]]:
