@@ -21,13 +21,30 @@ def covered(samples: Tensor, truth: Tensor, level: float) -> Tensor:
     >>> covered(samples, truth, 0.5), covered(samples, truth, 0.8)
     (tensor(False), tensor(True))
     """
-    low, high = (samples.quantile(q, 0) for q in ((1 - level) / 2, (1 + level) / 2))
+    low, high = interval(samples, level)
     return (low <= truth) & (truth <= high)
+
+
+def interval(samples: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """Ends of the central interval that holds that share of the distribution of the samples, (...) each.
+
+    The quantile of q lies at rank q (n + 1), between the two samples there: then the truth, if it is one more sample
+    of the same distribution, lies inside as often as said, whatever n is (Hyndman and Fan 1996, number 6).
+
+    >>> import torch
+    >>> interval(torch.arange(1.0, 10.0), 0.8)
+    (tensor(1.), tensor(9.))
+    """
+    n = len(samples)
+    places = (min(max((q * (n + 1) - 1) / max(n - 1, 1), 0.0), 1.0) for q in ((1 - level) / 2, (1 + level) / 2))
+    low, high = (samples.quantile(place, 0) for place in places)
+    return low, high
 
 
 def width(samples: Tensor, level: float) -> Tensor:
     """Of the central interval that holds that share of the samples, (...): the sharpness."""
-    return samples.quantile((1 + level) / 2, 0) - samples.quantile((1 - level) / 2, 0)
+    low, high = interval(samples, level)
+    return high - low
 
 
 def crps(samples: Tensor, truth: Tensor) -> Tensor:

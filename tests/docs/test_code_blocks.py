@@ -174,6 +174,7 @@ def place_stand_ins(name, config, made):
             direction = "inverse" if inverse[0] else "forward"
             weights = Path(config.checkpoint).suffix == ".safetensors"
             source = SHIPPED / f"{direction}.safetensors" if weights else made("smoke_run") / "last.ckpt"
+            source = made("make_weights")("inverse", "model=flow") if config.samples else source
             link(Path(config.checkpoint), source)
     elif name == "evaluate" and config.store:
         link(Path(config.store), packed.BUNDLED)
