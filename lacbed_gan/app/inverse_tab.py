@@ -25,6 +25,7 @@ from lacbed_gan.predict.predictor import Predictor
 
 NEEDS_A = "Give a, the cell edge in Å: the axes and the network need it, and a pattern does not tell it."
 EXAMPLE, EXAMPLE_A = Path(__file__).with_name("example.tif"), 5.64  # NaCl
+SAMPLES = 64  # of ρ, of networks that draw them
 ROUGH = 2  # the recomputed pattern has every so many of the pixels
 
 
@@ -54,6 +55,7 @@ class InverseTab:
                     self._raw = RawFrame(self._dragged)
                     self._pattern = Panel("prepared pattern", colours, self._caption)
                     self._potential = Panel("predicted ρ", colours, self._caption)
+                    self._spread = Panel("deviation of ρ", colours, self._caption) if predictor.draws else None
                     self._recomputed = Panel("recomputed pattern", colours, self._caption)
                     self._difference = Panel("recomputed − prepared", colours, self._caption)
 
@@ -137,9 +139,20 @@ class InverseTab:
             self._refuse(str(refusal))
             return
         self._show(prediction, measured)
+        await self._draw(prediction)
         if np.ptp(prediction.potential) > 0:  # else there is nothing to check; a warning says so
             self._unchecked = prediction
             await self._follow()
+
+    async def _draw(self, prediction: PotentialPrediction) -> None:
+        """How far samples of ρ spread, of a network that draws them."""
+        if self._spread is None:
+            return
+        with self._spread.waiting("being drawn"):
+            samples = await asyncio.to_thread(self._predictor.sampled, prediction, SAMPLES)
+        frame = potential_frame(prediction.recipe, len(prediction.potential), prediction.calibration.a)
+        spread, top = samples.deviation, float(samples.deviation.max()) or 1.0
+        self._spread.show(Picture(spread, frame, "deviation of ρ", top=top), samples.lines[0])
 
     async def _follow(self) -> None:
         """What physics says to the answer, unless it has."""
@@ -206,8 +219,9 @@ class InverseTab:
         self._begin()
 
     def _clear(self, line: str) -> None:
-        for panel in (self._pattern, self._potential, self._recomputed, self._difference):
-            panel.clear(line)
+        for panel in (self._pattern, self._potential, self._spread, self._recomputed, self._difference):
+            if panel is not None:
+                panel.clear(line)
 
     def _decline(self, sentence: str) -> None:
         """A file that is no pattern: the one before it stays, under its own name."""

@@ -267,6 +267,11 @@ class DrawsSamples:
         require_sampling(self._trained, weigh)
         return draw_samples(self._trained, self.predict_potential(pattern, a, **preparation), n, weigh, counts, seed)
 
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws its answers, patterns or ρ."""
+        return self._trained.draws
+
     def sampled(
         self, prediction: PotentialPrediction, n: int, weigh: bool = False, counts: float | None = None
     ) -> PotentialSamples:

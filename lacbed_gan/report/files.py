@@ -19,6 +19,7 @@ def write_report(folder: Path, sections: list[Section], html: str) -> None:
         "space_groups": [row for section in sections for row in section.space_groups],
         "plane_groups": [row for section in sections for row in section.plane_groups],
         "crystals": [row for section in sections for row in section.crystals],
+        "posterior": [row for section in sections for row in section.posterior],
         "timing": [row for section in sections for row in section.timing],
     }
     folder.mkdir(exist_ok=True)

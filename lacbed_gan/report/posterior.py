@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.measures.posterior import LEVELS, amplitudes, covered, crps, nearest_mse, rank, strongest, width
 from lacbed_gan.models.networks.sampling import with_counting_noise
 from lacbed_gan.models.weights import Trained
+from lacbed_gan.report.collect import Group, nm
 from lacbed_gan.report.publication import COLUMN, new_figure, published
 
 SAMPLES = 64
@@ -122,6 +124,33 @@ def posterior_summary(table: Sequence[Row]) -> dict[str, float]:
     names = [name for name, value in table[0].items() if isinstance(value, float)]
     middle = {name: np.median if name.endswith("nearest_mse") else np.mean for name in names}
     return {name: float(middle[name]([row[name] for row in table])) for name in names}
+
+
+def posterior_rows(group: Group) -> list[Row]:
+    """A row for each thickness whose networks draw their answers: means over its runs of what each run's end says."""
+    rows = []
+    for direction, thickness in group.cells:
+        runs = [run for run in group.cell(direction, thickness) if run.summary.get("posterior/mean_mse") is not None]
+        if not runs:
+            continue
+        names = [name for name in runs[0].summary if name.startswith("posterior/")]
+        means = {
+            n.partition("/")[2]: float(np.mean([run.summary[n] for run in runs if n in run.summary])) for n in names
+        }
+        rows.append({"group": group.name, "direction": direction, "thickness": thickness, "runs": len(runs)} | means)
+    return rows
+
+
+def posterior_tables(group: Group) -> list[tuple[str, list[Row]]]:
+    """What posterior.csv of the runs says, by thickness."""
+    tables: dict[str, list[Row]] = {}
+    for run in group.runs:
+        path = run.folder / "posterior.csv"
+        if path.is_file():
+            with path.open(encoding="utf-8", newline="") as lines:
+                rows = [{"samples": int(row["samples"]), "ranks": row["ranks"]} for row in csv.DictReader(lines)]
+            tables.setdefault(f"{nm(run.thickness)} nm", []).extend(rows)
+    return list(tables.items())
 
 
 @published

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from lacbed_gan.data.folds import FOLDS
 from lacbed_gan.report.collect import Group, Thickness, nm
 from lacbed_gan.report.image_figures import cases_figure, series_figure
+from lacbed_gan.report.posterior import posterior_rows, posterior_tables, rank_figure
 from lacbed_gan.report.predicted import Gap, extreme_cases, predict_cases, thickness_series
 from lacbed_gan.report.publication import rendered
 from lacbed_gan.report.statistics_figures import loss_figure, symmetry_figure, training_figure
@@ -51,6 +52,7 @@ class Section:
     crystals: list[Row]
     training: list[Row] = field(default_factory=list)
     timing: list[Row] = field(default_factory=list)
+    posterior: list[Row] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
 
@@ -83,6 +85,14 @@ def build_section(group: Group, crystal: str | None, timing: bool) -> Section:
         for thickness in (t for d, t in group.cells if d == direction):
             _cases(section, direction, thickness)
         _series(section, direction, crystal)
+    section.posterior = posterior_rows(group)
+    if tables := posterior_tables(group):
+        section.add(
+            "ranks",
+            "Rank of the truth among the samples, of the ten strongest |U_hk| of test crystals: even (line) where the "
+            "samples are right, high at both ends where they are too sure, in the middle where they are too cautious.",
+            lambda: rank_figure(tables),
+        )
     if timing:
         try:
             section.timing = timing_table(group)

@@ -1,5 +1,6 @@
 """Many answers to one pattern: what is said of them, and how physics weighs them."""
 
+import asyncio
 import csv
 import json
 
@@ -147,3 +148,35 @@ def test_samples_of_patterns_are_refused(make_weights, pattern):
 def test_settings_that_do_not_go_together(words, message):
     with pytest.raises(SettingsError, match=message):
         composed("predict", ["input=film.png", *words])
+
+
+@pytest.mark.parametrize("kind", ["flow", None])
+def test_the_page_shows_the_spread_of_networks_that_draw(kind, pattern, make_weights):
+    pytest.importorskip("nicegui")
+    from nicegui import ui
+    from nicegui.testing import user_simulation
+
+    from lacbed_gan.app.inverse_tab import InverseTab
+    from lacbed_gan.app.widgets import Colours
+
+    predictor, shown = lg.load(make_weights("inverse", *(KINDS[kind] if kind else []))), []
+    measured = Measured(pattern[None])
+    prediction = predictor.predict_potential(pattern, A, align=False)
+
+    async def look():
+        async with user_simulation() as user:
+
+            @ui.page("/", response_timeout=60)
+            async def page():
+                tab = InverseTab(predictor, None, Colours())
+                tab._show(prediction, measured)
+                await tab._draw(prediction)
+                shown.append(tab._spread and tab._spread._picture)
+
+            await user.open("/")
+
+    asyncio.run(look())
+    if kind:
+        assert np.array_equal(shown[0].image, predictor.sampled(prediction, 64).deviation)
+    else:
+        assert shown == [None]
