@@ -19,7 +19,7 @@ from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.operators.scaled_sectors import ScaledSectors
 from lacbed_gan.diffraction.recursion.tridiagonal import chebyshev_series
 
-CHUNK = 512  # pixels: of similar |k|, on which the width of the spectrum depends, and enough to keep a GPU busy
+CHUNK = 1040  # pixels: of similar |k|, on which the width of the spectrum depends, and enough to keep a GPU busy
 GPU_SHARE = 0.2  # of the free memory, for the arrays of a chunk; several processes may share a GPU
 TYPICAL_TERMS = 2000  # for the memory that their moments will take
 
