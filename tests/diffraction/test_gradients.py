@@ -7,6 +7,7 @@ import torch
 
 import lacbed_gan as lg
 from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.crystal.zone_axis import reflection as lg_reflection
 from lacbed_gan.diffraction.dense import intensities as dense_intensities
 from lacbed_gan.diffraction.errors import CalculationError
 
@@ -22,19 +23,21 @@ CRYSTALS = {
     "no two-fold axis": GAAS.along((1, 1, 0)),
 }
 K = torch.tensor([[0.0, 0.0], [0.1, 0.05], [0.42, -0.23], [0.9, 0.7]], dtype=torch.float64)  # zone axis, tilted, far
-THICKNESS = torch.tensor([50.0, 150.0], dtype=torch.float64)
+THICKNESS = torch.tensor([30.0, 80.0], dtype=torch.float64)
 
 
 def scattering(name: str, dtype: torch.dtype = torch.float64) -> lg.Scattering:
     return lg.Scattering(CRYSTALS[name], g_max=1.2, dtype=dtype)
 
 
-def dense(sample: lg.Scattering, u: torch.Tensor, k: torch.Tensor, thickness: torch.Tensor) -> torch.Tensor:
-    """(T, P) from all eigenvectors, with the matrix from the definition of its elements."""
+def dense(
+    sample: lg.Scattering, u: torch.Tensor, k: torch.Tensor, thickness: torch.Tensor, beam: int | torch.Tensor = 0
+) -> torch.Tensor:
+    """(T, P) of the direct beam, or (G, T, P), from all eigenvectors of the matrix that its definition gives."""
     potential = sample.independent.potential(u)
     difference = sample.beams.hk[:, None] - sample.beams.hk + sample.beams.middle
     coupling = potential[difference[..., 0], difference[..., 1]]
-    return dense_intensities(sample.beams.g, coupling, k, thickness.tolist())[0]
+    return dense_intensities(sample.beams.g, coupling, k, thickness.tolist())[beam]
 
 
 def quotient(function, step: float) -> torch.Tensor:
@@ -83,6 +86,49 @@ def test_backward_is_the_jacobian(name: str) -> None:
     ]
     for x, each in zip(inputs, expected, strict=True):
         torch.testing.assert_close(x.grad, each, rtol=1e-9, atol=1e-9 * float(each.abs().max()))
+
+
+@pytest.mark.parametrize("name", ["glide lines", "a two-fold axis", "no two-fold axis"])
+def test_dark_fields_too(name: str) -> None:
+    """Intensities and their derivatives by U, k and t, of beams one of which is the direct one."""
+    sample = scattering(name)
+    hkl = [(1, -1, 1), (0, 0, 0)] if name == "no two-fold axis" else [(0, 2, 0), (0, 0, 0), (1, -2, 0)]
+    hkl = [(0, 2, 0), (0, 0, 0), (2, -2, 0)] if name == "glide lines" else hkl
+    index = sample.beams.find([lg_reflection(sample.crystal, each) for each in hkl])
+    u, thickness = sample.of_sites(), THICKNESS[:1]
+    jacobian = sample.jacobian(u, K, thickness, hkl=hkl)
+    assert (jacobian.intensity - dense(sample, u, K, thickness, index)).abs().max() < 1e-8
+    du = u * torch.randn(len(u), generator=torch.Generator().manual_seed(0)).double()
+    for got, change, step in (
+        (jacobian.parameters @ du, lambda x: (u + x * du, K, thickness), 2e-4),
+        (jacobian.direction.sum(-1), lambda x: (u, K + x, thickness), 1e-5),
+        (jacobian.thickness, lambda x: (u, K, thickness + x), 1e-2),
+    ):
+        expected = quotient(lambda x, change=change: dense(sample, *change(x), index), step)
+        assert (got - expected).abs().max() < 1e-6 * expected.abs().max()
+    inputs = [x.clone().requires_grad_() for x in (u, K, thickness)]
+    sample.intensity(*inputs, hkl)[0].sum().backward()
+    expected = jacobian.parameters.sum((1, 2)), jacobian.direction.sum(1), jacobian.thickness.sum(2)
+    for x, each in zip(inputs, expected, strict=True):
+        torch.testing.assert_close(x.grad, each[0], rtol=1e-9, atol=1e-9 * float(each.abs().max()))
+
+
+def test_waves_that_do_not_fit_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = scattering("lines of reflection")
+    for hkl in (None, [(2, 2, 0), (0, 0, 0)]):
+        kept = sample.jacobian(sample.of_sites(), K, THICKNESS[:1], hkl=hkl)
+        with monkeypatch.context() as changed:
+            changed.setattr("lacbed_gan.diffraction.gradients.jacobian.KEPT", 0)
+            again = sample.jacobian(sample.of_sites(), K, THICKNESS[:1], hkl=hkl)
+        torch.testing.assert_close(again.parameters, kept.parameters, rtol=1e-8, atol=1e-8)
+
+
+def test_a_potential_that_binds_more_strongly_off_the_axis() -> None:
+    """Coefficients beyond the cut-off ten times too large: the ground state of few beams is no bound of the others."""
+    sample = scattering("lines of reflection")
+    far = sample.projection.net.squared_length(sample.independent.hk.numpy()) > 1.0
+    u = sample.of_sites() * torch.where(torch.from_numpy(far), -60.0, 1.0)
+    assert (sample.intensity(u, K, THICKNESS) - dense(sample, u, K, THICKNESS)).abs().max() < 1e-8
 
 
 def test_two_beams_at_the_bragg_condition() -> None:

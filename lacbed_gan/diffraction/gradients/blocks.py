@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -99,18 +100,22 @@ class Blocks:
         weight = (self.sign[..., row] * reached).sum(1) / len(self.images) * self._inverse_norm[:, row]
         return row, (weight * (reflections >= 0)).T
 
-    def extremes(self, coupling: Tensor) -> tuple[float, float]:
-        """Between what all eigenvalues of A − k² = −(k + g)² + U are, but for the lowest −(k + g)², in 1/Å².
-
-        The lowest is above the lowest of U added to the lowest −(k + g)². The highest is that of the lowest state of an
-        electron in the crystal, which no tilt raises.
+    def extremes(self, coupling: Tensor) -> tuple[float, float, float]:
+        """Bounds in 1/Å² of the eigenvalues of A − k² = −(k + g)² + U for all k.
 
         Args:
             coupling: (S, R, R) U in blocks.
+
+        Returns:
+            lowest: of U; no eigenvalue is lower than the lowest −(k + g)² and this.
+            ground: of the lowest state of an electron in the crystal, which no tilt raises if there are enough beams.
+            highest: of U; no eigenvalue is higher, whatever the potential.
         """
+        if not torch.isfinite(coupling).all():
+            return math.nan, math.nan, math.nan
         kinetic = torch.diag((self.g**2).sum(1)).to(coupling)
-        lowest, highest = (torch.linalg.eigvalsh(x) for x in (coupling, coupling[0] - kinetic))
-        return min(float(lowest.min()), 0.0), max(float(highest.max()), 0.0)
+        u, a = (torch.linalg.eigvalsh(x) for x in (coupling, coupling[0] - kinetic))
+        return min(float(u.min()), 0.0), max(float(a.max()), 0.0), max(float(u.max()), 0.0)
 
     def steepest(self, k: Tensor) -> float:
         """The largest (k + g)² in 1/Å² of beams and directions (P, 2)."""

@@ -1,4 +1,4 @@
-"""All derivatives of all intensities of the direct beam, in one adjoint recurrence for each thickness."""
+"""All derivatives of all intensities, in one adjoint recurrence for each thickness."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lacbed_gan.diffraction.gradients.blocks import Blocks
-from lacbed_gan.diffraction.gradients.function import Batch, batches
-from lacbed_gan.diffraction.gradients.sweeps import CouplingSumByPixel, TiltSum, adjoint_of_moments
+from lacbed_gan.diffraction.gradients.batch import KEPT, Batch, Setting
+from lacbed_gan.diffraction.gradients.sums import CouplingSumByPixel, TiltSum
 
 MOST = 1 << 24  # numbers of the derivatives by all elements of the matrices of a batch
 
 
 @dataclass(frozen=True)
 class Jacobian:
-    """Intensities of the direct beam with their derivatives.
+    """Intensities with their derivatives; the first axis, of G beams, is there where reflections were asked for.
 
     Attributes:
-        intensity: (T, P) in [0, 1].
-        parameters: (T, P, J) with respect to the parameters that were asked for.
-        thickness: (T, P) with respect to the thickness, in 1/nm.
-        direction: (T, P, 2) with respect to k, in Å.
+        intensity: ([G,] T, P) in [0, 1].
+        parameters: ([G,] T, P, J) with respect to the parameters that were asked for.
+        thickness: ([G,] T, P) with respect to the thickness, in 1/nm.
+        direction: ([G,] T, P, 2) with respect to k, in Å.
     """
 
     intensity: Tensor
@@ -32,39 +31,32 @@ class Jacobian:
 
 
 @torch.no_grad()
-def jacobian(
-    blocks: Blocks,
-    coupling: Tensor,
-    tangents: Tensor,
-    k: Tensor,
-    thickness: Tensor,
-    energy_kv: float,
-    dtype: torch.dtype,
-) -> Jacobian:
+def jacobian(setting: Setting, coupling: Tensor, tangents: Tensor, k: Tensor, depths: Tensor) -> Jacobian:
     """Derivatives along changes of the potential, whose number hardly matters.
 
     Args:
         coupling: (S, R, R) U in blocks, in 1/Å².
         tangents: (J, S, R, R) ∂U/∂p in blocks, of J parameters.
         k: (P, 2) float64 in 1/Å.
-        thickness: (T,) in nm.
+        depths: (T,) in Å.
     """
-    depths, extremes = 10 * thickness, blocks.extremes(coupling)
-    tangents = tangents.flatten(1)
-    shape = len(thickness), len(k)
-    intensity, slopes = (torch.empty(shape, dtype=dtype, device=k.device) for _ in range(2))
-    parameters = torch.empty(*shape, len(tangents), dtype=dtype, device=k.device)
-    direction = torch.empty(*shape, 2, dtype=dtype, device=k.device)
-    for pixels in batches(blocks, k, max(1, MOST // (len(thickness) * coupling.numel()))):
-        batch = Batch(blocks, coupling, extremes, k[pixels], depths, energy_kv, dtype)
-        amplitude, slope, last = batch.amplitudes()
-        intensity[:, pixels] = amplitude.abs() ** 2
-        slopes[:, pixels] = 20 * (amplitude.conj() * slope).real
-        weights = 2 * (amplitude.conj()[:, None] * batch.coefficients[..., None]).real  # (T, M, P)
-        matrices, tilts = CouplingSumByPixel(batch.step, len(thickness)), TiltSum(batch.step, len(thickness))
-        for adjoint, wave in adjoint_of_moments(batch.step, weights, last):
+    extremes, tangents = setting.blocks.extremes(coupling), tangents.flatten(1).to(k.device)
+    shape = setting.count, len(depths), len(k)
+    functions = setting.count * len(depths)
+    intensity, slopes = (torch.empty(shape, dtype=setting.dtype, device=k.device) for _ in range(2))
+    parameters = torch.empty(*shape, len(tangents), dtype=setting.dtype, device=k.device)
+    direction = torch.empty(*shape, 2, dtype=setting.dtype, device=k.device)
+    for pixels in setting.parts(k, max(1, MOST // (functions * coupling.numel()))):
+        batch = Batch(setting, coupling, extremes, k[pixels], depths, KEPT)
+        intensity[..., pixels] = batch.amplitude.abs() ** 2
+        slopes[..., pixels] = 20 * (batch.amplitude.conj() * batch.slope).real
+        # one function for each intensity of a pixel
+        each = torch.eye(functions, dtype=setting.dtype, device=k.device).view(functions, *shape[:2], 1)
+        matrices, tilts = CouplingSumByPixel(batch.step, functions), TiltSum(batch.step, functions)
+        for adjoint, wave in batch.pairs(each.expand(-1, -1, -1, len(pixels))):
             matrices.add(adjoint, wave)
             tilts.add(adjoint, wave)
-        parameters[:, pixels] = (matrices.total().flatten(2) @ tangents.to(batch.step.matrix.dtype).mH).real
-        direction[:, pixels] = tilts.total(k[pixels]).to(dtype)
+        along = (matrices.total().flatten(2) @ tangents.to(batch.step.matrix.dtype).mH).real
+        parameters[:, :, pixels] = along.unflatten(0, shape[:2])
+        direction[:, :, pixels] = tilts.total(batch.k).to(setting.dtype).unflatten(0, shape[:2])
     return Jacobian(intensity, parameters, slopes, direction)

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.zone_axis import reflection
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import G_MAX, lorentz_factor, wavelength
 from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.gradients.batch import Setting
 from lacbed_gan.diffraction.gradients.blocks import Blocks
 from lacbed_gan.diffraction.gradients.coefficients import IndependentCoefficients
-from lacbed_gan.diffraction.gradients.function import DirectBeam
+from lacbed_gan.diffraction.gradients.function import Intensity
 from lacbed_gan.diffraction.gradients.jacobian import Jacobian, jacobian
 from lacbed_gan.diffraction.gradients.sites import geometric_factors, site_of_atoms
 from lacbed_gan.diffraction.pixels import IndependentPixels
@@ -28,7 +30,7 @@ PRECISIONS = (torch.float32, torch.float64)
 
 @dataclass(frozen=True, eq=False)
 class Scattering:
-    """The bright field of one crystal along its zone axis, as a function that PyTorch can differentiate.
+    """The intensities of one crystal along its zone axis, as a function that PyTorch can differentiate.
 
     What it is a function of are the structure factors that symmetry leaves independent, (M,) real numbers in 1/Å², the
     thickness and the direction of the incoming beam. Forward scattering with nothing else neglected, as in
@@ -128,23 +130,42 @@ class Scattering:
         """(P, 2) float64 k in 1/Å at pixels of a window."""
         return torch.from_numpy(window.directions(self.projection.net, pixels.rows, pixels.columns))
 
-    def intensity(self, u: Tensor, k: Tensor, thickness: Tensor | Sequence[float]) -> Tensor:
-        """I(t) = |[exp(2πi t (√(k₀² + A) − k₀))]₀₀|², A_gg = −(2 k·g + |g|²), A_gh = U_{g−h}, k₀² = K² − |k|².
+    def intensity(
+        self,
+        u: Tensor,
+        k: Tensor,
+        thickness: Tensor | Sequence[float],
+        hkl: Sequence[Sequence[int]] | None = None,
+    ) -> Tensor:
+        """I_g(t) = |[exp(2πi t (√(k₀² + A) − k₀))]_g0|², A_gg = −(2 k·g + |g|²), A_gh = U_{g−h}, k₀² = K² − |k|².
 
         Args:
             u: (M,) real, independent structure factors in 1/Å².
             k: (P, 2) in 1/Å, (x, y) in-plane components of the incoming beams.
             thickness: (T,) in nm.
+            hkl: Miller indices of G beams, as of :func:`lacbed_gan.dark_field`; 0, 0, 0 is the direct beam, which alone
+                takes half as long.
 
         Returns:
-            (T, P) in [0, 1], differentiable with respect to all three.
+            (T, P) of the direct beam, (G, T, P) of a list; in [0, 1], differentiable with respect to u, k and t.
 
         Raises:
-            CalculationError: numbers that are not finite, or a potential so strong that the calculation diverges.
+            CalculationError: numbers that are not finite, or a reflection that is none of the beams.
         """
         u, k, depths = self._checked(u, k, thickness)
         coupling = self.blocks.coupling(self.independent.potential(u))
-        return DirectBeam.apply(coupling, k, depths, self.blocks, self.energy_kv, self.dtype)  # type: ignore[no-untyped-call]
+        values: Tensor = Intensity.apply(coupling, k, depths, self._setting(hkl))  # type: ignore[no-untyped-call]
+        return values[0] if hkl is None else values
+
+    def _setting(self, hkl: Sequence[Sequence[int]] | None) -> Setting:
+        if hkl is None:
+            return Setting(self.blocks, self.energy_kv, self.dtype)
+        found = self.beams.find([reflection(self.crystal, indices) for indices in hkl])
+        for index, indices in zip(found.tolist(), hkl, strict=True):
+            if index < 0:
+                name = " ".join(map(str, indices))
+                raise CalculationError(f"reflection {name} is forbidden or lies beyond g_max {self.g_max:g} 1/Å")
+        return Setting(self.blocks, self.energy_kv, self.dtype, found)
 
     def bright_field(
         self,
@@ -170,17 +191,19 @@ class Scattering:
         k: Tensor,
         thickness: Tensor | Sequence[float],
         parameters: Tensor | None = None,
+        hkl: Sequence[Sequence[int]] | None = None,
     ) -> Jacobian:
-        """Intensities and all of their derivatives; their number hardly matters, that of thicknesses does.
+        """Intensities and all of their derivatives; their number hardly matters, that of thicknesses and beams does.
 
         Args:
             u: (M,) structure factors in 1/Å², or a function that makes them of `parameters`.
             k: (P, 2) in 1/Å.
             thickness: (T,) in nm.
             parameters: (J,) numbers that the structure factors are a function of; these themselves unless given.
+            hkl: of beams, as of :meth:`intensity`.
 
         Returns:
-            With respect to the parameters, the thickness in nm and k.
+            Intensities as of :meth:`intensity`, and their derivatives by the parameters, the thickness in nm and k.
         """
         if callable(u):
             if parameters is None:
@@ -192,7 +215,10 @@ class Scattering:
         u, k, depths = self._checked(u.detach(), k.detach(), thickness)
         changes = self.blocks.coupling(self.independent.potential(tangents.double()))
         coupling = self.blocks.coupling(self.independent.potential(u))
-        return jacobian(self.blocks, coupling, changes, k, depths.detach() / 10, self.energy_kv, self.dtype)
+        found = jacobian(self._setting(hkl), coupling, changes, k, depths.detach())
+        if hkl is not None:
+            return found
+        return Jacobian(found.intensity[0], found.parameters[0], found.thickness[0], found.direction[0])
 
     def _checked(self, u: Tensor, k: Tensor, thickness: Tensor | Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
         """u and k in double precision, and depths in Å."""

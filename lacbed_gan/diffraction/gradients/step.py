@@ -22,6 +22,7 @@ class Step:
         self.blocks, self.scale, self.flips = blocks, 2 / half, blocks.flips
         g, self.real = blocks.g.to(k.device), dtype
         kind = torch.promote_types(dtype, torch.complex32) if coupling.is_complex() else dtype
+        coupling = coupling.to(k.device)
         diagonal = torch.diag((g**2).sum(1) + centre).to(coupling)
         self.matrix = (self.scale * (coupling - diagonal)).to(kind)
         along = k @ blocks.axes.to(k.device).T  # (P, 2)
@@ -43,16 +44,16 @@ class Step:
         wave[0, 0] = 1
         return wave
 
-    def __call__(self, wave: Tensor, before: Tensor | None = None) -> Tensor:
-        """In the memory of `before`, where there is one."""
+    def __call__(self, wave: Tensor, before: Tensor | None = None, out: Tensor | None = None) -> Tensor:
+        """In the memory of Y unless another is given; Y is zero unless given."""
         stacked, matrix = wave.view(-1, *self.shape[1:]), self.matrix
         if len(stacked) > len(matrix):
             matrix = matrix.expand(len(stacked) // len(matrix), -1, -1, -1).flatten(0, 1)
         if before is None:
             out = torch.bmm(matrix, stacked).view_as(wave)
         else:
-            out = before
-            out.view_as(stacked).baddbmm_(matrix, stacked, beta=-1)
+            out = before if out is None else out
+            torch.baddbmm(before.view_as(stacked), matrix, stacked, beta=-1, out=out.view_as(stacked))
         if out.is_complex():
             torch.view_as_real(out).addcmul_(self._diagonal[..., None], torch.view_as_real(wave))
             return out

@@ -1,0 +1,133 @@
+"""Amplitudes of beams by Chebyshev series, and what their derivatives need of the calculation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.gradients.blocks import Blocks
+from lacbed_gan.diffraction.gradients.series import propagation
+from lacbed_gan.diffraction.gradients.step import Step
+from lacbed_gan.diffraction.gradients.sweeps import (
+    Pair,
+    adjoint_of_components,
+    adjoint_of_moments,
+    components,
+    moments,
+)
+
+# Pixels of a batch on a CPU: at least so many; numbers of a wave in its cache.
+PIXELS, CACHED = 64, 1 << 16
+KEPT = 1 << 29  # bytes of waves that are kept for the derivatives; others are made again, for half as much time more
+DIVERGED = 0.01  # by which a moment, at most 1, may exceed it
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What intensities are computed of.
+
+    Attributes:
+        blocks: the beams.
+        energy_kv: of the beam.
+        dtype: float32 or float64.
+        reflections: (G,) indices of the beams whose intensities are wanted, the direct beam 0 among them where it is;
+            None for the direct beam alone, which takes half as long.
+    """
+
+    blocks: Blocks
+    energy_kv: float
+    dtype: torch.dtype
+    reflections: Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of beams, G."""
+        return 1 if self.reflections is None else len(self.reflections)
+
+    def parts(self, k: Tensor, most: int | None = None) -> Iterator[Tensor]:
+        """Indices of directions (P, 2) to work on together, by rising |k|, at most so many."""
+        size = min(max(PIXELS, CACHED // len(self.blocks.beams)), most or len(k))
+        yield from (k.detach() ** 2).sum(1).argsort().chunk(math.ceil(len(k) / size))
+
+
+class Batch:
+    """Pixels of similar |k|, which one series is for.
+
+    Args:
+        coupling: (S, R, R) U in blocks, in 1/Å².
+        extremes: of it, as :meth:`Blocks.extremes` gives them.
+        k: (P, 2) float64 in 1/Å.
+        depths: (T,) in Å.
+        room: bytes for the waves of the recurrence.
+
+    Attributes:
+        amplitude, slope: (G, T, P) complex, amplitudes of the beams and their derivatives by t in 1/Å.
+        size: bytes of the waves that are kept, 0 where only the last two are.
+
+    Raises:
+        CalculationError: the potential is not finite.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        coupling: Tensor,
+        extremes: tuple[float, float, float],
+        k: Tensor,
+        depths: Tensor,
+        room: int,
+    ):
+        self.setting = setting
+        self.k = k
+        lowest = extremes[0] - setting.blocks.steepest(k)
+        for highest in extremes[1:]:
+            if self._solve(coupling, (lowest, highest), depths, room):
+                return
+        raise CalculationError("the potential is not finite, or so strong that the series diverges")
+
+    def _solve(self, coupling: Tensor, ends: tuple[float, float], depths: Tensor, room: int) -> bool:
+        """Amplitudes, if the spectrum is between these ends."""
+        if not all(map(math.isfinite, ends)):
+            return False
+        setting = self.setting
+        wave_number = 1 / wavelength(setting.energy_kv)
+        centre, half, self._coefficients, derivatives = propagation(
+            ends, wave_number, depths.to(self.k.device), setting.dtype
+        )
+        self.step = step = Step(setting.blocks, coupling, self.k, centre, half, setting.dtype)
+        count = self._coefficients.shape[1]
+        terms = count if setting.reflections is not None else count // 2 + 1
+        size = terms * math.prod(step.shape) * step.matrix.element_size()
+        self.size = size if size <= room else 0
+        if setting.reflections is None:
+            values, self._waves = moments(step, count, size <= room)
+            values = values[:, None]
+        else:
+            rows, weights = setting.blocks.components(setting.reflections)
+            self._functionals = rows.to(self.k.device), weights.to(self.k.device)
+            values, self._waves = components(step, count, size <= room, self._functionals)
+        if not values.abs().max() < 1 + DIVERGED:
+            return False
+        flat = values.to(self._coefficients.dtype).flatten(1)
+        shape = len(depths), setting.count, len(self.k)
+        self.amplitude, self.slope = ((c @ flat).view(shape).transpose(0, 1) for c in (self._coefficients, derivatives))
+        return True
+
+    def pairs(self, gradients: Tensor) -> Iterator[Pair]:
+        """What the derivatives of L functions are sums of, see :mod:`.sweeps`.
+
+        Args:
+            gradients: (L, G, T, P) ∂L/∂I.
+        """
+        series = self._coefficients
+        of_values = torch.einsum("lgtp,tm->lmgp", 2 * gradients * self.amplitude.conj(), series)
+        if self.setting.reflections is None:
+            return adjoint_of_moments(self.step, of_values[:, :, 0].real.contiguous(), self._waves)
+        of_values = of_values.conj() if self.step.matrix.is_complex() else of_values.real
+        return adjoint_of_components(self.step, of_values, self._waves, self._functionals)
