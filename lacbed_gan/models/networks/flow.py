@@ -14,7 +14,7 @@ from lacbed_gan.models.networks.fourier import DenseBlock
 from lacbed_gan.models.networks.sampling import STRATA, Sampler
 
 FREQUENCIES = 8  # of the time that the network is told
-SPAN_SHARE = 0.05  # of the loss
+SPAN_SHARE = 0.02  # of the loss
 DRAWS = 4  # times and noises an image in a step of training, which share its context
 
 
