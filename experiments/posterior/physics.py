@@ -62,7 +62,10 @@ def main(file: str, checkpoint: str, crystals: int) -> None:
         line = {"split": split, "id": entry["id"], "formula": entry["formula"], "seconds": seconds}
         line |= {"effective": samples.effective_number, "least_residual": float(measured.min())}
         line |= {"median_residual": float(np.median(measured))}
-        line |= {"mean_mse": error_of(truth, samples.images.mean(0)), "weighed_mse": error_of(truth, samples.mean)}
+        line |= {
+            "mean_mse": error_of(truth, samples.images.mean(0)),
+            "weighed_mse": error_of(truth, samples.weighed_mean),
+        }
         line |= {"picked_mse": error_of(truth, samples.images[measured.argmin()])}
         errors = [error_of(truth, image) for image in samples.images]
         line |= {"one_mse": float(np.mean(errors)), "best_mse": min(errors)}

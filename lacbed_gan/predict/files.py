@@ -105,7 +105,8 @@ def predict_measured(
     """ρ of a measured pattern: <name>.npy, and where asked for <name>.png.
 
     With samples their mean is <name>.npy, and there are <name>_samples.npy (n, H, W), <name>_deviation.npy,
-    <name>_coefficients.csv with what they say of each U_hk, and <name>_samples.png.
+    <name>_coefficients.csv with what they say of each U_hk, and <name>_samples.png; where they are weighed,
+    <name>_weighed.npy is their mean by the weights.
 
     Args:
         folder: of the results.
@@ -154,6 +155,8 @@ def predict_measured(
         numbers["samples"] = drawn.to_json()
         _save(folder / f"{path.stem}_samples.npy", drawn.images)
         _save(folder / f"{path.stem}_deviation.npy", drawn.deviation)
+        if weigh:
+            _save(folder / f"{path.stem}_weighed.npy", drawn.weighed_mean)
         write_atomically(folder / f"{path.stem}_coefficients.csv", to_csv(drawn.table()))
     _save(folder / f"{path.stem}.npy", drawn.mean if drawn else prediction.potential)
     if figure and drawn:

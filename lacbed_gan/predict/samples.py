@@ -59,14 +59,18 @@ class PotentialSamples:
 
     @property
     def mean(self) -> np.ndarray:
-        """(H, W) of ρ in [0, 1]."""
-        return np.tensordot(self.weights, self.images, 1).astype(np.float32)
+        """(H, W) of ρ in [0, 1], all samples alike."""
+        return self.images.mean(0)
 
     @property
     def deviation(self) -> np.ndarray:
-        """(H, W) standard deviation of ρ in [0, 1]."""
-        square = np.tensordot(self.weights, np.square(self.images - self.mean), 1)
-        return np.sqrt(square).astype(np.float32)
+        """(H, W) standard deviation of ρ in [0, 1], all samples alike."""
+        return self.images.std(0)
+
+    @property
+    def weighed_mean(self) -> np.ndarray:
+        """(H, W) of ρ in [0, 1], by the weights."""
+        return np.tensordot(self.weights, self.images, 1).astype(np.float32)
 
     @property
     def effective_number(self) -> float:
@@ -89,9 +93,9 @@ class PotentialSamples:
         return u if self.span is None else u * self.span[:, None, None]
 
     def table(self) -> list[dict[str, float]]:
-        """A row for each U_hk, the strongest first: mean and deviation, and quantiles of |U_hk|.
+        """A row for each U_hk, the strongest first: mean and deviation, quantiles of |U_hk|, and the weighed mean.
 
-        One of each pair U_hk, U_-h-k, which are the same.
+        One of each pair U_hk, U_-h-k, which are the same. All but the last take all samples alike.
         """
         u, order = self.u, self.u.shape[2] - 1
         rows = []
@@ -100,12 +104,11 @@ class PotentialSamples:
             if (h, k) == (0, 0) or (k == 0 and h < 0):
                 continue
             values = u[:, i, k]
-            mean = float(self.weights @ values)
-            deviation = float(np.sqrt(self.weights @ np.square(values - mean)))
-            # the quantiles of weighted samples are some of them
-            size = np.quantile(np.abs(values), QUANTILES, weights=self.weights, method="inverted_cdf")
-            row = {"h": h, "k": int(k), "mean": mean, "deviation": deviation}
-            rows.append(row | {f"size_{100 * q:g}": float(x) for q, x in zip(QUANTILES, size, strict=True)})
+            # at rank q (n + 1), as in `measures.posterior.interval`
+            size = np.quantile(np.abs(values), QUANTILES, method="weibull")
+            row = {"h": h, "k": int(k), "mean": float(values.mean()), "deviation": float(values.std())}
+            row |= {f"size_{100 * q:g}": float(x) for q, x in zip(QUANTILES, size, strict=True)}
+            rows.append(row | ({} if self.residual is None else {"weighed_mean": float(self.weights @ values)}))
         return sorted(rows, key=lambda row: -abs(row["mean"]))
 
     @property
@@ -114,9 +117,7 @@ class PotentialSamples:
         spread = float(np.sqrt(np.square(self.deviation).mean()))
         text = f"{len(self.images)} samples in {self.seconds:.1f} s: ρ varies by {spread:.2g} of its range"
         if self.span is not None:
-            mean = float(self.weights @ self.span)
-            deviation = float(np.sqrt(self.weights @ np.square(self.span - mean)))
-            text += f", which is {mean:.3g} ± {deviation:.2g} 1/Å²"
+            text += f", which is {self.span.mean():.3g} ± {self.span.std():.2g} 1/Å²"
         if self.counts is None or self.residual is None:
             return [text]
         effective = self.effective_number

@@ -162,7 +162,7 @@ def _posterior_rows(result: dict[str, float]) -> list[tuple[str, str]]:
     held = ", ".join(f"{100 * result[f'posterior/covered_{p}']:.0f}" for p in (50, 80, 95))
     return [
         ("MSE of the mean of 64 samples", f"{result['posterior/mean_mse']:.5f}   R {result['posterior/mean_r']:.4f}"),
-        ("50, 80, 95 % intervals of |U_hk| hold the truth in", f"{held} % of cases"),
+        ("50, 80, 95 % intervals of |U_hk| hold", f"{held} % of true ones"),
     ]
 
 

@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from lacbed_gan.models.settings import LearningSettings, LossWeights, ModelSettings, NetworkSettings
 
 UNET = {"name": "global_unet", "filters": 8}
+NO_RIVAL = {"discriminator": None, "loss_weights": {"l2": 1.0}}
+SAMPLER = {"generator": {"name": "flow"}}
 GOOD = {"direction": "forward", "size": 32, "thickness": [50], "condition": "scale", "origin": "given"}
 
 
@@ -22,6 +24,13 @@ def test_words_stand_for_names_of_conditions():
         assert model.condition == model.conditions("forward") == names
         assert model.conditions("inverse") == names[:1]
         assert ModelSettings(generator=UNET, condition=list(names)).condition == names
+
+
+def test_noise_is_named_only_where_there_is_some():
+    """A run that gives its generator none keeps the name that it had before there was the choice."""
+    without, with_noise = (settings(model={"noise": noise, "loss_weights": {"l2": 1.0}}) for noise in (0, 4))
+    assert "noise" not in without.model.model_dump() and with_noise.model.model_dump()["noise"] == 4
+    assert NetworkSettings(**with_noise.model_dump(mode="json")) == with_noise and with_noise.model.draws
 
 
 def test_plain_values_give_the_same_settings_back():
@@ -52,6 +61,16 @@ def test_inputs_of_one_thickness_and_of_several(direction, thickness, channels, 
         ({"generator": {"name": "global_generator"}, "condition": [], "thickness": [50, 100]}, "cannot be told the"),
         ({"direction": "inverse"}, "a pattern does not tell the range of ρ"),
         ({"thickness": [50, 100], "model": {"channels": 3}}, "take model.channels=1"),
+        (SAMPLER | {"model": {"discriminator": {"scales": 1}}}, "flow learns without a discriminator"),
+        (SAMPLER | {"model": NO_RIVAL | {"noise": 4}}, "flow draws its answers anyway"),
+        (SAMPLER | {"model": NO_RIVAL | {"channels": 3}}, "take channels=1, not 3"),
+        (SAMPLER | {"direction": "inverse", "condition": "none", "model": NO_RIVAL}, "flow needs origin=canonical"),
+        ({"generator": {"name": "vae", "counts": 100.0}, "model": NO_RIVAL}, "counts is of patterns that networks are"),
+        (SAMPLER | {"model": NO_RIVAL, "size": 33}, "even sizes from 4 up"),
+        (
+            {"generator": {"name": "global_generator"}, "condition": "none", "model": {"noise": 4}},
+            "has no place for it",
+        ),
         ({"condition": "all"}, "valid tuple"),
         ({"condition": ["a"]}, "'log_a' or 'log_span'"),
         ({"generator": {"name": "resnet"}}, "'fourier', 'global_unet', 'global_generator', 'local_enhancer'"),
