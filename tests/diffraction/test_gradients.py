@@ -8,6 +8,7 @@ import torch
 import lacbed_gan as lg
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.zone_axis import reflection as lg_reflection
+from lacbed_gan.diffraction.dense import amplitudes, zone_matrix
 from lacbed_gan.diffraction.dense import intensities as dense_intensities
 from lacbed_gan.diffraction.errors import CalculationError
 
@@ -38,6 +39,14 @@ def dense(
     difference = sample.beams.hk[:, None] - sample.beams.hk + sample.beams.middle
     coupling = potential[difference[..., 0], difference[..., 1]]
     return dense_intensities(sample.beams.g, coupling, k, thickness.tolist())[beam]
+
+
+def absorbing_coupling(sample: lg.Scattering, u: torch.Tensor) -> torch.Tensor:
+    """(N, N) U + iU′ of numbers (2M + 1,), by the definition of its elements."""
+    difference = sample.beams.hk[:, None] - sample.beams.hk + sample.beams.middle
+    elastic, absorbed = u[: len(sample.independent)], u[len(sample.independent) :]
+    parts = [sample.independent.potential(x)[difference[..., 0], difference[..., 1]] for x in (elastic, absorbed[1:])]
+    return parts[0] + 1j * (parts[1] + absorbed[0] * torch.eye(len(difference)))
 
 
 def quotient(function, step: float) -> torch.Tensor:
@@ -88,7 +97,7 @@ def test_backward_is_the_jacobian(name: str) -> None:
         torch.testing.assert_close(x.grad, each, rtol=1e-9, atol=1e-9 * float(each.abs().max()))
 
 
-@pytest.mark.parametrize("name", ["glide lines", "a two-fold axis", "no two-fold axis"])
+@pytest.mark.parametrize("name", ["glide lines", "no two-fold axis"])
 def test_dark_fields_too(name: str) -> None:
     """Intensities and their derivatives by U, k and t, of beams one of which is the direct one."""
     sample = scattering(name)
@@ -111,6 +120,48 @@ def test_dark_fields_too(name: str) -> None:
     expected = jacobian.parameters.sum((1, 2)), jacobian.direction.sum(1), jacobian.thickness.sum(2)
     for x, each in zip(inputs, expected, strict=True):
         torch.testing.assert_close(x.grad, each[0], rtol=1e-9, atol=1e-9 * float(each.abs().max()))
+
+
+@pytest.mark.parametrize(
+    ("name", "absorption"),
+    [("lines of reflection", "tds"), ("a two-fold axis", "proportional"), ("no symmetry", "tds")],
+)
+def test_absorption(name: str, absorption: str) -> None:
+    """Against the dense reference and PyTorch's derivatives of it, by U, U′, k and t, of bright and dark fields."""
+    sample = lg.Scattering(CRYSTALS[name], g_max=0.9, absorption=absorption, dtype=torch.float64)
+    ratio = sample.absorbed() if absorption == "tds" else torch.cat([sample.absorbed()[:1], 0.1 * sample.of_sites()])
+    u = torch.cat([sample.of_sites(), ratio]).requires_grad_()
+    k, thickness = K.clone().requires_grad_(), torch.tensor([70.0], dtype=torch.float64, requires_grad=True)
+    assert (sample.intensity(u, k, thickness) - sample.intensity(sample.of_sites(), k, thickness)).abs().max() < 1e-14
+    beams = sample.beams.find([(0, 0), (0, 2)])
+    matrix = zone_matrix(sample.beams.g, absorbing_coupling(sample, u), k)
+    expected = amplitudes(matrix, k, thickness.tolist())[:, 0, beams].T.abs().square()  # (G, P)
+    weights = torch.randn(2, len(K), generator=torch.Generator().manual_seed(2)).double()
+    for hkl, which in ((None, slice(0, 1)), ([(0, 0, 0), (0, 2, 0)], slice(0, 2))):
+        got = sample.intensity(u, k, thickness, hkl).view(-1, len(K))
+        assert (got - expected[which]).abs().max() < 1e-8
+        both = [
+            torch.autograd.grad((weights[which] * x).sum(), [u, k], retain_graph=True) for x in (got, expected[which])
+        ]
+        for x, y in zip(*both, strict=True):
+            assert (x - y).abs().max() < 1e-6 * y.abs().max()
+        jacobian = sample.jacobian(u, K, thickness, hkl=hkl)
+        rows = jacobian.parameters.view(-1, len(K), len(u))
+        assert (torch.einsum("gp,gpj->j", weights[which], rows) - both[0][0]).abs().max() < 1e-9 * both[0][
+            0
+        ].abs().max()
+        slope = quotient(lambda x, hkl=hkl: sample.intensity(u, k, thickness + x, hkl).detach(), 0.1)
+        assert (jacobian.thickness - slope).abs().max() < 1e-6 * slope.abs().max()
+
+
+def test_absorption_that_follows_the_potential() -> None:
+    """`proportional` absorption of a potential that is scaled is scaled too, `tds` is not."""
+    for absorption in ("proportional", "tds"):
+        sample = lg.Scattering(GAAS, g_max=0.9, absorption=absorption, dtype=torch.float64)
+        u, scale = sample.of_sites(), torch.ones(1, dtype=torch.float64)
+        jacobian = sample.jacobian(lambda p, u=u: p * u, K, [60.0], scale)
+        expected = quotient(lambda x, u=u, sample=sample: sample.intensity((1 + x) * u, K, [60.0]), 1e-3)
+        assert (jacobian.parameters[..., 0] - expected).abs().max() < 1e-6 * expected.abs().max()
 
 
 def test_waves_that_do_not_fit_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,5 +249,11 @@ def test_bad_settings() -> None:
         lg.Scattering(GAAS, dtype=torch.float16)
     with pytest.raises(CalculationError, match="must be positive"):
         lg.Scattering(GAAS, g_max=-1.0)
+    with pytest.raises(CalculationError, match="absorption"):
+        lg.Scattering(GAAS, absorption="tsd")
+    with pytest.raises(CalculationError, match="needs B of every atom"):
+        lg.Scattering(catalogue()["Cu"], absorption="tds")
+    with pytest.raises(CalculationError, match="no imaginary part"):
+        scattering("lines of reflection").absorbed()
     with pytest.raises(CalculationError, match="pixels or more"):
         scattering("lines of reflection").of_potential(torch.zeros(8, 8))

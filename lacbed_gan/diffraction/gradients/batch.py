@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
-from lacbed_gan.diffraction.gradients.blocks import Blocks
 from lacbed_gan.diffraction.gradients.series import propagation
+from lacbed_gan.diffraction.gradients.setting import Setting
+from lacbed_gan.diffraction.gradients.slices import AbsorbingBatch
 from lacbed_gan.diffraction.gradients.step import Step
 from lacbed_gan.diffraction.gradients.sweeps import (
     Pair,
@@ -22,38 +22,8 @@ from lacbed_gan.diffraction.gradients.sweeps import (
     moments,
 )
 
-# Pixels of a batch on a CPU: at least so many; numbers of a wave in its cache.
-PIXELS, CACHED = 64, 1 << 16
 KEPT = 1 << 29  # bytes of waves that are kept for the derivatives; others are made again, for half as much time more
 DIVERGED = 0.01  # by which a moment, at most 1, may exceed it
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What intensities are computed of.
-
-    Attributes:
-        blocks: the beams.
-        energy_kv: of the beam.
-        dtype: float32 or float64.
-        reflections: (G,) indices of the beams whose intensities are wanted, the direct beam 0 among them where it is;
-            None for the direct beam alone, which takes half as long.
-    """
-
-    blocks: Blocks
-    energy_kv: float
-    dtype: torch.dtype
-    reflections: Tensor | None = None
-
-    @property
-    def count(self) -> int:
-        """Number of beams, G."""
-        return 1 if self.reflections is None else len(self.reflections)
-
-    def parts(self, k: Tensor, most: int | None = None) -> Iterator[Tensor]:
-        """Indices of directions (P, 2) to work on together, by rising |k|, at most so many."""
-        size = min(max(PIXELS, CACHED // len(self.blocks.beams)), most or len(k))
-        yield from (k.detach() ** 2).sum(1).argsort().chunk(math.ceil(len(k) / size))
 
 
 class Batch:
@@ -78,7 +48,7 @@ class Batch:
         self,
         setting: Setting,
         coupling: Tensor,
-        extremes: tuple[float, float, float],
+        extremes: tuple[float, ...],
         k: Tensor,
         depths: Tensor,
         room: int,
@@ -131,3 +101,10 @@ class Batch:
             return adjoint_of_moments(self.step, of_values[:, :, 0].real.contiguous(), self._waves)
         of_values = of_values.conj() if self.step.matrix.is_complex() else of_values.real
         return adjoint_of_components(self.step, of_values, self._waves, self._functionals)
+
+
+def batch_of(
+    setting: Setting, coupling: Tensor, extremes: tuple[float, ...], k: Tensor, depths: Tensor, room: int
+) -> Batch | AbsorbingBatch:
+    """With or without absorption."""
+    return (AbsorbingBatch if setting.absorbing else Batch)(setting, coupling, extremes, k, depths, room)

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lacbed_gan.diffraction.gradients.batch import KEPT, Batch, Setting
+from lacbed_gan.diffraction.gradients.batch import KEPT, batch_of
+from lacbed_gan.diffraction.gradients.setting import Setting
 from lacbed_gan.diffraction.gradients.sums import CouplingSum, TiltSum
 
 
@@ -18,10 +19,10 @@ class Intensity(torch.autograd.Function):
     def forward(ctx: Any, coupling: Tensor, k: Tensor, depths: Tensor, setting: Setting) -> Tensor:
         shape = setting.count, len(depths), len(k)
         intensity = torch.empty(shape, dtype=setting.dtype, device=k.device)
-        extremes = setting.blocks.extremes(coupling)
+        extremes = setting.extremes(coupling)
         ctx.batches, room = [], KEPT if any(ctx.needs_input_grad[:2]) else 0
         for pixels in setting.parts(k):
-            batch = Batch(setting, coupling, extremes, k[pixels], depths, room)
+            batch = batch_of(setting, coupling, extremes, k[pixels], depths, room)
             intensity[..., pixels] = batch.amplitude.abs() ** 2
             if any(ctx.needs_input_grad):
                 ctx.batches.append((pixels, batch))

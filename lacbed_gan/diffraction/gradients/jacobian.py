@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lacbed_gan.diffraction.gradients.batch import KEPT, Batch, Setting
+from lacbed_gan.diffraction.gradients.batch import KEPT, batch_of
+from lacbed_gan.diffraction.gradients.setting import Setting
 from lacbed_gan.diffraction.gradients.sums import CouplingSumByPixel, TiltSum
 
 MOST = 1 << 24  # numbers of the derivatives by all elements of the matrices of a batch
@@ -40,14 +41,14 @@ def jacobian(setting: Setting, coupling: Tensor, tangents: Tensor, k: Tensor, de
         k: (P, 2) float64 in 1/Å.
         depths: (T,) in Å.
     """
-    extremes, tangents = setting.blocks.extremes(coupling), tangents.flatten(1).to(k.device)
+    extremes, tangents = setting.extremes(coupling), tangents.flatten(1).to(k.device)
     shape = setting.count, len(depths), len(k)
     functions = setting.count * len(depths)
     intensity, slopes = (torch.empty(shape, dtype=setting.dtype, device=k.device) for _ in range(2))
     parameters = torch.empty(*shape, len(tangents), dtype=setting.dtype, device=k.device)
     direction = torch.empty(*shape, 2, dtype=setting.dtype, device=k.device)
     for pixels in setting.parts(k, max(1, MOST // (functions * coupling.numel()))):
-        batch = Batch(setting, coupling, extremes, k[pixels], depths, KEPT)
+        batch = batch_of(setting, coupling, extremes, k[pixels], depths, KEPT)
         intensity[..., pixels] = batch.amplitude.abs() ** 2
         slopes[..., pixels] = 20 * (batch.amplitude.conj() * batch.slope).real
         # one function for each intensity of a pixel

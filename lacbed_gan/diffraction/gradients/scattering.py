@@ -12,14 +12,15 @@ from torch import Tensor
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.zone_axis import reflection
+from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import G_MAX, lorentz_factor, wavelength
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, G_MAX, lorentz_factor, wavelength
 from lacbed_gan.diffraction.errors import CalculationError
-from lacbed_gan.diffraction.gradients.batch import Setting
 from lacbed_gan.diffraction.gradients.blocks import Blocks
 from lacbed_gan.diffraction.gradients.coefficients import IndependentCoefficients
 from lacbed_gan.diffraction.gradients.function import Intensity
 from lacbed_gan.diffraction.gradients.jacobian import Jacobian, jacobian
+from lacbed_gan.diffraction.gradients.setting import Setting
 from lacbed_gan.diffraction.gradients.sites import geometric_factors, site_of_atoms
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
@@ -34,12 +35,16 @@ class Scattering:
 
     What it is a function of are the structure factors that symmetry leaves independent, (M,) real numbers in 1/Å², the
     thickness and the direction of the incoming beam. Forward scattering with nothing else neglected, as in
-    :func:`lacbed_gan.bright_field`; no absorption.
+    :func:`lacbed_gan.bright_field`.
+
+    With absorption U′ stays that of the crystal (``tds``) or follows U (``proportional``), unless it is given too: u is
+    then (2M + 1,), the M numbers of U and the 1 + M of U′ that :meth:`absorbed` gives, U′₀ first.
 
     Args:
         crystal: seen along its zone axis; gives cell, symmetry and the structure factors to begin with.
         g_max: cut-off of the beams in 1/Å.
         energy_kv: of the beam.
+        absorption, absorption_ratio: see :func:`lacbed_gan.bright_field`.
         dtype: ``torch.float32``, whose derivatives are within 1e-3, or ``torch.float64``.
 
     Raises:
@@ -49,6 +54,8 @@ class Scattering:
     crystal: Crystal
     g_max: float = G_MAX
     energy_kv: float = 200.0
+    absorption: str = "none"
+    absorption_ratio: float = ABSORPTION_RATIO
     dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
@@ -56,6 +63,11 @@ class Scattering:
             raise CalculationError(f"dtype {self.dtype} is not one of torch.float32, torch.float64")
         if not (math.isfinite(self.g_max) and self.g_max > 0 and math.isfinite(self.energy_kv) and self.energy_kv > 0):
             raise CalculationError(f"g_max {self.g_max} and energy_kv {self.energy_kv} must be positive")
+        self._absorbing.check(self.crystal)
+
+    @property
+    def _absorbing(self) -> Absorption:
+        return Absorption(self.absorption, self.absorption_ratio)
 
     @cached_property
     def projection(self) -> Projection:
@@ -107,6 +119,39 @@ class Scattering:
         factors, squared = self._factors
         return (share[:, None] * torch.exp(-b[:, None] * squared / 4) * factors).sum(0)
 
+    @cached_property
+    def _of_crystal(self) -> Tensor:
+        """(1 + M,) U′ of the crystal."""
+        if not self._absorbing:
+            raise CalculationError("absorption='none' has no imaginary part of the potential")
+        potential = self._absorbing.beams(self.projection, self.beams, self.energy_kv).potential
+        mean = potential[tuple(self.beams.middle)].real
+        return torch.cat([mean[None], self.independent.numbers(potential)])
+
+    def absorbed(self) -> Tensor:
+        """(1 + M,) float64 imaginary part of the crystal's structure factors in 1/Å², the mean U′₀ first."""
+        return self._of_crystal.clone()
+
+    def _coupling(self, u: Tensor) -> Tensor:
+        """(…, S, R, R) U, or U + iU′, in blocks, of u (…, M) or (…, 2M + 1); linear in the latter."""
+        count = len(self.independent)
+        coupling = self.blocks.coupling(self.independent.potential(u[..., :count]))
+        if u.shape[-1] == count:
+            return coupling
+        mean, others = u[..., count], u[..., count + 1 :]
+        identity = torch.eye(coupling.shape[-1], dtype=torch.float64)
+        return coupling + 1j * (
+            self.blocks.coupling(self.independent.potential(others)) + mean[..., None, None, None] * identity
+        )
+
+    def _with_absorption(self, u: Tensor) -> Tensor:
+        """(2M + 1,) U and U′ of what is given, where there is absorption."""
+        if not self._absorbing or len(u) != len(self.independent):
+            return u
+        if self.absorption == "proportional":
+            return torch.cat([u, self._of_crystal[:1], self.absorption_ratio * u])
+        return torch.cat([u, self._of_crystal])
+
     def of_potential(self, rho: Tensor) -> Tensor:
         """(M,) float64 structure factors in 1/Å² of a projected potential, differentiable.
 
@@ -153,19 +198,18 @@ class Scattering:
             CalculationError: numbers that are not finite, or a reflection that is none of the beams.
         """
         u, k, depths = self._checked(u, k, thickness)
-        coupling = self.blocks.coupling(self.independent.potential(u))
-        values: Tensor = Intensity.apply(coupling, k, depths, self._setting(hkl))  # type: ignore[no-untyped-call]
+        values: Tensor = Intensity.apply(self._coupling(u), k, depths, self._setting(hkl))  # type: ignore[no-untyped-call]
         return values[0] if hkl is None else values
 
     def _setting(self, hkl: Sequence[Sequence[int]] | None) -> Setting:
         if hkl is None:
-            return Setting(self.blocks, self.energy_kv, self.dtype)
+            return Setting(self.blocks, self.energy_kv, self.dtype, None, bool(self._absorbing))
         found = self.beams.find([reflection(self.crystal, indices) for indices in hkl])
         for index, indices in zip(found.tolist(), hkl, strict=True):
             if index < 0:
                 name = " ".join(map(str, indices))
                 raise CalculationError(f"reflection {name} is forbidden or lies beyond g_max {self.g_max:g} 1/Å")
-        return Setting(self.blocks, self.energy_kv, self.dtype, found)
+        return Setting(self.blocks, self.energy_kv, self.dtype, found, bool(self._absorbing))
 
     def bright_field(
         self,
@@ -205,16 +249,18 @@ class Scattering:
         Returns:
             Intensities as of :meth:`intensity`, and their derivatives by the parameters, the thickness in nm and k.
         """
-        if callable(u):
-            if parameters is None:
+        if parameters is None:
+            if callable(u):
                 raise CalculationError("a function that makes structure factors needs parameters")
-            tangents = torch.autograd.functional.jacobian(u, parameters.detach()).T  # (J, M)
-            u = u(parameters.detach())
-        else:
-            tangents = torch.eye(len(u), dtype=torch.float64)
-        u, k, depths = self._checked(u.detach(), k.detach(), thickness)
-        changes = self.blocks.coupling(self.independent.potential(tangents.double()))
-        coupling = self.blocks.coupling(self.independent.potential(u))
+            parameters = u
+        start = parameters.detach()
+
+        def numbers(p: Tensor) -> Tensor:
+            return self._with_absorption(u(p) if callable(u) else p).double()
+
+        tangents = torch.autograd.functional.jacobian(numbers, start).T.double()  # (J, M) or (J, 2M + 1)
+        values, k, depths = self._checked(numbers(start), k.detach(), thickness)
+        coupling, changes = self._coupling(values), self._coupling(tangents)
         found = jacobian(self._setting(hkl), coupling, changes, k, depths.detach())
         if hkl is not None:
             return found
@@ -223,10 +269,9 @@ class Scattering:
     def _checked(self, u: Tensor, k: Tensor, thickness: Tensor | Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
         """u and k in double precision, and depths in Å."""
         depths = 10 * torch.as_tensor(thickness, dtype=torch.float64)
-        if u.shape != (len(self.independent),):
-            raise CalculationError(
-                f"{tuple(u.shape)} structure factors are not the {len(self.independent)} independent ones"
-            )
+        count = len(self.independent)
+        if tuple(u.shape) not in ((count,), (2 * count + 1,) if self._absorbing else ()):
+            raise CalculationError(f"{tuple(u.shape)} structure factors are not the {count} independent ones")
         if k.ndim != 2 or k.shape[1] != 2:
             raise CalculationError(f"k has the shape {tuple(k.shape)}, not (P, 2)")
         if depths.ndim != 1 or not (depths > 0).all() or not torch.isfinite(depths).all():
@@ -235,4 +280,4 @@ class Scattering:
             raise CalculationError("structure factors or directions are not finite")
         if not (k**2).sum(1).max() * wavelength(self.energy_kv) ** 2 < 1:
             raise CalculationError(f"k reaches past grazing incidence at {self.energy_kv} kV")
-        return u.double(), k.double(), depths
+        return self._with_absorption(u.double()), k.double(), depths

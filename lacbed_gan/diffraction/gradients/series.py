@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.recursion.tridiagonal import cosine_transform
 
+WIDER = 0.05  # the same with absorption
 MARGIN = 0.01  # by which the range of a series goes beyond both ends of the spectrum, of half the range
 NEGLIGIBLE = {torch.float32: 1e-7, torch.float64: 1e-13}  # coefficients
 
@@ -45,3 +46,17 @@ def propagation(
     kind = torch.complex64 if dtype == torch.float32 else torch.complex128
     first, second = (torch.from_numpy(c[:, :count]).to(depths.device, kind) for c in (coefficients, derivatives))
     return centre, half, first, second
+
+
+def slice_propagation(
+    centre: complex, half: float, wave_number: float, length: float, dtype: torch.dtype
+) -> tuple[list[complex], list[complex]]:
+    """c_m of exp(2πi t (√(K² + x) − K)) = Σ c_m T_m((x − centre)/half), x complex, and d c_m / dt; t = length in Å."""
+    phase = math.pi * length * half / wave_number
+    nodes = 2 * math.ceil(1.2 * phase + 8 * phase ** (1 / 3) + 40)
+    x = centre + half * np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
+    speed = 2j * np.pi * x / (np.sqrt(wave_number**2 + x) + wave_number)  # without cancellation
+    values = np.exp(speed * length)
+    coefficients, derivatives = cosine_transform(np.stack([values, speed * values]))
+    count = max(3, int(np.flatnonzero(np.abs(coefficients) > NEGLIGIBLE[dtype])[-1]) + 2)
+    return coefficients[:count].tolist(), derivatives[:count].tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -12,13 +14,13 @@ class Step:
     """X → 2(A − k² − centre)/half X − Y for waves (…, S, R, P) of P pixels: a step of a Chebyshev recurrence.
 
     Args:
-        coupling: (S, R, R) U in blocks, in 1/Å².
+        coupling: (S, R, R) U, or U + iU′, in blocks, in 1/Å².
         k: (P, 2) float64 in 1/Å.
         centre, half: of the range of eigenvalues of A − k², in 1/Å².
         dtype: float32 or float64.
     """
 
-    def __init__(self, blocks: Blocks, coupling: Tensor, k: Tensor, centre: float, half: float, dtype: torch.dtype):
+    def __init__(self, blocks: Blocks, coupling: Tensor, k: Tensor, centre: complex, half: float, dtype: torch.dtype):
         self.blocks, self.scale, self.flips = blocks, 2 / half, blocks.flips
         g, self.real = blocks.g.to(k.device), dtype
         kind = torch.promote_types(dtype, torch.complex32) if coupling.is_complex() else dtype
@@ -54,16 +56,27 @@ class Step:
         else:
             out = before if out is None else out
             torch.baddbmm(before.view_as(stacked), matrix, stacked, beta=-1, out=out.view_as(stacked))
-        if out.is_complex():
-            torch.view_as_real(out).addcmul_(self._diagonal[..., None], torch.view_as_real(wave))
-            return out
-        out.addcmul_(self._diagonal, wave)
+        _add_product(out, self._diagonal, wave)
         for axis, each in enumerate(self._tilt):
             for to, of in self.flipped(out, wave, axis):
-                to.addcmul_(each, of)
+                _add_product(to, each, of)
         return out
+
+    def adjoint(self) -> Step:
+        """The same with the adjoint of the matrix."""
+        step = copy(self)
+        step.matrix = self.matrix.mH.resolve_conj().contiguous()
+        return step
 
     def flipped(self, first: Tensor, second: Tensor, axis: int) -> list[tuple[Tensor, Tensor]]:
         """Blocks of two waves (…, S, R, P) that differ in one sign."""
         a, b = (x.unflatten(-3, (2,) * self.flips).movedim(axis - 2 - self.flips, 0) for x in (first, second))
         return [(a[0], b[1]), (a[1], b[0])]
+
+
+def _add_product(to: Tensor, factor: Tensor, of: Tensor) -> None:
+    """to += factor · of with a real factor."""
+    if to.is_complex():
+        torch.view_as_real(to).addcmul_(factor[..., None], torch.view_as_real(of))
+    else:
+        to.addcmul_(factor, of)

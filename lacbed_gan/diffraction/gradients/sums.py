@@ -72,11 +72,10 @@ class TiltSum:
     def add(self, adjoint: Tensor, wave: Tensor) -> None:
         """λ_{m+1} (L, S, R, P) and τ_m (S, R, P)."""
         diagonal, *tilts = self._terms
-        product = (adjoint * wave.conj()).real if wave.is_complex() else adjoint * wave
-        diagonal += product.sum(1)
+        diagonal += _product(adjoint, wave).sum(1)
         for axis, term in enumerate(tilts):
             for first, second in self._step.flipped(adjoint, wave, axis):
-                product = first * second
+                product = _product(first, second)
                 term += product.reshape(len(product), -1, *term.shape[1:]).sum(1)
 
     def total(self, k: Tensor) -> Tensor:
@@ -87,3 +86,7 @@ class TiltSum:
         along = (tilts or [diagonal]) * (2 if len(tilts) < 2 else 1)
         slopes = torch.stack([(g[:, i, None] * term).sum(1) for i, term in enumerate(along)], -1)
         return -2 * self._step.scale * (slopes @ axes + k * diagonal.sum(1)[..., None])
+
+
+def _product(first: Tensor, second: Tensor) -> Tensor:
+    return (first * second.conj()).real if first.is_complex() else first * second
