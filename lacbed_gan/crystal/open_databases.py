@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
@@ -15,7 +16,16 @@ FOLDER = Path(__file__).parent / "open_structures"  # its README names sources, 
 STRUCTURES, STANDARD = FOLDER / "cubic.jsonl.gz", FOLDER / "standard.txt.gz"
 
 
-def open_structures(standard: bool, count: int | None = None, seed: int = 0) -> Iterator[Crystal | CrystalError]:
+@lru_cache(maxsize=1)
+def seen_in_experiments() -> dict[str, bool]:
+    """Whether each crystal, by its name, is known from experiment; the others are calculated, or nobody says."""
+    with gzip.open(STRUCTURES) as file:
+        return {row["id"]: bool(row["exp"]) for row in map(json.loads, file)}
+
+
+def open_structures(
+    standard: bool, count: int | None = None, seed: int = 0, edges: tuple[float, float] | None = None
+) -> Iterator[Crystal | CrystalError]:
     """Crystals in an order that ids and seed fix; what cannot be used comes as its error.
 
     The order is that of sha256("seed:id"), after one crystal of each space group: the first n are a random sample of
@@ -24,6 +34,7 @@ def open_structures(standard: bool, count: int | None = None, seed: int = 0) -> 
     Args:
         standard: only those of the standard set, 14,270 with distinct formulas, of 21,004.
         count: so many of them; None for all.
+        edges: of those only the crystals with a cell edge between these two, in Å.
     """
     with gzip.open(STRUCTURES) as file:
         lines = list(file)
@@ -40,4 +51,5 @@ def open_structures(standard: bool, count: int | None = None, seed: int = 0) -> 
     representatives = set(first.values())
     order.sort(key=lambda i: i not in representatives)  # stable
     for i in order[:count]:
-        yield crystal_of_line(lines[i], f"{STRUCTURES.name}, line {i + 1}")
+        if edges is None or edges[0] <= rows[i]["a"] <= edges[1]:
+            yield crystal_of_line(lines[i], f"{STRUCTURES.name}, line {i + 1}")

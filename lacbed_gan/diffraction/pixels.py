@@ -93,8 +93,11 @@ class IndependentPixels:
         Returns:
             (T, size, size).
         """
-        source = torch.tensor([star[_image(matrix, reflection)] for matrix in self.group])[self.operation]
-        return values[source, :, self.origin].T.unflatten(-1, (self.size, self.size))
+        return values[self.sources(star, reflection), :, self.origin].T.unflatten(-1, (self.size, self.size))
+
+    def sources(self, star: Mapping[tuple[int, int], int], reflection: tuple[int, int]) -> Tensor:
+        """(size²,) int64, which of the reflections of `star` has at `origin` what this one has at each pixel."""
+        return torch.tensor([star[_image(matrix, reflection)] for matrix in self.group])[self.operation]
 
 
 def _image(matrix: Matrix, reflection: tuple[int, int]) -> tuple[int, int]:

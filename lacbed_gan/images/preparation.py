@@ -112,7 +112,7 @@ def prepare_pattern(
     saturated = float((whole == top).mean())
     if (circle := calibration.circle) is not None:
         whole = np.where(circle.inside((height, width), calibration.aspect), whole, np.nan)
-    pattern, share = _resampled(whole, window, calibration, pitch)
+    pattern, share = resampled(whole, window, calibration, pitch)
     covered = float(share.mean())
     if covered < LEAST_COVERED:
         raise PreparationError(
@@ -128,7 +128,7 @@ def prepare_pattern(
     return Prepared(robust_min_max(pattern).astype(np.float32), covered, symmetry, saturated, defects)
 
 
-def _resampled(
+def resampled(
     image: np.ndarray, window: Window, calibration: Calibration, pitch: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The image at the window's pixels, 0 where it has no value, and the share of each pixel that it covers."""

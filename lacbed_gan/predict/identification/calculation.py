@@ -1,0 +1,99 @@
+"""The intensities that a crystal would give at some pixels of an observation, at all thicknesses together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.zone_axis import reflection
+from lacbed_gan.diffraction.absorption import Absorption
+from lacbed_gan.diffraction.beams import select_beams
+from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.perturbed import perturbed_intensities
+from lacbed_gan.diffraction.pixels import IndependentPixels
+from lacbed_gan.diffraction.projection import Projection
+from lacbed_gan.diffraction.recursion.all_thicknesses import intensities_at_all
+from lacbed_gan.diffraction.window import Window
+
+FEW_BEAMS = 150  # that eigenvectors take less time for than a recursion
+BEYOND = 0.3  # 1/Å: beams around a reflection that take part
+
+
+@dataclass(frozen=True)
+class Physics:
+    """How intensities are calculated.
+
+    Attributes:
+        g_max: cut-off of the beams in 1/Å, or `BEYOND` the farthest reflection where that is more.
+        absorption: ``tds``, ``proportional`` or ``none``.
+        energy_kv: of the beam.
+        rough: absorption to first order, which is quicker, where there are few beams.
+    """
+
+    g_max: float = 2.0
+    absorption: str = "tds"
+    energy_kv: float = 200.0
+    rough: bool = False
+
+
+def grid_pixels(size: int, step: int) -> NDArray[np.int64]:
+    """Places, row · size + column, of every so many pixels of an image, alike on all sides of its middle."""
+    half = np.arange(size // 2)[(step - 1) // 2 :: step] + (size + 1) // 2
+    axis = np.sort(np.concatenate([size - 1 - half, half, [size // 2] if size % 2 else []])).astype(np.int64)
+    return (axis[:, None] * size + axis).ravel()
+
+
+def intensities_of(
+    crystal: Crystal,
+    hkl: Sequence[Sequence[int]],
+    window: Window,
+    places: NDArray[np.int64],
+    thickness: Sequence[float],
+    physics: Physics,
+) -> Tensor:
+    """(R, T, P) float32 of reflections at P places, row · size + column, of a window; 0 of a forbidden reflection.
+
+    Args:
+        hkl: in the axes of the crystal's source; 0 0 0 is the bright field.
+        thickness: T values in nm, rising.
+
+    Raises:
+        CalculationError: an atom without B where absorption needs it, or angles past
+            grazing incidence.
+        CrystalError: no reflection of the zone.
+    """
+    projection = Projection(crystal)
+    net = projection.net
+    if window.steepest(net) * wavelength(physics.energy_kv) >= 1:
+        raise CalculationError(f"{crystal.name}: the angles reach past grazing incidence")
+    reflections = [reflection(crystal, g) for g in hkl]
+    dark = [g for g in reflections if g != (0, 0)]
+    farthest = max((float(net.squared_length(g)) ** 0.5 for g in dark), default=0.0)
+    g_max = max(physics.g_max, farthest + BEYOND)
+    absorption = Absorption(physics.absorption)
+    absorption.check(crystal)
+    beams = select_beams(projection, g_max, physics.energy_kv)
+    absorbing = absorption.beams(projection, beams, physics.energy_kv)
+    pixels = IndependentPixels.of_window(window, projection.rotations if dark else projection.point_group, net)
+    wanted = torch.from_numpy(places)
+    needed, which = torch.unique(pixels.origin[wanted], return_inverse=True)
+    k = torch.from_numpy(window.directions(net, pixels.rows[needed], pixels.columns[needed]))
+    star = {g: i for i, g in enumerate(pixels.star(dark))}
+    found = beams.find(list(star)) if star else None
+    calculate = perturbed_intensities if physics.rough and len(beams) <= FEW_BEAMS else intensities_at_all
+    values = calculate(beams, absorbing, k, thickness, physics.energy_kv, found)
+    images = []
+    for g in reflections:
+        if g == (0, 0):
+            images.append(values[0][:, which])
+            continue
+        source = pixels.sources(star, g)[wanted]
+        images.append(values[1 + source, :, which].T)
+    return torch.stack(images)

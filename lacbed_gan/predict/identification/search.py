@@ -1,0 +1,163 @@
+"""From many known structures to the few that a pattern may be of: all roughly calculated, the best ones finely."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
+from typing import TypeVar
+
+import numpy as np
+
+from lacbed_gan.base.errors import UserError
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.diffraction.absorption_factors import B_RANGE
+from lacbed_gan.predict.identification.calculation import Physics
+from lacbed_gan.predict.identification.comparison import Fit, Images, Task, best_fit, finer_fit
+from lacbed_gan.predict.observation import Observation
+from lacbed_gan.store.making import start_worker
+
+Result = TypeVar("Result")
+ROUGH_G_MAX, MIDDLE_G_MAX = 1.5, 2.0  # 1/Å; that of the finest calculation is the user's
+ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
+KEPT = 36  # candidates that are calculated again with more beams and other B
+B_FACTORS = (0.5, 1.7)  # by which all B of a candidate are multiplied for a trial
+TRIED = 1.5  # times as many candidates as are calculated with all pixels are tried with other B
+MARGIN = 4.0  # nm, around the thickness of the rougher calculation
+FEW = 12  # calculations that are not worth the start of other processes
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate and how it agrees with the measured images.
+
+    Attributes:
+        crystal: with B as it agrees best.
+        fit: of the finest calculation that was made of it.
+        b_factor: by which the B of the source, or the assumed one, are multiplied.
+        images: of the finest calculation; None of candidates that only the rougher ones reached.
+    """
+
+    crystal: Crystal
+    fit: Fit
+    b_factor: float = 1.0
+    images: Images | None = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Candidates by the share of variance that they leave unexplained.
+
+    Attributes:
+        best: those that were calculated with all pixels.
+        others: the rest, as far as the rough calculation tells.
+        left_out: what could not be calculated and why, one line each.
+        compared: the images at the pixels of the finest calculation.
+    """
+
+    best: list[Scored]
+    others: list[Scored]
+    left_out: list[str]
+    compared: Observation
+
+
+def thicknesses(low: float, high: float, step: float = 1.0) -> tuple[float, ...]:
+    """Rising, in nm, both ends among them."""
+    count = max(1, round((high - low) / step))
+    return tuple(float(t) for t in np.linspace(low, high, count + 1)) if high > low else (float(low),)
+
+
+def rank(
+    observation: Observation,
+    crystals: Sequence[Crystal],
+    thickness: tuple[float, float],
+    physics: Physics,
+    *,
+    best: int = 12,
+    workers: int = 1,
+    told: Callable[[Sequence[Crystal], str], Iterator[Crystal]] | None = None,
+) -> Ranking:
+    """Compare candidates with the measured images, those that agree best more closely.
+
+    Args:
+        thickness: the least and the largest in nm that there may be.
+        physics: of the finest calculation.
+        best: how many candidates it is made of.
+        workers: processes.
+        told: passes on the crystals of a stage, to show how far it is.
+
+    Raises:
+        UserError: no candidate can be calculated.
+    """
+    rough = replace(physics, g_max=min(ROUGH_G_MAX, physics.g_max), rough=True)
+    middle = replace(physics, g_max=min(MIDDLE_G_MAX, physics.g_max))
+    step = max(1, observation.size // ROUGH_SIZE)
+    task = Task.of(observation, step, thicknesses(*thickness), rough)
+    with _mapping(workers, len(crystals)) as run:
+        first, left_out = _sorted(run(partial(_score, task), crystals), crystals)
+        if not first:
+            raise UserError(left_out[0] if left_out else "there is no candidate to compare the pattern with")
+        kept, others = first[:KEPT], first[KEPT:]
+        task = replace(task, physics=middle)
+        second, more = _sorted(run(partial(_score, task), [one.crystal for one in kept]), kept)
+        left_out += more
+        vibrating = second[: math.ceil(TRIED * best)]
+        with_b, more = _sorted(run(partial(_with_b, task), vibrating), vibrating)
+        second = [*with_b, *second[len(vibrating) :]]
+        compared = observation.binned(FINE_SIZE)
+        third, more = _sorted(run(partial(_finest, compared, physics), second[:best]), second[:best])
+        left_out += more
+    return Ranking(third, [*second[best:], *others], left_out, compared)
+
+
+def _score(task: Task, crystal: Crystal) -> Scored | str:
+    try:
+        return Scored(crystal, best_fit(task, crystal))
+    except ValueError as error:
+        return f"{crystal.name}: {error}"
+
+
+def _with_b(task: Task, before: Scored) -> Scored | str:
+    """With those B, multiplied by one factor, that agree best."""
+    trials = [before]
+    for factor in B_FACTORS:
+        b = np.clip(before.crystal.b_iso * factor, *B_RANGE)
+        scored = _score(task, replace(before.crystal, b_iso=b))
+        if isinstance(scored, Scored):
+            trials.append(replace(scored, b_factor=factor))
+    return min(trials, key=lambda one: one.fit.unexplained)
+
+
+def _finest(compared: Observation, physics: Physics, before: Scored) -> Scored | str:
+    near = before.fit.thickness
+    task = Task.of(compared, 1, thicknesses(max(1.0, near - MARGIN), near + MARGIN, 0.5), physics)
+    try:
+        fit, images = finer_fit(task, before.crystal)
+    except ValueError as error:
+        return f"{before.crystal.name}: {error}"
+    return replace(before, fit=fit, images=images)
+
+
+def _sorted(results: Iterator[Scored | str], of: Sequence[object]) -> tuple[list[Scored], list[str]]:
+    scored: list[Scored] = []
+    errors: list[str] = []
+    for result in results:
+        if isinstance(result, str):
+            errors.append(result)
+        else:
+            scored.append(result)
+    return sorted(scored, key=lambda one: one.fit.unexplained), errors
+
+
+@contextmanager
+def _mapping(workers: int, count: int) -> Iterator[Callable[..., Iterator[Scored | str]]]:
+    """``map`` over processes, or in this one where there is little to do."""
+    if workers <= 1 or count <= FEW:
+        yield map
+        return
+    with ProcessPoolExecutor(workers, get_context("spawn"), start_worker) as pool:
+        yield pool.map

@@ -1,0 +1,81 @@
+"""What a ranking of candidates decides: one crystal, several that cannot be told apart, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lacbed_gan.predict.identification.search import Scored
+
+# Measured on crystals of another fold than those that are tested (experiments/identification).
+RIGHT = 0.02  # share of variance beyond noise that 95 % of right crystals leave of calculated patterns
+MEASURED = 0.12  # and those of SrTiO₃ and GaAs of measured ones, whose bonds, vibration and camera are not calculated
+ALIKE = 1.7  # times the best one's share: candidates up to there may be right as well
+LEAST = 0.0015  # share of variance that counts as nothing: errors of the calculation, B and the cell edge
+DECIDED, INSEPARABLE, NONE = "decided", "cannot be told apart", "none fits"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What follows from the agreement of the candidates.
+
+    Attributes:
+        kind: ``decided``, ``cannot be told apart`` or ``none fits``.
+        text: one or two sentences.
+        alike: how many candidates may be right, the first ones of `order`.
+        order: all that were calculated with all pixels, the likeliest first. Where the calculation's own errors are
+            what they differ by, those known from experiment come before others.
+        decisiveness: share of variance that the best candidate outside of the alike ones leaves beyond noise, over
+            that of the best one.
+        unexplained: share that the best candidate leaves beyond the noise.
+        noise: share of the images' variance that is noise.
+    """
+
+    kind: str
+    text: str
+    alike: int
+    order: list[Scored]
+    decisiveness: float
+    unexplained: float
+    noise: float
+
+
+def judge(
+    best: Sequence[Scored], noise: float, is_known: Callable[[Scored], bool], limit: float | None = None
+) -> Verdict:
+    """The verdict on candidates, sorted by the share of variance that they leave.
+
+    Args:
+        noise: mean share of the images' variance that is noise.
+        is_known: whether a candidate is known from experiment, or the user's own.
+        limit: share of variance beyond noise from which a candidate does not fit; None: `MEASURED`, with a doubt from
+            `RIGHT` up.
+    """
+    shares = [max(one.fit.unexplained - noise, 0.0) for one in best]
+    first = shares[0]
+    bound = ALIKE * first + LEAST
+    alike = [one for one, share in zip(best, shares, strict=True) if share <= bound]
+    others = [share for share in shares if share > bound]
+    decisiveness = (min(others) + LEAST) / (first + LEAST) if others else 1.0
+    by_experiment = first > RIGHT and len({is_known(one) for one in alike}) > 1
+    if by_experiment:
+        alike.sort(key=lambda one: not is_known(one))  # stable
+    order = [*alike, *best[len(alike) :]]
+    formulas = [f"{one.crystal.formula} ({one.fit.thickness:.0f} nm)" for one in alike]
+    names = ", ".join(formulas[:6]) + (", …" if len(alike) > 6 else "")
+    numbers = f"the best one leaves {first:.2%} of the variance beyond noise"
+    if first > (MEASURED if limit is None else limit):
+        text = f"None fits: {numbers}. The crystal is not among the candidates, or a, angles or thickness are others."
+        return Verdict(NONE, text, len(alike), order, decisiveness, first, noise)
+    doubt = ""
+    if limit is None and first > RIGHT:
+        doubt = (
+            f" Right crystals leave {RIGHT:.1%} at most of calculated patterns, and up to {MEASURED:.0%} of measured "
+            "ones: if this is no measured pattern, none fits."
+        )
+    if len(alike) == 1:
+        text = f"{names}: {numbers}, the next candidate {decisiveness:.1f} times as much.{doubt}"
+        return Verdict(DECIDED, text, 1, order, decisiveness, first, noise)
+    rule = "; those known from experiment come first" if by_experiment else ""
+    text = f"This does not decide: {len(alike)} candidates cannot be told apart ({names}{rule}); {numbers}.{doubt}"
+    return Verdict(INSEPARABLE, text, len(alike), order, decisiveness, first, noise)
