@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from lacbed_gan.data.datamodule import PairDataModule
     from lacbed_gan.diffraction import Scattering, bright_field, dark_field, projected_potential
     from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
+    from lacbed_gan.predict.identification.identification import identify
+    from lacbed_gan.predict.observation import observe
     from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
+    from lacbed_gan.predict.refinement.refinement import refine
 
 # Where each name is defined: imported when it is first used, because PyTorch takes seconds.
 _HOMES = {
@@ -33,6 +36,9 @@ _HOMES = {
     "Predictor": "lacbed_gan.predict.predictor",
     "TrustWarning": "lacbed_gan.predict.predictor",
     "load": "lacbed_gan.predict.predictor",
+    "identify": "lacbed_gan.predict.identification.identification",
+    "observe": "lacbed_gan.predict.observation",
+    "refine": "lacbed_gan.predict.refinement.refinement",
 }
 __all__ = [
     "Crystal",
@@ -46,8 +52,11 @@ __all__ = [
     "TrustWarning",
     "bright_field",
     "dark_field",
+    "identify",
     "load",
+    "observe",
     "projected_potential",
+    "refine",
 ]
 
 

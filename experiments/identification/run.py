@@ -5,19 +5,22 @@ python experiments/identification/run.py part=validation count=20 [removed=true]
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.crystal.open_databases import open_structures
+from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures
+from lacbed_gan.crystal.space_groups import LATTICE_POINTS
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction import bright_field
 from lacbed_gan.predict.identification.identification import identify
@@ -27,16 +30,27 @@ SIZE, G_MAX = 64, 3.0  # of the patterns; the identification stops at 2.5 1/Å
 THICKNESS = (40.0, 150.0)  # nm
 B_ISO = (0.3, 1.0)  # Å², of all atoms of a crystal
 A_ERROR = 0.01  # relative
-LARGEST = 9.0  # Å, cells whose patterns and candidates two cores calculate in minutes
+# Å, and Å² for each lattice point: cells whose patterns, and those of the candidates, take minutes
+LARGEST, AREA = 6.5, 25.0
 FOLDS = {"test": 0, "validation": 1}
 
 
-def crystals(part: str) -> list[Crystal]:
-    """Those of a fold of the standard set, in the order of a hash of their names."""
-    every = [one for one in open_structures(True) if isinstance(one, Crystal)]
-    fold_of = assign_folds([one.formula for one in every])
-    chosen = [one for one, fold in zip(every, fold_of, strict=True) if fold == FOLDS[part] and one.a <= LARGEST]
-    return sorted(chosen, key=lambda one: hashlib.sha256(one.name.encode()).hexdigest())
+def crystals(part: str) -> list[tuple[str, float]]:
+    """Names and cell edges of those of a fold of the standard set whose patterns take seconds, in a random order."""
+    with gzip.open(STANDARD, "rt") as file:
+        standard = set(file.read().split("\n"))
+    with gzip.open(STRUCTURES) as file:
+        rows = [row for row in map(json.loads, file) if row["id"] in standard]
+    fold_of = assign_folds([row["formula"] for row in rows])
+    chosen = [
+        (row["id"], row["a"]) for row, fold in zip(rows, fold_of, strict=True) if fold == FOLDS[part] and small(row)
+    ]
+    return sorted(chosen, key=lambda one: hashlib.sha256(one[0].encode()).hexdigest())
+
+
+def small(row: dict[str, Any]) -> bool:
+    """Whether a pattern takes seconds."""
+    return row["a"] <= LARGEST and row["a"] ** 2 / LATTICE_POINTS[row["hm"][0]] <= AREA
 
 
 def one_pattern(crystal: Crystal) -> tuple[np.ndarray, float, float, float]:
@@ -54,12 +68,12 @@ def main(words: list[str]) -> int:
     values |= dict(word.split("=", 1) for word in words)
     torch.set_num_threads(1)
     first, count, removed = int(values["first"]), int(values["count"]), values["removed"] == "true"
-    every = [one for one in open_structures(True) if isinstance(one, Crystal)]
-    rows = []
-    for crystal in crystals(values["part"])[first : first + count]:
+    for name, edge in crystals(values["part"])[first : first + count]:
+        near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
+        crystal = next(one for one in near if one.name == name)
         pattern, thickness, b, a = one_pattern(crystal)
         began = time.perf_counter()
-        others = [one for one in every if not removed or one.name != crystal.name]
+        others = [one for one in near if not removed or one.name != crystal.name]
         row = {"name": crystal.name, "formula": crystal.formula, "a": crystal.a, "thickness": thickness, "b": b}
         try:
             result = identify(pattern, a=a, structures=others, align=False)
@@ -81,7 +95,6 @@ def main(words: list[str]) -> int:
             "candidates": len(result.rows),
             "seconds": time.perf_counter() - began,
         }
-        rows.append(row)
         print(
             f"{crystal.formula} a {crystal.a:.3f} {thickness:.1f} nm B {b:.2f}: rank {rank} of {row['candidates']}, "
             f"first {row['found']} {row['found_thickness']:.1f} nm, {row['verdict']} ({row['alike']}), noise "

@@ -321,6 +321,23 @@ class IdentifySettings(SeriesSettings):
     workers: Count | None
 
 
+class RefineSettings(SeriesSettings):
+    """Which crystal is fitted to the patterns, and what of it."""
+
+    crystal: Place
+    free: Annotated[
+        tuple[Literal["thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy"], ...],
+        BeforeValidator(listed),
+        Field(min_length=1, description="a list of some of thickness, blur, centre, rotation, scale, b_iso, occupancy"),
+    ]
+    thickness: Annotated[
+        tuple[PositiveFloat, ...],
+        BeforeValidator(lambda value: () if value is None else listed(value)),
+        Field(description="a number of nm, or one of each image"),
+    ]
+    size: Annotated[int, Field(ge=16, le=128)]
+
+
 class EvaluateSettings(Settings):
     """The report on a folder of runs, or on weights with a store."""
 

@@ -88,12 +88,12 @@ class Observation:
         images = self.images[:, cut, cut].reshape(-1, *blocks).mean((2, 4))
         share = n / self.size
         half, absolute = (None if x is None else x * share for x in (self.half_width, self.absolute))
-        noise = np.array([noise_share(image, known) for image in images])
+        noise = np.array([noise_share(g, image, known) for g, image in zip(self.hkl, images, strict=True)])
         return replace(self, images=images, known=known, half_width=half, absolute=absolute, noise=noise)
 
 
 def observe(
-    measured: Measured,
+    pattern: np.ndarray | Measured,
     hkl: Sequence[Hkl] = (DIRECT,),
     *,
     zone: Sequence[int] | None = None,
@@ -102,9 +102,10 @@ def observe(
     size: int = SIZE,
     **user: Any,
 ) -> Observation:
-    """Images of a file, one a reflection, as an observation.
+    """Images of one crystal, one a reflection, as an observation.
 
     Args:
+        pattern: (H, W), or (R, H, W) of several reflections, NaN where a pixel has no value; or what a file holds.
         hkl: of each image.
         align: whether the bright field tells centre, rotation and aperture where neither user nor file does.
         size: the most pixels along an edge.
@@ -115,6 +116,7 @@ def observe(
         PreparationError: calibration is missing, contradictory or not positive.
     """
     reflections = tuple(tuple(int(i) for i in g) for g in hkl)
+    measured = pattern if isinstance(pattern, Measured) else Measured(pattern[None] if pattern.ndim == 2 else pattern)
     images = np.asarray(measured.images, dtype=np.float64)
     if len(images) != len(reflections):
         raise ObservationError(
@@ -148,27 +150,33 @@ def observe(
     observed = np.where(covered, np.stack(values), 0.0)
     if covered.mean() < 0.2 or any(np.ptp(image[covered]) == 0 for image in observed):
         raise ObservationError("the images cover too little of the angles around the zone axis; check centre, aperture")
-    noise = np.array([noise_share(image, covered) for image in observed])
+    noise = np.array([noise_share(g, image, covered) for g, image in zip(reflections, observed, strict=True)])
     lengths = (None, half) if absolute_only else (half, half / known.a if known.a else None)
     energy = known.energy_kv or ENERGY
     axes = (None if x is None else tuple(int(i) for i in x) for x in (zone, x_axis))
     return Observation(reflections, observed, covered, *lengths, energy, noise, known, *axes)
 
 
-def noise_share(image: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
-    """Share of an image's variance that is noise from pixel to pixel, by third differences along rows and columns.
+def noise_share(hkl: Hkl, image: NDArray[np.float64], known: NDArray[np.bool_]) -> float:
+    """Share of an image's variance that is noise from pixel to pixel.
 
-    A smooth pattern leaves next to nothing of them; of white noise of variance v they have 20 v.
+    The less of two estimates: third differences along rows and columns, of which smooth patterns leave next to nothing
+    and white noise of variance v has 20 v; and half the difference of a bright field to its copy turned by 180°, which
+    is alike whatever the crystal.
     """
+    variance = float(image[known].var())
+    if variance == 0:
+        return 0.0
     spread = []
     for axis in (0, 1):
-        inside = known.astype(np.float64)
-        whole = np.lib.stride_tricks.sliding_window_view(inside, 4, axis).min(-1) > 0
+        whole = np.lib.stride_tricks.sliding_window_view(known, 4, axis).all(-1)
         third = np.diff(image, 3, axis=axis)
         if whole.any():
             spread.append(float(np.median(np.abs(third[whole])) / 0.6745) ** 2 / 20)
-    variance = float(image[known].var())
-    return min(1.0, min(spread) / variance) if spread and variance > 0 else 0.0
+    both = known & known[::-1, ::-1]
+    if hkl == DIRECT and both.any():
+        spread.append(float(((image - image[::-1, ::-1])[both] ** 2).mean()) / 2)
+    return min(1.0, min(spread, default=0.0) / variance)
 
 
 def _calibration(measured: Measured, user: dict[str, Any]) -> Calibration:

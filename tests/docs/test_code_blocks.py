@@ -176,6 +176,19 @@ def place_stand_ins(name, config, made):
             source = SHIPPED / f"{direction}.safetensors" if weights else made("smoke_run") / "last.ckpt"
             source = made("make_weights")("inverse", "model=flow") if config.samples else source
             link(Path(config.checkpoint), source)
+    elif name in ("identify", "refine"):
+        for path in config.input:
+            if path.suffix == ".npz":
+                hkl = np.array([[0, 0, 0], [2, 0, 0]])
+                np.savez(path, image=np.random.default_rng(0).random((2, SMALL, SMALL)), hkl=hkl)
+            else:
+                place_input(path, config)
+        if name == "refine":
+            shutil.copy(CIF, config.crystal)
+        for source in config.structures if name == "identify" else ():
+            if source not in NAMED:
+                Path(source).mkdir(parents=True, exist_ok=True)
+                shutil.copy(CIF, Path(source))
     elif name == "evaluate" and config.store:
         link(Path(config.store), packed.BUNDLED)
     elif name == "evaluate":

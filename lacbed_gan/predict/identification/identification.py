@@ -151,9 +151,7 @@ def identify(
         FileNotFoundError: no such structures.
     """
     began = time.perf_counter()
-    images = np.asarray(pattern if isinstance(pattern, np.ndarray) else pattern.images)
-    measured = pattern if isinstance(pattern, Measured) else Measured(images[None] if images.ndim == 2 else images)
-    observation = observe(measured, reflections, zone=zone, x_axis=x_axis, align=align, a=a, **known)
+    observation = observe(pattern, reflections, zone=zone, x_axis=x_axis, align=align, a=a, **known)
     least, largest = thickness_range(thickness)
     listed = [structures] if isinstance(structures, str | Path) else structures
     sources = [one if isinstance(one, Crystal) else str(one) for one in listed]

@@ -1,0 +1,1 @@
+"""The thickness, vibration and geometry of a known crystal, fitted to its patterns."""

@@ -1,0 +1,162 @@
+"""From a pattern to the crystal it is of, and to that crystal's thickness and vibration."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import lacbed_gan as lg
+from lacbed_gan.base.errors import UserError
+from lacbed_gan.commands import identify, refine
+from lacbed_gan.commands.config import composed
+from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.images.grey import ImageError
+from lacbed_gan.predict.identification.calculation import Physics
+from lacbed_gan.predict.refinement.model import Model
+from lacbed_gan.predict.refinement.parameters import parameters
+
+SIZE, THICKNESS, B_ISO = 32, 71.0, 0.9
+SMALL = {"g_max": 1.2, "align": False}  # beams of the calculations
+
+
+def copper(b_iso=B_ISO):
+    crystal = catalogue()["Cu"]
+    return replace(crystal, b_iso=np.full(len(crystal.elements), b_iso))
+
+
+@pytest.fixture(scope="module")
+def pattern():
+    """Of copper: 2,000 counts of the beam in a pixel."""
+    intensity = lg.bright_field(copper(), [THICKNESS], SIZE, g_max=1.2, absorption="tds", half_width=4.0)[0]
+    return np.random.default_rng(0).poisson(2000 * intensity.numpy()).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def structures(tmp_path_factory):
+    """A table of three crystals of about one cell edge, and of one of another."""
+    rows = [
+        {"id": name, "hm": "F m -3 m", "a": a, "sites": [[element, 0, 0, 0, 1, None]]}
+        for name, element, a in (
+            ("copper", "Cu", 3.61),
+            ("nickel", "Ni", 3.64),
+            ("heavy", "Pt", 3.6),
+            ("gold", "Au", 4.08),
+        )
+    ]
+    path = tmp_path_factory.mktemp("known") / "known.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def identified(pattern, structures, **more):
+    arguments = {"a": 3.62, "half_width": 4.0, "thickness": (40, 100), "best": 3, "structures": structures}
+    return lg.identify(pattern, **SMALL | arguments | more)
+
+
+def test_the_crystal_is_first_at_its_thickness(pattern, structures):
+    result = identified(pattern, structures)
+    first = result.rows[0]
+    assert first["name"] == "copper" and abs(first["thickness"] - THICKNESS) <= 1 and first["b_factor"] > 1
+    assert {row["name"] for row in result.rows} == {"copper", "nickel", "heavy"}  # gold has another cell edge
+    assert result.verdict.unexplained < 0.01 and result.verdict.kind != "none fits"
+    heavy = next(row for row in result.rows if row["name"] == "heavy")
+    assert heavy["unexplained"] > 2 * first["unexplained"]
+
+
+def test_none_fits_where_the_crystal_is_not_in_the_table(pattern, structures):
+    crystals = [replace(catalogue()["Au"], name="gold", a=3.62, volume=3.62**3)]
+    result = identified(pattern, crystals, limit=0.02)
+    assert result.verdict.kind == "none fits" and "None fits" in result.verdict.text
+
+
+def test_dark_fields_count_too(structures):
+    hkl = [(0, 0, 0), (2, 0, 0), (2, 2, 0)]
+    images = lg.dark_field(copper(), hkl, [THICKNESS], SIZE, g_max=1.2, absorption="tds", half_width=4.0)[:, 0]
+    result = identified(images.numpy(), structures, reflections=hkl, absorption="tds")
+    assert result.rows[0]["name"] == "copper" and result.rows[0]["r"] > 0.99
+    assert len(result.ranking.best[0].fit.r) == 3
+    with pytest.raises(UserError, match="2 0 0 comes twice"):
+        lg.observe(images.numpy(), [hkl[0], hkl[1], hkl[1]], a=3.6)
+    with pytest.raises(UserError, match="3 images for 1 reflections"):
+        lg.observe(images.numpy(), a=3.6)
+
+
+@pytest.mark.parametrize(
+    ("message", "more"),
+    [
+        ("none has a = 9 Å within 1.2%; check a", {"a": 9.0}),
+        ("neither one positive number of nm nor a least and a largest", {"thickness": (1, 2, 3)}),
+    ],
+)
+def test_what_cannot_be_identified_is_said(pattern, structures, message, more):
+    with pytest.raises(UserError, match=message):
+        identified(pattern, structures, **more)
+
+
+def command(module, name, tmp_path, *words):
+    settings = composed(name, [f"output={tmp_path / 'out'}", *map(str, words)])
+    module.check(settings)
+    getattr(module, name)(settings)
+    return tmp_path / "out"
+
+
+def test_the_commands(tmp_path, pattern, structures, capsys):
+    """A list of candidates with units, and the first of them refined."""
+    series = tmp_path / "series.npz"
+    np.savez(series, image=pattern[None], hkl=np.array([[0, 0, 0]]))
+    words = [f"input={series}", "half_width=4", "align=none", "g_max=1.2"]
+    more = [f"structures={structures}", "a=3.6", "thickness=70", "checkpoint=null", "workers=1", "best=2"]
+    out = command(identify, "identify", tmp_path, *words, *more)
+    numbers = json.loads((out / "series.json").read_text())
+    assert numbers["candidates"][0]["name"] == "copper" and numbers["units"]["thickness"] == "nm"
+    assert (out / "series.csv").read_text().splitlines()[0].count("(nm)") == 1 and (out / "series.png").exists()
+    assert np.load(out / "series.npz")["calculated"].shape[1:] == (1, SIZE, SIZE)
+    assert "copper" not in capsys.readouterr().err
+
+    cif = tmp_path / "copper.cif"
+    cif.write_text(
+        "data_Cu\n_cell_length_a 3.61\n_cell_length_b 3.61\n_cell_length_c 3.61\n_space_group_name_H-M_alt 'F m -3 m'\n"
+        "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCu 0 0 0\n"
+    )
+    out = command(refine, "refine", tmp_path, *words, f"crystal={cif}", "thickness=70", "free=[thickness,b_iso,blur]")
+    numbers = json.loads((out / "series.json").read_text())
+    values = {one["name"]: one for one in numbers["parameters"]}
+    thickness, b = values["thickness"], values["B of Cu"]
+    assert thickness["unit"] == "nm" and abs(thickness["value"] - THICKNESS) < 0.5 and b["unit"] == "Å²"
+    assert abs(b["value"] - B_ISO) < 5 * b["standard_error"] + 0.05 and b["standard_error"] < 0.2
+    assert numbers["reflections"][0]["r_after"] > 0.98 and numbers["chi2_after"] < 1.5 < numbers["chi2_before"]
+    assert (out / "series_path.csv").read_text().startswith("step,share of variance left,thickness (nm)")
+
+
+def test_centre_and_rotation_are_found():
+    """Of a pattern that is moved and turned by less than a pixel and a degree."""
+    window = {"g_max": 1.2, "absorption": "tds", "half_width": 4.0}
+    image = lg.bright_field(copper(), [THICKNESS], SIZE, **window)[0].numpy().astype(float)
+    observation = lg.observe(image, a=3.61, half_width=4.0, align=False)
+    free = ("centre", "rotation")
+    chosen = parameters(copper(), [THICKNESS], free)
+    physics = Physics(1.2)
+    model = Model(copper(), [observation], physics, chosen, [THICKNESS])
+    moved = model.images(np.array([0.4, -0.3, 0.8]))[0]
+    result = lg.refine([replace(observation, images=moved)], copper(), [THICKNESS], free=free, g_max=1.2)
+    assert np.allclose(result.values, [0.4, -0.3, 0.8], atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("message", "arrays"),
+    [
+        ("no array 'hkl'", {"image": np.ones((1, 16, 16))}),
+        (r"image \(16, 16\) and hkl \(1, 3\)", {"image": np.ones((16, 16)), "hkl": np.zeros((1, 3), int)}),
+    ],
+)
+def test_series_that_cannot_be_read(tmp_path, structures, message, arrays):
+    path = tmp_path / "series.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(ImageError, match=message):
+        command(identify, "identify", tmp_path, f"input={path}", f"structures={structures}", "checkpoint=null")
+
+
+def test_a_flat_image_is_refused():
+    with pytest.raises(UserError, match="the image of 0 0 0 is flat"):
+        lg.observe(np.ones((16, 16)), a=3.6)
