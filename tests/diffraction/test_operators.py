@@ -7,9 +7,12 @@ import torch
 from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.dense import zone_matrix
+from lacbed_gan.diffraction.operators.blocks import Blocks
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.projection import Projection
+from lacbed_gan.diffraction.recursion.core import CoreRecursion
+from lacbed_gan.diffraction.recursion.lanczos import Recursion
 
 CUBIC = [s for s in gemmi.spacegroup_table() if s.number >= 195 and s.is_reference_setting()]
 K = torch.tensor([[0.3, -0.1], [0.0, 0.0], [-1.2, 0.7]], dtype=torch.float64)
@@ -100,3 +103,24 @@ def test_a_beam_that_is_not_there_has_no_component(kind: type) -> None:
     operator = kind([beams], K[None])
     v = torch.randn_like(operator.start())
     assert not operator.components(v, operator.functionals([torch.tensor([-1, -1])])).any()
+
+
+GLIDES = ("P 2 3", "P 21 3", "I 21 3", "F d -3:2", "P a -3", "I a -3", "P 43 3 2", "F d -3 c:2", "P m -3 m", "I a -3 d")
+
+
+@pytest.mark.parametrize("symbol", GLIDES)
+def test_recursion_of_a_core_is_that_of_many_crystals(symbol: str) -> None:
+    """The first rows of T, before rounding makes both go their own ways; from the fourth on of some pixels only."""
+    beams = select_beams(Projection(general_crystal(gemmi.find_spacegroup_by_name(symbol))), 1.1)
+    k = K[None] + torch.tensor([0.11, 0.23])  # no direction of symmetry, whose recursion would end soon
+    core, many = CoreRecursion(Blocks(beams), k), Recursion([beams], k)
+    left = torch.arange(len(K))
+    for step in range(6):
+        if step == 3:
+            core.keep_pixels(left > 0)
+            left = left[1:]
+        core.step()
+        many.step()
+        expected = many.tridiagonal(torch.zeros_like(left), left)
+        for found, other in zip(core.tridiagonal(torch.arange(len(left))), expected, strict=True):
+            torch.testing.assert_close(found, other, rtol=1e-4, atol=1e-4)

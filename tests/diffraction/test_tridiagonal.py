@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from lacbed_gan.diffraction.recursion import kernels, tridiagonal
 from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, direct_beam_intensity, spectral_range
 
 K = 39.87
@@ -56,3 +57,18 @@ def testspectral_range_holds_all_eigenvalues_and_is_tight(matrices: tuple[torch.
 def test_numbers_that_are_none_are_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
         direct_beam_intensity(torch.tensor([[float("nan")]]), torch.ones(1, 1), torch.zeros(1), K, (800.0,))
+
+
+def test_compiled_loops_are_those_of_a_gpu(matrices: tuple[torch.Tensor, torch.Tensor]) -> None:
+    """Moments, last rows and pivots of matrices (n, P) by arrays, and of (P, n) by compiled code."""
+    alpha, beta = ((matrices[0] + 15) / 30, matrices[1][:-1] / 15)  # twice what lies in [−1, 1]
+    moments, end = tridiagonal._moments(alpha, beta, 120)
+    rows = alpha.T.contiguous().numpy(), beta.T.contiguous().numpy()
+    found, last = (torch.from_numpy(x) for x in kernels.moments(*rows, 120, tridiagonal.END))
+    torch.testing.assert_close(found.T, moments, rtol=0, atol=1e-5)
+    torch.testing.assert_close(last.permute(1, 2, 0), end, rtol=0, atol=1e-5)
+    sides, points = torch.stack([alpha, -alpha]), torch.tensor([[0.5, 1.2, 3.0], [0.4, 1.1, 2.0]])
+    expected = tridiagonal._lowest_pivots(sides, beta.square(), points)
+    pivots = tridiagonal._lowest_pivots_on_a_core(sides, beta.square(), points)
+    torch.testing.assert_close(pivots > 0, expected > 0)
+    torch.testing.assert_close(pivots[expected > 0], expected[expected > 0])

@@ -11,14 +11,17 @@ from torch import Tensor
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.recursion.core import CoreRecursion, recursions
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 from lacbed_gan.diffraction.recursion.moments import moment_intensities
 from lacbed_gan.diffraction.recursion.tridiagonal import diffracted_intensity, direct_beam_intensity
 
 # Amplitude² at the end of a pixel's recursion above which it goes on; errors of intensity are up to 30 times it.
-LEAK = 2e-5
+LEAK = 5e-6
 DECAY = 0.07  # growth of the number of steps that makes the leak ten times smaller
-GROWTH = 1.10  # of the number of steps from one batch of pixels to the next, which has larger |k|
+GROWTH = 1.10  # of the number of steps from the first batch of pixels to the second, which has larger |k|
+SPREAD = 1.02  # of it about what the batches before let expect
+LOWEST = 1e-6  # of LEAK: below that the leak tells no more how many steps were too many
 MARGIN = 0.08  # more steps than that, after a test that failed: another test costs as much as many steps
 MOST_STEPS = 50_000  # far more than any cell that fits in memory takes
 LONGEST = 200_000  # Å, whose recursion takes about so many steps
@@ -68,12 +71,19 @@ def intensities(
     wave_number = 1 / wavelength(energy_kv)
     if k.is_cuda and reflections is None and all(each.reflection is not None for each in beams):
         return moment_intensities(beams, k, angstroms, wave_number).clamp_(0, 1)[:, None], expected or 0
+    start = recursions(beams, k.device, reflections)
+    guess = Guess(expected)
     results = []
     # Parts of about equal size.
     for batch in k.chunk(max(1, round(k.shape[1] / _pixels_at_once(beams, k.device))), dim=1):
-        result, steps = _batch(beams, batch, angstroms, wave_number, reflections, expected)
+        recursion, farthest = start(batch), float(batch[:, -1].norm(dim=-1).max())
+        following = guess.steps(farthest)
+        if isinstance(recursion, CoreRecursion):
+            result, steps = _batch_of_one(recursion, batch, angstroms, wave_number, following)
+        else:
+            result, steps = _batch(recursion, batch, angstroms, wave_number, reflections, following)
         results.append(result)
-        expected = math.ceil(GROWTH * steps)
+        guess.learn(farthest, steps)
     intensity = torch.cat(results, -1).clamp_(0, 1)
     if reflections is not None:
         intensity[:, 1:][torch.stack(list(reflections)) < 0] = 0
@@ -81,7 +91,7 @@ def intensities(
 
 
 def _batch(
-    beams: Sequence[Beams],
+    recursion: Recursion,
     k: Tensor,
     angstroms: Sequence[float],
     wave_number: float,
@@ -93,7 +103,6 @@ def _batch(
     offset = (k**2).sum(-1)  # (C, P)
     kinds = 1 + (0 if reflections is None else len(reflections[0]))
     intensity = torch.empty(crystals, kinds, len(angstroms), pixels, device=k.device)
-    recursion = Recursion(beams, k, reflections)
     # What has not settled: `running` are the crystals left, `todo` (c, P) their pixels.
     running = torch.arange(crystals, device=k.device)
     todo = torch.ones(crystals, pixels, dtype=torch.bool, device=k.device)
@@ -103,7 +112,7 @@ def _batch(
     probe[torch.linspace(0, pixels - 1, min(PROBES, pixels)).round().long()] = True
     # The amplitude of the direct beam at t comes from vectors at t/2, those of the other beams from vectors at t.
     followed = angstroms if reflections is None else [*angstroms, 2 * max(angstroms)]
-    needed, test = 0.0, expected or math.ceil(0.1 * max(followed)) + 24
+    needed, test = 0.0, expected or _first_test(followed)
     while len(running):
         while recursion.steps < test:
             recursion.step()
@@ -130,14 +139,85 @@ def _batch(
             running, todo, probed = running[~done], todo[~done], probed[~done]
             recursion.keep((~done).nonzero().squeeze(1))
         if recursion.steps > MOST_STEPS:
-            raise CalculationError(f"the recursion of {len(beams[0])} beams has not settled after {MOST_STEPS} steps")
+            raise CalculationError(f"the recursion of {recursion.beams} beams has not settled after {MOST_STEPS} steps")
         test = math.ceil(recursion.steps * (_growth(leak.max()) + MARGIN))
     return intensity, math.ceil(needed or recursion.steps)
 
 
-def _growth(leak: Tensor) -> float:
-    """By how much more steps would bring the leak to LEAK."""
-    return 1 + DECAY * float((leak / LEAK).clamp_min(1e-2).log10())
+def _batch_of_one(
+    recursion: CoreRecursion,
+    k: Tensor,
+    angstroms: Sequence[float],
+    wave_number: float,
+    expected: int | None,
+) -> tuple[Tensor, int]:
+    """Intensities (1, 1, T, P) of one crystal, and about the number of steps that all pixels needed.
+
+    Pixels that have settled are left where they are; the others go on.
+    """
+    pixels = k.shape[1]
+    offset = (k[0] ** 2).sum(-1)
+    intensity = torch.empty(1, 1, len(angstroms), pixels)
+    left = torch.arange(pixels)
+    # Without a guess a few pixels are tested time and again, and once they have settled all of them.
+    probes = torch.linspace(0, pixels - 1, min(PROBES, pixels)).round().long() if expected is None else left[:0]
+    needed, test = 0.0, expected or _first_test(angstroms)
+    while len(left):
+        while recursion.steps < test:
+            recursion.step()
+        chosen = probes if len(probes) else torch.arange(len(left))
+        alpha, beta = recursion.tridiagonal(chosen)
+        values, leak = direct_beam_intensity(alpha, beta, offset[left[chosen]], wave_number, angstroms)
+        open_ = leak >= LEAK
+        if len(probes):
+            probes = probes[open_]
+            if not len(probes):
+                continue
+        else:
+            needed = needed or recursion.steps * _growth(leak.max(), LOWEST)
+            intensity[0, 0, :, left[~open_]] = values[:, ~open_]
+            left = left[open_]
+            recursion.keep_pixels(open_)
+        if recursion.steps > MOST_STEPS:
+            raise CalculationError(f"the recursion of {recursion.beams} beams has not settled after {MOST_STEPS} steps")
+        test = math.ceil(recursion.steps * (_growth(leak.max()) + MARGIN))
+    return intensity, math.ceil(needed or recursion.steps)
+
+
+def _first_test(angstroms: Sequence[float]) -> int:
+    return math.ceil(0.1 * max(angstroms)) + 24
+
+
+class Guess:
+    """The number of steps that a batch of pixels will need, from those of batches with smaller |k|.
+
+    Args:
+        expected: that of the first one, where it is known.
+    """
+
+    def __init__(self, expected: int | None):
+        self._expected = expected
+        self._known: list[tuple[float, int]] = []
+
+    def learn(self, farthest: float, steps: int) -> None:
+        """A batch whose largest |k| is `farthest`, in 1/Å, needed so many."""
+        self._known.append((farthest, steps))
+
+    def steps(self, farthest: float) -> int | None:
+        """What a batch whose largest |k| is `farthest` will need; None when nothing is known."""
+        if not self._known:
+            return self._expected
+        k, steps = self._known[-1]
+        if len(self._known) == 1:
+            return math.ceil(GROWTH * steps)
+        before, fewer = self._known[-2]
+        slope = max(0.0, (steps - fewer) / max(k - before, 1e-9))
+        return math.ceil(SPREAD * (steps + slope * max(farthest - k, 0.0)))
+
+
+def _growth(leak: Tensor, lowest: float = 1e-2) -> float:
+    """By how much more steps would bring the leak to LEAK; by how much fewer, down to so small a leak."""
+    return 1 + DECAY * float((leak / LEAK).clamp_min(lowest).log10())
 
 
 def _diffracted(

@@ -18,7 +18,7 @@ FIRST_CAPACITY = 512  # steps for which memory is taken at first
 BLOCKS = 2000
 
 
-def _kind(beams: Sequence[Beams]) -> type[FourierOperator] | type[HalfFourierOperator] | type[SectorOperator]:
+def kind(beams: Sequence[Beams]) -> type[FourierOperator] | type[HalfFourierOperator] | type[SectorOperator]:
     """The quickest operator for all of some beams."""
     if any(each.potential.is_complex() for each in beams):
         return FourierOperator
@@ -39,10 +39,11 @@ class Recursion:
 
     Attributes:
         steps: number of steps done, n.
+        beams: number of beams of the first crystal.
     """
 
     def __init__(self, beams: Sequence[Beams], k: Tensor, reflections: Sequence[Tensor] | None = None):
-        self._operator = _kind(beams)(beams, k)
+        self._operator = kind(beams)(beams, k)
         self._is_complex = isinstance(self._operator, FourierOperator)
         self._v = self._operator.start()
         self._previous = torch.zeros_like(self._v)
@@ -52,6 +53,7 @@ class Recursion:
         parts = 2 if self._is_complex else 1
         self._kept = 2 + parts * (len(reflections[0]) if reflections is not None else 0)
         self.steps = 0
+        self.beams = len(beams[0])
         self._record = self._empty_record(FIRST_CAPACITY)
 
     def step(self) -> None:

@@ -45,14 +45,30 @@ def direct_beam_intensity(
     series = chebyshev_series(centre, half, wave_number, thickness)
     times = [max(thickness) / 2 * (i + 1) / INSTANTS for i in range(INSTANTS)]
     halfway = chebyshev_series(centre, half, wave_number, times)[:, : series.shape[1] // 2]
-    coefficients, early = (torch.from_numpy(x).to(diagonal.device, torch.complex64) for x in (series, halfway))
-    intensity, leak = [], []
-    for part in _columns(diagonal):
-        moments, end = _moments(diagonal[:, part].contiguous(), coupling[:, part].contiguous(), series.shape[1])
-        intensity.append((coefficients @ moments.to(torch.complex64)).abs() ** 2)
-        arrived = early @ end.flatten(1)[: early.shape[1]].to(torch.complex64)
-        leak.append((arrived.view(INSTANTS, *end.shape[1:]).abs() ** 2).sum(1).amax(0))
-    return torch.cat(intensity, 1), torch.cat(leak)
+    if diagonal.is_cuda:
+        moments, end = _moments(diagonal, coupling, series.shape[1])  # (M, P), (M/2, END, P)
+        arrived = _squared(_real_and_imaginary(halfway, end) @ end.flatten(1)[: halfway.shape[1]])
+        leak = arrived.view(INSTANTS, *end.shape[1:]).sum(1).amax(0)
+        return _squared(_real_and_imaginary(series, moments) @ moments), leak
+    from lacbed_gan.diffraction.recursion import kernels  # Numba, which takes a while to import, when it is needed
+
+    along, between = (each.T.contiguous().numpy() for each in (diagonal, coupling))
+    last_rows = min(END, len(diagonal))
+    moments, end = map(torch.from_numpy, kernels.moments(along, between, series.shape[1], last_rows))
+    first = max(0, len(diagonal) - 2)  # amplitude has not arrived before
+    arrived = _real_and_imaginary(halfway, end)[:, first:] @ end[:, first : halfway.shape[1]]  # (P, 2 INSTANTS, END)
+    intensity = _squared(_real_and_imaginary(series, moments) @ moments.T)
+    return intensity, _squared(arrived.transpose(0, 1)).sum(2).amax(0)
+
+
+def _real_and_imaginary(coefficients: np.ndarray, like: Tensor) -> Tensor:
+    """(T, M) complex → (2 T, M) float32, real parts first."""
+    return torch.from_numpy(np.concatenate([coefficients.real, coefficients.imag])).to(like.device, torch.float32)
+
+
+def _squared(parts: Tensor) -> Tensor:
+    """Real and imaginary parts (2 T, …) → absolute values squared (T, …)."""
+    return parts.square().unflatten(0, (2, -1)).sum(0)
 
 
 def diffracted_intensity(
@@ -148,21 +164,34 @@ def spectral_range(alpha: Tensor, beta: Tensor) -> tuple[float, float]:
     outer = (sides + radius).amax((1, 2))
     inner = sides.amax((1, 2))
     squared = beta.square()
+    fraction = torch.linspace(0, 1, TEST_POINTS + 1, device=alpha.device)[1:]
     for _ in range(2):
-        fraction = torch.linspace(0, 1, TEST_POINTS + 1, device=alpha.device)[1:]
         points = inner[:, None] + fraction * (outer - inner)[:, None]  # (2, TEST_POINTS)
-        pivot = points[..., None] - sides[:, None, 0]
-        lowest = pivot.clone()
-        for i in range(1, len(alpha)):
-            pivot = points[..., None] - sides[:, None, i] - squared[i - 1] / pivot
-            torch.minimum(lowest, pivot, out=lowest)
-        above = lowest.amin(2) > 0
+        above = (_lowest_pivots if alpha.is_cuda else _lowest_pivots_on_a_core)(sides, squared, points) > 0
         above[:, -1] = True  # Gershgorin's own bound, up to rounding
         first = above.int().argmax(1)
         step = (outer - inner) / TEST_POINTS
         inner, outer = inner + first * step, inner + (first + 1) * step
     margin = 1e-5 * (outer.abs().max() + 1)  # rounding of the pivots
     return -float(outer[1] + margin), float(outer[0] + margin)
+
+
+def _lowest_pivots(sides: Tensor, squared: Tensor, points: Tensor) -> Tensor:
+    """Smallest pivot of x − T of all matrices (2, n, P), couplings squared (n − 1, P), at points (2, X): (2, X)."""
+    pivot = points[..., None] - sides[:, None, 0]
+    lowest = pivot.clone()
+    for i in range(1, sides.shape[1]):
+        pivot = points[..., None] - sides[:, None, i] - squared[i - 1] / pivot
+        torch.minimum(lowest, pivot, out=lowest)
+    return lowest.amin(2)
+
+
+def _lowest_pivots_on_a_core(sides: Tensor, squared: Tensor, points: Tensor) -> Tensor:
+    """As :func:`_lowest_pivots`, by compiled code."""
+    from lacbed_gan.diffraction.recursion import kernels
+
+    rows = (sides.transpose(1, 2).contiguous(), squared.T.contiguous(), points.contiguous())
+    return torch.from_numpy(kernels.lowest_pivots(*(each.numpy() for each in rows)))
 
 
 def chebyshev_series(centre: float, half: float, wave_number: float, thickness: Sequence[float]) -> np.ndarray:

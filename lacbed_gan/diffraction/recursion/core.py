@@ -1,0 +1,88 @@
+"""The recursion of one crystal on one core of a CPU: products by BLAS, all else in one pass by compiled code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.operators.blocks import Blocks
+from lacbed_gan.diffraction.operators.sectors import SectorOperator
+from lacbed_gan.diffraction.recursion.lanczos import Recursion, kind
+
+FIRST_CAPACITY = 512  # steps for which memory is taken at first
+
+
+class CoreRecursion:
+    """As :class:`.lanczos.Recursion`, for one crystal whose beams are symmetry-adapted, without other reflections.
+
+    Vectors are not divided by their norms β: the next step does that.
+
+    Args:
+        blocks: of the crystal.
+        k: (1, P, 2) float64, in-plane components of the incoming beams in 1/Å, (x, y).
+
+    Attributes:
+        steps: number of steps done, n.
+        beams: number of beams.
+    """
+
+    def __init__(self, blocks: Blocks, k: Tensor):
+        from lacbed_gan.diffraction.recursion.kernels import advance  # Numba, when it is needed
+
+        pixels = k.shape[1]
+        self._advance, self._blocks = advance, blocks
+        self.beams = blocks.beams
+        self._tilt = (-2 * k[0] @ blocks.axes.T).float().numpy()
+        self._u, self._before, self._product = (torch.zeros(pixels, blocks.size) for _ in range(3))
+        self._u[:, blocks.direct] = 1
+        self._beta, self._beta_before = np.ones(pixels, np.float32), np.ones(pixels, np.float32)
+        self._record = np.empty((2, pixels, FIRST_CAPACITY), np.float32)
+        self.steps = 0
+
+    def step(self) -> None:
+        """One more row of T."""
+        if self.steps == self._record.shape[2]:
+            self._record = np.concatenate([self._record, np.empty_like(self._record)], 2)
+        u, before, product, blocks = self._u, self._before, self._product, self._blocks
+        for start, end, matrix in blocks.matrices:
+            torch.mm(u[:, start:end], matrix, out=product[:, start:end])
+        alpha = self._advance(
+            u.numpy(),
+            before.numpy(),
+            product.numpy(),
+            self._beta,
+            self._beta_before,
+            self._tilt,
+            blocks.tilt,
+            blocks.others,
+        )
+        self._record[0, :, self.steps], self._record[1, :, self.steps] = alpha, self._beta
+        self._u, self._before = before, u
+        self.steps += 1
+
+    def tridiagonal(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """α, β: (n, X) float32 in 1/Å² each, diagonal of T and coupling of each row to the next, of X pixels."""
+        alpha, beta = torch.from_numpy(self._record[:, pixels.numpy(), : self.steps])
+        return alpha.T, beta.T
+
+    def keep_pixels(self, pixels: Tensor) -> None:
+        """Go on with some of the pixels only."""
+        chosen = pixels.numpy()
+        self._u, self._before = self._u[pixels], self._before[pixels]
+        self._product = self._product[: len(self._u)]
+        self._beta, self._beta_before, self._tilt = (x[chosen] for x in (self._beta, self._beta_before, self._tilt))
+        self._record = self._record[:, chosen]
+
+
+def recursions(
+    beams: Sequence[Beams], device: torch.device, reflections: Sequence[Tensor] | None = None
+) -> Callable[[Tensor], Recursion | CoreRecursion]:
+    """What starts the recursion of some crystals at directions k (C, P, 2), by the quickest way on a device."""
+    if device.type == "cpu" and len(beams) == 1 and reflections is None and kind(beams) is SectorOperator:
+        blocks = Blocks(beams[0])
+        return lambda k: CoreRecursion(blocks, k)
+    return lambda k: Recursion(beams, k, reflections)
