@@ -8,12 +8,14 @@ import torch
 
 import lacbed_gan as lg
 from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.diffraction.pixels import IndependentPixels
+from lacbed_gan.diffraction.window import Window
 
 CRYSTALS = {"Cu": 2.0, "NaCl": 1.6, "GaAs": 1.6, "SrTiO3": 1.4, "GaAs along [110]": 1.4}  # cut-offs in 1/Å
 THICKNESS = (50.0, 100.0)  # nm
 SIZE = 32
 ERROR = 0.01  # of each coefficient to begin with, relative
-STEPS = 120
+STEPS = 100
 
 
 def recover(name: str, g_max: float) -> None:
@@ -24,11 +26,14 @@ def recover(name: str, g_max: float) -> None:
     true = scattering.of_sites()
     target = scattering.bright_field(true, THICKNESS, SIZE).detach()
     known = torch.from_numpy(~scattering.projection.net.inside(scattering.independent.hk.numpy(), g_max))
-    scale = true.abs().max()
     random = torch.Generator().manual_seed(0)
     start = true * (1 + ERROR * torch.randn(len(true), generator=random).double())
-    x = (start[~known] / scale).requires_grad_()
     begun, calls = time.process_time(), 0
+    # Each unknown in the unit that changes the pattern as much as that of any other.
+    pixels = IndependentPixels.of_window(Window(SIZE), scattering.projection.point_group, scattering.projection.net)
+    jacobian = scattering.jacobian(start, scattering.directions(pixels, Window(SIZE)), THICKNESS)
+    scale = 1 / jacobian.parameters[..., ~known].flatten(0, 1).norm(dim=0)
+    x = (start[~known] / scale).requires_grad_()
 
     def structure_factors() -> torch.Tensor:
         return true.index_put((~known,), x * scale)
@@ -45,7 +50,9 @@ def recover(name: str, g_max: float) -> None:
         [x], max_iter=STEPS, history_size=STEPS, tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe"
     )
     first = float(optimiser.step(loss).detach())
-    rms = float((scattering.bright_field(structure_factors(), THICKNESS, SIZE) - target).square().mean().sqrt())
+    rms = float(
+        (scattering.bright_field(structure_factors(), THICKNESS, SIZE) - target).square().mean().sqrt().detach()
+    )
     errors = [((u - true) / true)[~known].abs().max() for u in (start, structure_factors().detach())]
     print(
         f"| {name} | {g_max} | {len(scattering.beams)} | {len(x)} | {errors[0]:.1e} | {errors[1]:.1e} | "

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import lacbed_gan as lg
-from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.zone_axis import reflection as lg_reflection
+from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.dense import amplitudes, zone_matrix
 from lacbed_gan.diffraction.dense import intensities as dense_intensities
 from lacbed_gan.diffraction.errors import CalculationError
@@ -15,7 +15,9 @@ from lacbed_gan.diffraction.errors import CalculationError
 CELL = (4.1, 4.5, 4.9, 88, 95, 101)
 TRICLINIC = [lg.Site("Ti", (0.1, 0.2, 0.1), b_iso=0.5), lg.Site("O", (0.3, 0.41, 0.27), b_iso=0.5)]
 PYRITE = [lg.Site("Fe", (0, 0, 0), b_iso=0.5), lg.Site("S", (0.385, 0.385, 0.385), b_iso=0.3)]
-GAAS = catalogue()["GaAs"].with_default_b_iso(0.5)
+GALLIUM_ARSENIDE = [lg.Site("Ga", (0, 0, 0), b_iso=0.5), lg.Site("As", (0.25, 0.25, 0.25), b_iso=0.5)]
+GAAS = lg.Crystal.from_sites("GaAs", "F -4 3 m", 5.6533, GALLIUM_ARSENIDE)
+COPPER = lg.Crystal.from_sites("Cu", "F m -3 m", 3.615, [lg.Site("Cu", (0, 0, 0))])
 CRYSTALS = {
     "lines of reflection": GAAS,
     "glide lines": lg.Crystal.from_sites("pyrite", "P a -3", 5.418, PYRITE),
@@ -24,7 +26,7 @@ CRYSTALS = {
     "no two-fold axis": GAAS.along((1, 1, 0)),
 }
 K = torch.tensor([[0.0, 0.0], [0.1, 0.05], [0.42, -0.23], [0.9, 0.7]], dtype=torch.float64)  # zone axis, tilted, far
-THICKNESS = torch.tensor([30.0, 80.0], dtype=torch.float64)
+THICKNESS = torch.tensor([20.0, 50.0], dtype=torch.float64)
 
 
 def scattering(name: str, dtype: torch.dtype = torch.float64) -> lg.Scattering:
@@ -131,7 +133,7 @@ def test_absorption(name: str, absorption: str) -> None:
     sample = lg.Scattering(CRYSTALS[name], g_max=0.9, absorption=absorption, dtype=torch.float64)
     ratio = sample.absorbed() if absorption == "tds" else torch.cat([sample.absorbed()[:1], 0.1 * sample.of_sites()])
     u = torch.cat([sample.of_sites(), ratio]).requires_grad_()
-    k, thickness = K.clone().requires_grad_(), torch.tensor([70.0], dtype=torch.float64, requires_grad=True)
+    k, thickness = K.clone().requires_grad_(), torch.tensor([40.0], dtype=torch.float64, requires_grad=True)
     assert (sample.intensity(u, k, thickness) - sample.intensity(sample.of_sites(), k, thickness)).abs().max() < 1e-14
     beams = sample.beams.find([(0, 0), (0, 2)])
     matrix = zone_matrix(sample.beams.g, absorbing_coupling(sample, u), k)
@@ -159,9 +161,22 @@ def test_absorption_that_follows_the_potential() -> None:
     for absorption in ("proportional", "tds"):
         sample = lg.Scattering(GAAS, g_max=0.9, absorption=absorption, dtype=torch.float64)
         u, scale = sample.of_sites(), torch.ones(1, dtype=torch.float64)
-        jacobian = sample.jacobian(lambda p, u=u: p * u, K, [60.0], scale)
-        expected = quotient(lambda x, u=u, sample=sample: sample.intensity((1 + x) * u, K, [60.0]), 1e-3)
+        jacobian = sample.jacobian(lambda p, u=u: p * u, K, [30.0], scale)
+        expected = quotient(lambda x, u=u, sample=sample: sample.intensity((1 + x) * u, K, [30.0]), 1e-3)
         assert (jacobian.parameters[..., 0] - expected).abs().max() < 1e-6 * expected.abs().max()
+
+
+def test_absorption_of_sites() -> None:
+    """U′ of the sites is that of the crystal; its derivatives by B and occupancy are difference quotients."""
+    sample = lg.Scattering(COPPER.with_default_b_iso(0.5), g_max=0.9, absorption="tds", dtype=torch.float64)
+    potential = Absorption("tds").beams(sample.projection, sample.beams).potential
+    torch.testing.assert_close(sample.absorbed()[1:], sample.independent.numbers(potential))
+    torch.testing.assert_close(sample.absorbed()[0], potential[tuple(sample.beams.middle)])
+    b = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
+    by_b = torch.autograd.functional.jacobian(sample.absorbed, b)[:, 0]
+    expected = (sample.absorbed(b.detach() + 0.01) - sample.absorbed(b.detach() - 0.01)) / 0.02
+    torch.testing.assert_close(by_b, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max()))
+    torch.testing.assert_close(sample.absorbed(occupancy=torch.tensor([0.5])), sample.absorbed() / 2)
 
 
 def test_waves_that_do_not_fit_are_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +199,7 @@ def test_a_potential_that_binds_more_strongly_off_the_axis() -> None:
 
 def test_two_beams_at_the_bragg_condition() -> None:
     """I = cos²(π t (√(k₀² + U) − √(k₀² − U))): its derivative by hand, to first order in U/k₀²."""
-    sample = lg.Scattering(catalogue()["Cu"].with_default_b_iso(0.5), g_max=0.6, dtype=torch.float64)
+    sample = lg.Scattering(COPPER.with_default_b_iso(0.5), g_max=0.6, dtype=torch.float64)
     first = sample.beams.g[sample.beams.g[:, 0].argmax()]
     u = torch.zeros(len(sample.independent), dtype=torch.float64)
     u[0] = 1e-3  # weak, so that beams away from the Bragg condition stay dark
@@ -232,6 +247,9 @@ def test_pattern_is_the_bright_field() -> None:
     ("arguments", "message"),
     [
         ({"u": torch.zeros(3)}, r"\(3,\) structure factors are not"),
+        ({"thickness": []}, "thickness must be a list"),
+        ({"u": torch.full((scattering("lines of reflection").of_sites().shape), math.nan)}, "factors are not finite"),
+        ({"k": torch.zeros(0, 2)}, r"shape \(0, 2\)"),
         ({"thickness": [50, -1]}, "thickness must be a list of positive numbers"),
         ({"k": torch.zeros(2)}, r"not \(P, 2\)"),
         ({"k": torch.full((1, 2), 40.0)}, "past grazing incidence"),
@@ -252,8 +270,10 @@ def test_bad_settings() -> None:
     with pytest.raises(CalculationError, match="absorption"):
         lg.Scattering(GAAS, absorption="tsd")
     with pytest.raises(CalculationError, match="needs B of every atom"):
-        lg.Scattering(catalogue()["Cu"], absorption="tds")
+        lg.Scattering(COPPER, absorption="tds")
     with pytest.raises(CalculationError, match="no imaginary part"):
         scattering("lines of reflection").absorbed()
+    with pytest.raises(CalculationError, match="2 sites"):
+        scattering("lines of reflection").of_sites(torch.ones(8))
     with pytest.raises(CalculationError, match="pixels or more"):
         scattering("lines of reflection").of_potential(torch.zeros(8, 8))

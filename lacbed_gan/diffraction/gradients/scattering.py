@@ -14,14 +14,14 @@ from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.zone_axis import reflection
 from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
-from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, G_MAX, lorentz_factor, wavelength
+from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, G_MAX
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.gradients.blocks import Blocks
 from lacbed_gan.diffraction.gradients.coefficients import IndependentCoefficients
 from lacbed_gan.diffraction.gradients.function import Intensity
 from lacbed_gan.diffraction.gradients.jacobian import Jacobian, jacobian
-from lacbed_gan.diffraction.gradients.setting import Setting
-from lacbed_gan.diffraction.gradients.sites import geometric_factors, site_of_atoms
+from lacbed_gan.diffraction.gradients.setting import Setting, check_beam
+from lacbed_gan.diffraction.gradients.sites import SiteFactors, site_of_atoms
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.window import Window
@@ -97,14 +97,14 @@ class Scattering:
         return site_of_atoms(self.crystal)
 
     @cached_property
-    def _factors(self) -> tuple[Tensor, Tensor]:
-        """What U of the independent coefficients is of each site, (Z, M) in 1/Å², and |g|² (M,) in 1/Å²."""
-        hk = self.independent.hk
-        factors, squared = geometric_factors(self.crystal, hk @ torch.tensor(self.projection.basis))
+    def _factors(self) -> SiteFactors:
+        """Of 000 and the independent coefficients, with the origin and the phase of the latter."""
+        hk = torch.cat([torch.zeros(1, 2, dtype=torch.int64), self.independent.hk])
         axis = torch.tensor(self.projection.two_fold_axis or (0.0, 0.0), dtype=torch.float64)
         shift = 2 * math.pi * (hk.double() @ axis)
-        factors = factors * torch.polar(torch.ones_like(shift), shift) * self.independent.factor.conj()
-        return lorentz_factor(self.energy_kv) / (math.pi * self.crystal.volume) * factors.real, squared
+        turn = torch.polar(torch.ones_like(shift), shift)
+        turn[1:] *= self.independent.factor.conj()
+        return SiteFactors.of(self.crystal, hk @ torch.tensor(self.projection.basis), turn, self.energy_kv)
 
     def of_sites(self, b_iso: Tensor | None = None, occupancy: Tensor | None = None) -> Tensor:
         """(M,) float64 structure factors in 1/Å² of the crystal, differentiable with respect to its sites' parameters.
@@ -113,24 +113,40 @@ class Scattering:
             b_iso: (Z,) B of each site in Å²; that of the crystal unless given. An anisotropic displacement adds to it.
             occupancy: (Z,) of each site; that of the crystal unless given.
         """
-        atom = torch.stack([(self.sites == site).nonzero()[0, 0] for site in range(int(self.sites.max()) + 1)])
-        b = torch.from_numpy(self.crystal.b_iso)[atom] if b_iso is None else b_iso
-        share = torch.from_numpy(self.crystal.occupancy)[atom] if occupancy is None else occupancy
-        factors, squared = self._factors
-        return (share[:, None] * torch.exp(-b[:, None] * squared / 4) * factors).sum(0)
+        return self._factors.elastic(b_iso, occupancy)[1:]
 
-    @cached_property
-    def _of_crystal(self) -> Tensor:
-        """(1 + M,) U′ of the crystal."""
+    def absorbed(self, b_iso: Tensor | None = None, occupancy: Tensor | None = None) -> Tensor:
+        """(1 + M,) float64 imaginary part of the structure factors in 1/Å², the mean U′₀ first, as :meth:`of_sites`.
+
+        Of ``tds`` only first derivatives are there, and each other B takes some tenths of a second.
+
+        Raises:
+            CalculationError: there is no absorption, or a B for which ``tds`` has no meaning.
+        """
         if not self._absorbing:
             raise CalculationError("absorption='none' has no imaginary part of the potential")
-        potential = self._absorbing.beams(self.projection, self.beams, self.energy_kv).potential
-        mean = potential[tuple(self.beams.middle)].real
-        return torch.cat([mean[None], self.independent.numbers(potential)])
+        if self.absorption == "proportional":
+            return self.absorption_ratio * self._factors.elastic(b_iso, occupancy)
+        return self._factors.absorptive(b_iso, occupancy)
 
-    def absorbed(self) -> Tensor:
-        """(1 + M,) float64 imaginary part of the crystal's structure factors in 1/Å², the mean U′₀ first."""
-        return self._of_crystal.clone()
+    def of_potential(self, rho: Tensor) -> Tensor:
+        """(M,) float64 structure factors in 1/Å² of a projected potential, differentiable.
+
+        Args:
+            rho: (n, n) in 1/Å², sampled at r = i/n as by ``projected_potential(crystal)``, whose n has to be above
+                twice the largest index. What is not of the crystal's symmetry has no effect.
+        """
+        rows, columns = self.independent.shape
+        if min(rho.shape) < max(rows, columns):
+            raise CalculationError(f"ρ needs {max(rows, columns)} pixels or more along an edge for this g_max")
+        axis = self.projection.two_fold_axis or (0.0, 0.0)
+        waves = []
+        for n, pixels, place in zip((rows, columns), (rho.shape[1], rho.shape[0]), axis, strict=True):
+            index = torch.arange(-(n // 2), n // 2 + 1, dtype=torch.float64)
+            angle = 2 * math.pi * index[:, None] * (place - torch.arange(pixels, dtype=torch.float64) / pixels)
+            waves.append(torch.polar(torch.ones_like(angle), angle) / pixels)
+        u = waves[0] @ rho.double().T.to(torch.complex128) @ waves[1].T
+        return self.independent.numbers(u if self.beams.potential.is_complex() else u.real)
 
     def _coupling(self, u: Tensor) -> Tensor:
         """(…, S, R, R) U, or U + iU′, in blocks, of u (…, M) or (…, 2M + 1); linear in the latter."""
@@ -152,24 +168,9 @@ class Scattering:
             return torch.cat([u, self._of_crystal[:1], self.absorption_ratio * u])
         return torch.cat([u, self._of_crystal])
 
-    def of_potential(self, rho: Tensor) -> Tensor:
-        """(M,) float64 structure factors in 1/Å² of a projected potential, differentiable.
-
-        Args:
-            rho: (n, n) in 1/Å², sampled at r = i/n as by ``projected_potential(crystal)``, whose n has to be above
-                twice the largest index. What is not of the crystal's symmetry has no effect.
-        """
-        rows, columns = self.independent.shape
-        if min(rho.shape) < max(rows, columns):
-            raise CalculationError(f"ρ needs {max(rows, columns)} pixels or more along an edge for this g_max")
-        axis = self.projection.two_fold_axis or (0.0, 0.0)
-        waves = []
-        for n, pixels, place in zip((rows, columns), (rho.shape[1], rho.shape[0]), axis, strict=True):
-            index = torch.arange(-(n // 2), n // 2 + 1, dtype=torch.float64)
-            angle = 2 * math.pi * index[:, None] * (place - torch.arange(pixels, dtype=torch.float64) / pixels)
-            waves.append(torch.polar(torch.ones_like(angle), angle) / pixels)
-        u = waves[0] @ rho.double().T.to(torch.complex128) @ waves[1].T
-        return self.independent.numbers(u if self.beams.potential.is_complex() else u.real)
+    @cached_property
+    def _of_crystal(self) -> Tensor:
+        return self.absorbed()
 
     def directions(self, pixels: IndependentPixels, window: Window) -> Tensor:
         """(P, 2) float64 k in 1/Å at pixels of a window."""
@@ -258,7 +259,10 @@ class Scattering:
         def numbers(p: Tensor) -> Tensor:
             return self._with_absorption(u(p) if callable(u) else p).double()
 
-        tangents = torch.autograd.functional.jacobian(numbers, start).T.double()  # (J, M) or (J, 2M + 1)
+        if callable(u) or self._absorbing:
+            tangents = torch.autograd.functional.jacobian(numbers, start).T.double()  # (J, M) or (J, 2M + 1)
+        else:
+            tangents = torch.eye(len(start), dtype=torch.float64)
         values, k, depths = self._checked(numbers(start), k.detach(), thickness)
         coupling, changes = self._coupling(values), self._coupling(tangents)
         found = jacobian(self._setting(hkl), coupling, changes, k, depths.detach())
@@ -272,12 +276,7 @@ class Scattering:
         count = len(self.independent)
         if tuple(u.shape) not in ((count,), (2 * count + 1,) if self._absorbing else ()):
             raise CalculationError(f"{tuple(u.shape)} structure factors are not the {count} independent ones")
-        if k.ndim != 2 or k.shape[1] != 2:
-            raise CalculationError(f"k has the shape {tuple(k.shape)}, not (P, 2)")
-        if depths.ndim != 1 or not (depths > 0).all() or not torch.isfinite(depths).all():
-            raise CalculationError("thickness must be a list of positive numbers, in nm")
-        if not (torch.isfinite(u).all() and torch.isfinite(k).all()):
-            raise CalculationError("structure factors or directions are not finite")
-        if not (k**2).sum(1).max() * wavelength(self.energy_kv) ** 2 < 1:
-            raise CalculationError(f"k reaches past grazing incidence at {self.energy_kv} kV")
+        if not torch.isfinite(u).all():
+            raise CalculationError("structure factors are not finite")
+        check_beam(k, depths, self.energy_kv)
         return self._with_absorption(u.double()), k.double(), depths

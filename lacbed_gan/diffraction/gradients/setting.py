@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lacbed_gan.diffraction.constants import wavelength
+from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.gradients.blocks import Blocks
 
 # Pixels of a batch on a CPU: at least so many; numbers of a wave in its cache.
@@ -53,3 +55,15 @@ class Setting:
             elastic, absorbed = elastic.real, absorbed.real
         ends = self.blocks.extremes(elastic)
         return *ends, float(torch.linalg.eigvalsh(absorbed).max()) if math.isfinite(ends[0]) else math.nan
+
+
+def check_beam(k: Tensor, depths: Tensor, energy_kv: float) -> None:
+    """CalculationError unless directions are (P, 2) in 1/Å that the beam can have, and depths (T,) positive numbers."""
+    if k.ndim != 2 or k.shape[1] != 2 or not len(k):
+        raise CalculationError(f"k has the shape {tuple(k.shape)}, not (P, 2)")
+    if depths.ndim != 1 or not len(depths) or not (depths > 0).all() or not torch.isfinite(depths).all():
+        raise CalculationError("thickness must be a list of positive numbers, in nm")
+    if not torch.isfinite(k).all():
+        raise CalculationError("directions are not finite")
+    if not (k**2).sum(1).max() * wavelength(energy_kv) ** 2 < 1:
+        raise CalculationError(f"k reaches past grazing incidence at {energy_kv} kV")
