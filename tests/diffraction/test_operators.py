@@ -8,6 +8,7 @@ from lacbed_gan.crystal import Crystal, Site
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.dense import zone_matrix
 from lacbed_gan.diffraction.operators.blocks import Blocks
+from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperator, strands
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.projection import Projection
@@ -57,6 +58,18 @@ def test_operator_is_the_matrix_in_every_group(kind: type, group: gemmi.SpaceGro
     beams = select_beams(Projection(general_crystal(group)), 1.1)
     assert len(beams) > 20
     assert_same_moments(kind([beams], K[None]), [beams], K[None])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "count"),
+    [("P m -3", 1), ("F d -3:2", 0), ("P a -3", 2), ("P 21 3", 4), ("P 43 3 2", 4), ("I a -3 d", 1)],
+)
+def test_folded_lattice_is_the_matrix(symbol: str, count: int) -> None:
+    """Mirror lines, glide lines along y and along both axes, a lattice askew; those without a fold are not for it."""
+    beams = select_beams(Projection(general_crystal(gemmi.find_spacegroup_by_name(symbol), 9.0)), 1.1)
+    assert strands(beams) == count
+    if count:
+        assert_same_moments(FoldedFourierOperator(beams).aim(K[None]), [beams], K[None])
 
 
 @pytest.mark.parametrize("kind", [SectorOperator, HalfFourierOperator])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,10 +11,13 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.operators.blocks import Blocks
-from lacbed_gan.diffraction.operators.sectors import SectorOperator
-from lacbed_gan.diffraction.recursion.lanczos import Recursion, kind
+from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperator, strands
+from lacbed_gan.diffraction.recursion.lanczos import Recursion
 
 FIRST_CAPACITY = 512  # steps for which memory is taken at first
+# Numbers of beams, measured with experiments/simulator_speed: above these, by the number of strands, products on the
+# folded lattice take less time than blocks; above BLOCKS those on the whole lattice do, where it cannot be folded.
+FOLDED, BLOCKS = {1: 1300, 2: 2000, 4: 2800}, 4500
 
 
 class CoreRecursion:
@@ -82,7 +86,11 @@ def recursions(
     beams: Sequence[Beams], device: torch.device, reflections: Sequence[Tensor] | None = None
 ) -> Callable[[Tensor], Recursion | CoreRecursion]:
     """What starts the recursion of some crystals at directions k (C, P, 2), by the quickest way on a device."""
-    if device.type == "cpu" and len(beams) == 1 and reflections is None and kind(beams) is SectorOperator:
-        blocks = Blocks(beams[0])
-        return lambda k: CoreRecursion(blocks, k)
+    if device.type == "cpu" and len(beams) == 1 and reflections is None and beams[0].reflection is not None:
+        if len(beams[0]) > min(FOLDED.values()) and len(beams[0]) > FOLDED.get(strands(beams[0]), math.inf):
+            operator = FoldedFourierOperator(beams[0])
+            return lambda k: Recursion(beams, k, operator=operator.aim(k))
+        if len(beams[0]) <= BLOCKS:
+            blocks = Blocks(beams[0])
+            return lambda k: CoreRecursion(blocks, k)
     return lambda k: Recursion(beams, k, reflections)
