@@ -17,7 +17,7 @@ from lacbed_gan.diffraction.window import Window
 CRYSTALS = {"GaAs": 3.0, "SrTiO3": 3.0, "spinel": 3.0, "GaAs along [110]": 2.5}  # cut-offs in 1/Å
 THICKNESS = torch.tensor([50.0, 100.0, 150.0, 200.0], dtype=torch.float64)  # nm
 B = 0.5  # Å²
-SIZE = 64
+SIZE = {"GaAs along [110]": 16}  # pixels along an edge, 64 of the others
 K = torch.tensor([[0.0, 0.0], [0.31, 0.12], [0.9, 0.7]], dtype=torch.float64)  # 1/Å
 
 
@@ -75,8 +75,9 @@ def cost() -> None:
     print(" | tds: values | gradient |\n|---|---|---|---|---|---|---|---|---|---|")
     for name, g_max in CRYSTALS.items():
         scattering = lg.Scattering(crystal(name), g_max=g_max)
-        pixels = IndependentPixels.of_window(Window(SIZE), scattering.projection.point_group, scattering.projection.net)
-        k = scattering.directions(pixels, Window(SIZE))
+        window = Window(SIZE.get(name, 64))
+        pixels = IndependentPixels.of_window(window, scattering.projection.point_group, scattering.projection.net)
+        k = scattering.directions(pixels, window)
         u = scattering.of_sites().requires_grad_()
         reference, _ = seconds(lambda s=scattering, k=k: intensities([s.beams], k[None], THICKNESS.tolist()))
         times = []

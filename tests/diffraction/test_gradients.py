@@ -275,5 +275,11 @@ def test_bad_settings() -> None:
         scattering("lines of reflection").absorbed()
     with pytest.raises(CalculationError, match="2 sites"):
         scattering("lines of reflection").of_sites(torch.ones(8))
+    sample = scattering("lines of reflection")
+    with pytest.raises(CalculationError, match="go with one"):
+        sample.jacobian(lambda p: p, K, [50.0])
+    for hkl, message in (([], "no reflection"), ([(1, 0, 0)], "1 0 0 is forbidden"), ([(8, 0, 0)], "beyond g_max")):
+        with pytest.raises(CalculationError, match=message):
+            sample.intensity(sample.of_sites(), K, [50.0], hkl)
     with pytest.raises(CalculationError, match="pixels or more"):
         scattering("lines of reflection").of_potential(torch.zeros(8, 8))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -25,8 +26,6 @@ from lacbed_gan.diffraction.gradients.sites import SiteFactors, site_of_atoms
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.window import Window
-
-PRECISIONS = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +58,7 @@ class Scattering:
     dtype: torch.dtype = torch.float32
 
     def __post_init__(self) -> None:
-        if self.dtype not in PRECISIONS:
+        if self.dtype not in (torch.float32, torch.float64):
             raise CalculationError(f"dtype {self.dtype} is not one of torch.float32, torch.float64")
         if not (math.isfinite(self.g_max) and self.g_max > 0 and math.isfinite(self.energy_kv) and self.energy_kv > 0):
             raise CalculationError(f"g_max {self.g_max} and energy_kv {self.energy_kv} must be positive")
@@ -137,8 +136,8 @@ class Scattering:
                 twice the largest index. What is not of the crystal's symmetry has no effect.
         """
         rows, columns = self.independent.shape
-        if min(rho.shape) < max(rows, columns):
-            raise CalculationError(f"ρ needs {max(rows, columns)} pixels or more along an edge for this g_max")
+        if rho.ndim != 2 or min(rho.shape) < max(rows, columns):
+            raise CalculationError(f"ρ needs {max(rows, columns)} pixels or more along both edges for this g_max")
         axis = self.projection.two_fold_axis or (0.0, 0.0)
         waves = []
         for n, pixels, place in zip((rows, columns), (rho.shape[1], rho.shape[0]), axis, strict=True):
@@ -154,11 +153,9 @@ class Scattering:
         coupling = self.blocks.coupling(self.independent.potential(u[..., :count]))
         if u.shape[-1] == count:
             return coupling
-        mean, others = u[..., count], u[..., count + 1 :]
-        identity = torch.eye(coupling.shape[-1], dtype=torch.float64)
-        return coupling + 1j * (
-            self.blocks.coupling(self.independent.potential(others)) + mean[..., None, None, None] * identity
-        )
+        absorbed = self.blocks.coupling(self.independent.potential(u[..., count + 1 :]))
+        mean = u[..., count, None, None, None] * torch.eye(coupling.shape[-1], dtype=torch.float64)
+        return coupling + 1j * (absorbed + mean)
 
     def _with_absorption(self, u: Tensor) -> Tensor:
         """(2M + 1,) U and U′ of what is given, where there is absorption."""
@@ -205,6 +202,8 @@ class Scattering:
     def _setting(self, hkl: Sequence[Sequence[int]] | None) -> Setting:
         if hkl is None:
             return Setting(self.blocks, self.energy_kv, self.dtype, None, bool(self._absorbing))
+        if not len(hkl):
+            raise CalculationError("no reflection is given")
         found = self.beams.find([reflection(self.crystal, indices) for indices in hkl])
         for index, indices in zip(found.tolist(), hkl, strict=True):
             if index < 0:
@@ -250,11 +249,9 @@ class Scattering:
         Returns:
             Intensities as of :meth:`intensity`, and their derivatives by the parameters, the thickness in nm and k.
         """
-        if parameters is None:
-            if callable(u):
-                raise CalculationError("a function that makes structure factors needs parameters")
-            parameters = u
-        start = parameters.detach()
+        if callable(u) == (parameters is None):
+            raise CalculationError("parameters are those of a function that makes structure factors, and go with one")
+        start = (u if isinstance(u, Tensor) else cast(Tensor, parameters)).detach()
 
         def numbers(p: Tensor) -> Tensor:
             return self._with_absorption(u(p) if callable(u) else p).double()
