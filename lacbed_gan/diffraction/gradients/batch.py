@@ -22,7 +22,6 @@ from lacbed_gan.diffraction.gradients.sweeps import (
     moments,
 )
 
-KEPT = 1 << 29  # bytes of waves that are kept for the derivatives; others are made again, for half as much time more
 DIVERGED = 0.01  # by which a moment, at most 1, may exceed it
 
 
@@ -34,11 +33,9 @@ class Batch:
         extremes: of it, as :meth:`Blocks.extremes` gives them.
         k: (P, 2) float64 in 1/Å.
         depths: (T,) in Å.
-        room: bytes for the waves of the recurrence.
 
     Attributes:
         amplitude, slope: (G, T, P) complex, amplitudes of the beams and their derivatives by t in 1/Å.
-        size: bytes of the waves that are kept, 0 where only the last two are.
 
     Raises:
         CalculationError: the potential is not finite.
@@ -51,17 +48,15 @@ class Batch:
         extremes: tuple[float, ...],
         k: Tensor,
         depths: Tensor,
-        room: int,
     ):
-        self.setting = setting
-        self.k = k
+        self.setting, self.k = setting, k
         lowest = extremes[0] - setting.blocks.steepest(k)
         for highest in extremes[1:]:
-            if self._solve(coupling, (lowest, highest), depths, room):
+            if self._solve(coupling, (lowest, highest), depths):
                 return
         raise CalculationError("the potential is not finite, or so strong that the series diverges")
 
-    def _solve(self, coupling: Tensor, ends: tuple[float, float], depths: Tensor, room: int) -> bool:
+    def _solve(self, coupling: Tensor, ends: tuple[float, float], depths: Tensor) -> bool:
         """Amplitudes, if the spectrum is between these ends."""
         if not all(map(math.isfinite, ends)):
             return False
@@ -72,16 +67,13 @@ class Batch:
         )
         self.step = step = Step(setting.blocks, coupling, self.k, centre, half, setting.dtype)
         count = self._coefficients.shape[1]
-        terms = count if setting.reflections is not None else count // 2 + 1
-        size = terms * math.prod(step.shape) * step.matrix.element_size()
-        self.size = size if size <= room else 0
         if setting.reflections is None:
-            values, self._waves = moments(step, count, size <= room)
+            values, self._waves = moments(step, count)
             values = values[:, None]
         else:
             rows, weights = setting.blocks.components(setting.reflections)
             self._functionals = rows.to(self.k.device), weights.to(self.k.device)
-            values, self._waves = components(step, count, size <= room, self._functionals)
+            values, self._waves = components(step, count, self._functionals)
         if not values.abs().max() < 1 + DIVERGED:
             return False
         flat = values.to(self._coefficients.dtype).flatten(1)
@@ -104,7 +96,7 @@ class Batch:
 
 
 def batch_of(
-    setting: Setting, coupling: Tensor, extremes: tuple[float, ...], k: Tensor, depths: Tensor, room: int
+    setting: Setting, coupling: Tensor, extremes: tuple[float, ...], k: Tensor, depths: Tensor
 ) -> Batch | AbsorbingBatch:
     """With or without absorption."""
-    return (AbsorbingBatch if setting.absorbing else Batch)(setting, coupling, extremes, k, depths, room)
+    return (AbsorbingBatch if setting.absorbing else Batch)(setting, coupling, extremes, k, depths)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lacbed_gan.diffraction.gradients.batch import KEPT, batch_of
+from lacbed_gan.diffraction.gradients.batch import batch_of
 from lacbed_gan.diffraction.gradients.setting import Setting
 from lacbed_gan.diffraction.gradients.sums import CouplingSum, TiltSum
 
@@ -20,13 +20,12 @@ class Intensity(torch.autograd.Function):
         shape = setting.count, len(depths), len(k)
         intensity = torch.empty(shape, dtype=setting.dtype, device=k.device)
         extremes = setting.extremes(coupling)
-        ctx.batches, room = [], KEPT if any(ctx.needs_input_grad[:2]) else 0
+        ctx.batches = []
         for pixels in setting.parts(k):
-            batch = batch_of(setting, coupling, extremes, k[pixels], depths, room)
+            batch = batch_of(setting, coupling, extremes, k[pixels], depths)
             intensity[..., pixels] = batch.amplitude.abs() ** 2
             if any(ctx.needs_input_grad):
                 ctx.batches.append((pixels, batch))
-                room -= batch.size
         ctx.save_for_backward(coupling, k, depths)
         return intensity
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lacbed_gan.diffraction.gradients.batch import KEPT, batch_of
+from lacbed_gan.diffraction.gradients.batch import batch_of
 from lacbed_gan.diffraction.gradients.setting import Setting
 from lacbed_gan.diffraction.gradients.sums import CouplingSumByPixel, TiltSum
 
@@ -48,7 +48,7 @@ def jacobian(setting: Setting, coupling: Tensor, tangents: Tensor, k: Tensor, de
     parameters = torch.empty(*shape, len(tangents), dtype=setting.dtype, device=k.device)
     direction = torch.empty(*shape, 2, dtype=setting.dtype, device=k.device)
     for pixels in setting.parts(k, max(1, MOST // (functions * coupling.numel()))):
-        batch = batch_of(setting, coupling, extremes, k[pixels], depths, KEPT)
+        batch = batch_of(setting, coupling, extremes, k[pixels], depths)
         intensity[..., pixels] = batch.amplitude.abs() ** 2
         slopes[..., pixels] = 20 * (batch.amplitude.conj() * batch.slope).real
         # one function for each intensity of a pixel

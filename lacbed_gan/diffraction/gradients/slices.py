@@ -43,11 +43,7 @@ class AbsorbingBatch:
         CalculationError: the potential is not finite, or gives waves intensity instead of taking it.
     """
 
-    size = 0
-
-    def __init__(
-        self, setting: Setting, coupling: Tensor, extremes: tuple[float, ...], k: Tensor, depths: Tensor, room: int = 0
-    ):
+    def __init__(self, setting: Setting, coupling: Tensor, extremes: tuple[float, ...], k: Tensor, depths: Tensor):
         self.setting, self.k = setting, k
         self.halved = setting.reflections is None and setting.blocks.flips > 0
         chosen = torch.tensor([0]) if setting.reflections is None else setting.reflections
