@@ -22,7 +22,9 @@ from lacbed_gan.diffraction.recursion.slices import absorbed_intensities
 from lacbed_gan.diffraction.together import TOGETHER, Sample, Setting, groups, together
 from lacbed_gan.diffraction.window import Window
 
-SAMPLED = 64  # pixels at which the error is estimated, by intensities with a cut-off FINER times larger
+# Pixels at which the error is estimated, by intensities with a cut-off FINER times larger: of an image without
+# symmetry, and of the independent ones of a pattern, each of which stands for several
+SAMPLED, INDEPENDENT = 64, 32
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def _converged_patterns(group: Sequence[Sample], setting: Setting) -> list[Patte
     values, steps = _intensities(projections, beams, k, setting, diffracted)
     values = values.cpu()
     references = [sample.reference for sample in group if sample.reference is not None]
-    sample = spread(len(rows), PROBES if references else SAMPLED)
+    sample = spread(len(rows), PROBES if references else INDEPENDENT)
     if not references:
         g_max = [sample.g_max for sample in group]
         references = _finer(projections, g_max, rows[sample], columns[sample], setting, steps)

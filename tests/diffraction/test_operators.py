@@ -12,7 +12,7 @@ from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperato
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.projection import Projection
-from lacbed_gan.diffraction.recursion.core import CoreRecursion
+from lacbed_gan.diffraction.recursion.core import CoreRecursion, FoldedRecursion
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 
 CUBIC = [s for s in gemmi.spacegroup_table() if s.number >= 195 and s.is_reference_setting()]
@@ -122,11 +122,16 @@ GLIDES = ("P 2 3", "P 21 3", "I 21 3", "F d -3:2", "P a -3", "I a -3", "P 43 3 2
 
 
 @pytest.mark.parametrize("symbol", GLIDES)
-def test_recursion_of_a_core_is_that_of_many_crystals(symbol: str) -> None:
+def test_recursions_of_a_core_are_that_of_many_crystals(symbol: str) -> None:
     """The first rows of T, before rounding makes both go their own ways; from the fourth on of some pixels only."""
     beams = select_beams(Projection(general_crystal(gemmi.find_spacegroup_by_name(symbol))), 1.1)
     k = K[None] + torch.tensor([0.11, 0.23])  # no direction of symmetry, whose recursion would end soon
-    core, many = CoreRecursion(Blocks(beams), k), Recursion([beams], k)
+    assert_same_rows(CoreRecursion(Blocks(beams), k), Recursion([beams], k))
+    if strands(beams):
+        assert_same_rows(FoldedRecursion(FoldedFourierOperator(beams), k, len(beams)), Recursion([beams], k))
+
+
+def assert_same_rows(core: CoreRecursion | FoldedRecursion, many: Recursion) -> None:
     left = torch.arange(len(K))
     for step in range(6):
         if step == 3:

@@ -14,11 +14,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.operators.sectors import SIGNS, AdaptedBeams
 
+Places = NDArray[np.uint32]
+Numbers = NDArray[np.float32]
 ALONG = 1e-9  # relative to a vector: its component off an axis
 
 
@@ -112,12 +115,14 @@ class FoldedFourierOperator:
         kx, ky = (-2 * k[0] @ self._adapted.axes.T).T
         self._x = (self._gx * kx[:, None]).float()  # (e, 1, P, I)
         self._y = (self._gy * ky[:, None]).float()  # (c, 1, J, P, 1)
+        self._ky = ky.float()
         # Memory of the products, (4 c e, f, P I); the strands of a frequency apart and joined, (4, f, P, c e, I)
         count, pixels, wide = len(self._frequency), k.shape[1], self._i.shape[1]
         self._spectrum = torch.empty(4 * self._strands, count, pixels * wide)
         self._apart = self._spectrum.view(4, self._strands, count, pixels, wide).permute(0, 2, 3, 1, 4)
         self._joined = torch.empty(self._apart.shape) if self._strands > 1 else self._apart
         self._product = torch.empty(4 * count, pixels, self._strands * wide)
+        self._total = torch.empty(4 * self._strands, self._shape[-1], pixels * wide)
         return self
 
     def start(self) -> Tensor:
@@ -128,15 +133,7 @@ class FoldedFourierOperator:
 
     def add_to(self, out: Tensor, v: Tensor) -> None:
         """out += A v; both zero in empty places."""
-        torch.bmm(self._forward, v.flatten(0, 3).flatten(2), out=self._spectrum)
-        if self._strands > 1:
-            self._joined.copy_(self._apart)
-        torch.bmm(self._joined.flatten(3).flatten(0, 1), self._matrix, out=self._product)
-        spectrum = self._product
-        if self._strands > 1:
-            self._apart.copy_(self._product.view_as(self._joined))
-            spectrum = self._spectrum
-        out.flatten(0, 3).flatten(2).baddbmm_(self._backward, spectrum.view_as(self._spectrum))
+        out += self.product(v.flatten(0, 3).flatten(2)).view_as(out)
         out.mul_(self._present).addcmul_(self._diagonal, v)
         first, last, even, odd = slice(2), slice(2, 4), slice(0, 4, 2), slice(1, 4, 2)
         for tilt, to, of in (
@@ -146,6 +143,38 @@ class FoldedFourierOperator:
             (self._y, odd, even),
         ):
             out[:, to].addcmul_(tilt, v[:, of])
+
+    def product(self, v: Tensor) -> Tensor:
+        """U times vectors (4 c e, J, P I), with numbers also where there are no beams; valid until the next."""
+        torch.bmm(self._forward, v, out=self._spectrum)
+        if self._strands > 1:
+            self._joined.copy_(self._apart)
+        torch.bmm(self._joined.flatten(3).flatten(0, 1), self._matrix, out=self._product)
+        spectrum = self._product
+        if self._strands > 1:
+            self._apart.copy_(self._product.view_as(self._joined))
+            spectrum = self._spectrum
+        return torch.bmm(self._backward, spectrum.view_as(self._spectrum), out=self._total)
+
+    def along(self) -> tuple[Numbers, Numbers, Numbers]:
+        """−g_x² and −2 k_x g_x, (strands, P I) each, and −2 k_y, (P I,), of rows of vectors (M, P I)."""
+        square = (-(self._gx**2)).expand(self._x.shape).float()
+        y = self._ky[:, None].expand(self._x.shape[-2:])
+        return square.flatten(1).contiguous().numpy(), self._x.flatten(1).numpy(), y.flatten().contiguous().numpy()
+
+    def rows(self) -> tuple[Places, Places, Places, Places, Places, Numbers]:
+        """Of the M rows of vectors (M, P I): strand of columns; the rows to which x and y turn them; the first column
+        with a beam and the one after the last; g_y in 1/Å."""
+        _, c, e, high = self._shape
+        row = np.arange(4 * c * e * high).reshape(4, c, e, high)
+        strand = np.broadcast_to(np.arange(e)[:, None], row.shape)
+        present = self._present[0, ..., 0, :].numpy() > 0
+        count = present.sum(-1)
+        begin = np.where(count > 0, present.argmax(-1), 0)  # the cut-off is a circle: no gaps
+        x, y = row[[2, 3, 0, 1]], row[[1, 0, 3, 2]]
+        gy = np.broadcast_to(self._gy[:, 0, :, 0, 0].numpy()[:, None], row.shape)
+        numbers = gy.astype(np.float32).ravel()
+        return _flat(strand), _flat(x), _flat(y), _flat(begin), _flat(begin + count), numbers
 
     def per_pixel(self, x: Tensor) -> Tensor:
         """(1, P) → a shape that broadcasts with vectors."""
@@ -197,3 +226,7 @@ def _numbers(most: int, strands: int) -> Tensor:
 def _share(numbers: Tensor) -> Tensor:
     """√2 for rows or columns that have a mirror image, both of which a vector's number is shared by, else 1."""
     return 1 + (numbers > 0).double() * (math.sqrt(2) - 1)
+
+
+def _flat(places: NDArray[np.int64]) -> Places:
+    return places.astype(np.uint32).ravel()

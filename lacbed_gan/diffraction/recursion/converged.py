@@ -11,7 +11,7 @@ from torch import Tensor
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
-from lacbed_gan.diffraction.recursion.core import CoreRecursion, recursions
+from lacbed_gan.diffraction.recursion.core import CoreRecursion, FoldedRecursion, recursions
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 from lacbed_gan.diffraction.recursion.moments import moment_intensities
 from lacbed_gan.diffraction.recursion.tridiagonal import diffracted_intensity, direct_beam_intensity
@@ -78,10 +78,10 @@ def intensities(
     for batch in k.chunk(max(1, round(k.shape[1] / _pixels_at_once(beams, k.device))), dim=1):
         recursion, farthest = start(batch), float(batch[:, -1].norm(dim=-1).max())
         following = guess.steps(farthest)
-        if isinstance(recursion, CoreRecursion):
-            result, steps = _batch_of_one(recursion, batch, angstroms, wave_number, following)
-        else:
+        if isinstance(recursion, Recursion):
             result, steps = _batch(recursion, batch, angstroms, wave_number, reflections, following)
+        else:
+            result, steps = _batch_of_one(recursion, batch, angstroms, wave_number, following)
         results.append(result)
         guess.learn(farthest, steps)
     intensity = torch.cat(results, -1).clamp_(0, 1)
@@ -145,7 +145,7 @@ def _batch(
 
 
 def _batch_of_one(
-    recursion: CoreRecursion,
+    recursion: CoreRecursion | FoldedRecursion,
     k: Tensor,
     angstroms: Sequence[float],
     wave_number: float,

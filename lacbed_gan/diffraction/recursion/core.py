@@ -17,7 +17,7 @@ from lacbed_gan.diffraction.recursion.lanczos import Recursion
 FIRST_CAPACITY = 512  # steps for which memory is taken at first
 # Numbers of beams, measured with experiments/simulator_speed: above these, by the number of strands, products on the
 # folded lattice take less time than blocks; above BLOCKS those on the whole lattice do, where it cannot be folded.
-FOLDED, BLOCKS = {1: 1300, 2: 2000, 4: 2800}, 4500
+FOLDED, BLOCKS = {1: 1000, 2: 1500, 4: 1900}, 4500
 
 
 class CoreRecursion:
@@ -82,14 +82,63 @@ class CoreRecursion:
         self._record = self._record[:, chosen]
 
 
+class FoldedRecursion:
+    """As :class:`CoreRecursion`, for a crystal of many beams on a folded lattice.
+
+    Args:
+        operator: of the crystal.
+        k: (1, P, 2) float64 in 1/Å.
+        beams: number of beams.
+    """
+
+    def __init__(self, operator: FoldedFourierOperator, k: Tensor, beams: int):
+        from lacbed_gan.diffraction.recursion.kernels import advance_rows
+
+        self._advance, self._operator, self._rows = advance_rows, operator.aim(k), operator.rows()
+        self._k, self.beams, self.steps = k, beams, 0
+        v = operator.start()
+        self._u = v.flatten(0, 3).flatten(2)  # (4 c e, J, P I)
+        self._before = torch.zeros_like(self._u)
+        pixels = k.shape[1]
+        self._beta, self._beta_before = np.ones(pixels, np.float32), np.ones(pixels, np.float32)
+        self._record = np.empty((2, pixels, FIRST_CAPACITY), np.float32)
+        self._along = operator.along()
+
+    def step(self) -> None:
+        """One more row of T."""
+        if self.steps == self._record.shape[2]:
+            self._record = np.concatenate([self._record, np.empty_like(self._record)], 2)
+        u, before = self._u, self._before
+        v, w, product = (x.flatten(0, 1).numpy() for x in (u, before, self._operator.product(u)))
+        alpha = self._advance(v, w, product, self._beta, self._beta_before, self._along, self._rows)
+        self._record[0, :, self.steps], self._record[1, :, self.steps] = alpha, self._beta
+        self._u, self._before = before, u
+        self.steps += 1
+
+    def tridiagonal(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`CoreRecursion.tridiagonal`."""
+        alpha, beta = torch.from_numpy(self._record[:, pixels.numpy(), : self.steps])
+        return alpha.T, beta.T
+
+    def keep_pixels(self, pixels: Tensor) -> None:
+        """Go on with some of the pixels only."""
+        chosen = pixels.numpy()
+        apart = (x.unflatten(2, (len(pixels), -1)) for x in (self._u, self._before))
+        self._u, self._before = (x[:, :, pixels].flatten(2).contiguous() for x in apart)
+        self._beta, self._beta_before = self._beta[chosen], self._beta_before[chosen]
+        self._record, self._k = self._record[:, chosen], self._k[:, pixels]
+        if chosen.any():
+            self._along = self._operator.aim(self._k).along()
+
+
 def recursions(
     beams: Sequence[Beams], device: torch.device, reflections: Sequence[Tensor] | None = None
-) -> Callable[[Tensor], Recursion | CoreRecursion]:
+) -> Callable[[Tensor], Recursion | CoreRecursion | FoldedRecursion]:
     """What starts the recursion of some crystals at directions k (C, P, 2), by the quickest way on a device."""
     if device.type == "cpu" and len(beams) == 1 and reflections is None and beams[0].reflection is not None:
         if len(beams[0]) > min(FOLDED.values()) and len(beams[0]) > FOLDED.get(strands(beams[0]), math.inf):
             operator = FoldedFourierOperator(beams[0])
-            return lambda k: Recursion(beams, k, operator=operator.aim(k))
+            return lambda k: FoldedRecursion(operator, k, len(beams[0]))
         if len(beams[0]) <= BLOCKS:
             blocks = Blocks(beams[0])
             return lambda k: CoreRecursion(blocks, k)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
-from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperator
 from lacbed_gan.diffraction.operators.fourier import FourierOperator
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
@@ -37,21 +36,14 @@ class Recursion:
         beams: of C crystals.
         k: (C, P, 2) float64, in-plane components of the incoming beams in 1/Å, (x, y).
         reflections: of each crystal G indices into its beams; their component of each Lanczos vector is kept.
-        operator: that of the matrices at these k; unless given, of the quickest kind for many crystals.
 
     Attributes:
         steps: number of steps done, n.
         beams: number of beams of the first crystal.
     """
 
-    def __init__(
-        self,
-        beams: Sequence[Beams],
-        k: Tensor,
-        reflections: Sequence[Tensor] | None = None,
-        operator: FoldedFourierOperator | None = None,
-    ):
-        self._operator = kind(beams)(beams, k) if operator is None else operator
+    def __init__(self, beams: Sequence[Beams], k: Tensor, reflections: Sequence[Tensor] | None = None):
+        self._operator = kind(beams)(beams, k)
         self._is_complex = isinstance(self._operator, FourierOperator)
         self._v = self._operator.start()
         self._previous = torch.zeros_like(self._v)
