@@ -41,6 +41,7 @@ def refine(settings: RefineSettings) -> None:
         g_max=settings.g_max,
         b_iso=settings.b_iso,
         size=settings.size,
+        orders=settings.orders,
         told=lambda line: print(f"{stem}: {line}", flush=True),
     )
     save_refinement(result, settings.output, stem, settings.figure)

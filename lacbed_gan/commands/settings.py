@@ -326,9 +326,12 @@ class RefineSettings(SeriesSettings):
 
     crystal: Place
     free: Annotated[
-        tuple[Literal["thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy"], ...],
+        tuple[Literal["thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy", "u_hk"], ...],
         BeforeValidator(listed),
-        Field(min_length=1, description="a list of some of thickness, blur, centre, rotation, scale, b_iso, occupancy"),
+        Field(
+            min_length=1,
+            description="a list of some of thickness, blur, centre, rotation, scale, b_iso, occupancy, u_hk",
+        ),
     ]
     thickness: Annotated[
         tuple[PositiveFloat, ...],
@@ -336,6 +339,7 @@ class RefineSettings(SeriesSettings):
         Field(description="a number of nm, or one of each image"),
     ]
     size: Annotated[int, Field(ge=16, le=128)]
+    orders: Count
 
 
 class EvaluateSettings(Settings):

@@ -143,6 +143,18 @@ def test_centre_and_rotation_are_found():
     assert np.allclose(result.values, [0.4, -0.3, 0.8], atol=0.1)
 
 
+def test_structure_factors_are_fitted():
+    """Of a crystal whose first ones differ from those of neutral atoms, as bonds make them."""
+    observation = lg.observe(lg.bright_field(copper(), [60], 16, half_width=4.0)[0].numpy(), a=3.61, half_width=4.0)
+    chosen = parameters(copper(), [60.0], ["u_hk"], orders=2)
+    assert [p.name for p in chosen] == ["U of 2 0 0", "U of 2 2 0"]
+    truth, more = np.array([0.96, 1.03]), {"g_max": 1.2, "b_iso": B_ISO}
+    model = Model(copper(), [observation], Physics(1.2), chosen, [60.0])
+    images = model.images(truth)[0]
+    result = lg.refine([replace(observation, images=images)], copper(), [60.0], free=["u_hk"], orders=2, **more)
+    assert np.allclose(result.values, truth, atol=2e-3)
+
+
 @pytest.mark.parametrize(
     ("message", "arrays"),
     [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.zone_axis import reflection
 from lacbed_gan.diffraction.absorption import Absorption
-from lacbed_gan.diffraction.beams import select_beams
+from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.perturbed import perturbed_intensities
@@ -57,12 +57,14 @@ def intensities_of(
     places: NDArray[np.int64],
     thickness: Sequence[float],
     physics: Physics,
+    factors: Mapping[tuple[int, int], float] | None = None,
 ) -> Tensor:
     """(R, T, P) float32 of reflections at P places, row · size + column, of a window; 0 of a forbidden reflection.
 
     Args:
         hkl: in the axes of the crystal's source; 0 0 0 is the bright field.
         thickness: T values in nm, rising.
+        factors: by which U of some (h, k) of the net are multiplied, without those of the symmetry's copies.
 
     Raises:
         CalculationError: an atom without B where absorption needs it, or angles past
@@ -81,12 +83,14 @@ def intensities_of(
     absorption.check(crystal)
     beams = select_beams(projection, g_max, physics.energy_kv)
     absorbing = absorption.beams(projection, beams, physics.energy_kv)
+    if factors:
+        beams = _multiplied(beams, projection, factors)
     pixels = IndependentPixels.of_window(window, projection.rotations if dark else projection.point_group, net)
     wanted = torch.from_numpy(places)
     needed, which = torch.unique(pixels.origin[wanted], return_inverse=True)
     k = torch.from_numpy(window.directions(net, pixels.rows[needed], pixels.columns[needed]))
-    star = {g: i for i, g in enumerate(pixels.star(dark))}
-    found = beams.find(list(star)) if star else None
+    places_of = {g: i for i, g in enumerate(pixels.star(dark))}
+    found = beams.find(list(places_of)) if places_of else None
     calculate = perturbed_intensities if physics.rough and len(beams) <= FEW_BEAMS else intensities_at_all
     values = calculate(beams, absorbing, k, thickness, physics.energy_kv, found)
     images = []
@@ -94,6 +98,21 @@ def intensities_of(
         if g == (0, 0):
             images.append(values[0][:, which])
             continue
-        source = pixels.sources(star, g)[wanted]
+        source = pixels.sources(places_of, g)[wanted]
         images.append(values[1 + source, :, which].T)
     return torch.stack(images)
+
+
+def star(projection: Projection, hk: tuple[int, int]) -> list[tuple[int, int]]:
+    """The (h, k) whose |U| symmetry makes equal, those of −h among them."""
+    h, k = hk
+    turned = [(p * h + q * k, r * h + s * k) for (p, q), (r, s) in projection.point_group]
+    return sorted({*turned, *((-x, -y) for x, y in turned)})
+
+
+def _multiplied(beams: Beams, projection: Projection, factors: Mapping[tuple[int, int], float]) -> Beams:
+    potential, middle = beams.potential.clone(), beams.middle
+    for hk, factor in factors.items():
+        h, k = (torch.tensor(star(projection, hk)) + middle).unbind(-1)
+        potential[h, k] *= factor
+    return replace(beams, potential=potential)

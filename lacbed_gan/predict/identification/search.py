@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 ROUGH_G_MAX, MIDDLE_G_MAX = 1.5, 2.0  # 1/Å; that of the finest calculation is the user's
 ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
 KEPT = 36  # candidates that are calculated again with more beams and other B
-B_FACTORS = (0.5, 1.7)  # by which all B of a candidate are multiplied for a trial
+B_FACTORS = (0.5, 1.8)  # by which all B of a candidate are multiplied for trials
 TRIED = 1.5  # times as many candidates as are calculated with all pixels are tried with other B
 MARGIN = 4.0  # nm, around the thickness of the rougher calculation
 FEW = 12  # calculations that are not worth the start of other processes
@@ -122,14 +122,24 @@ def _score(task: Task, crystal: Crystal) -> Scored | str:
 
 
 def _with_b(task: Task, before: Scored) -> Scored | str:
-    """With those B, multiplied by one factor, that agree best."""
-    trials = [before]
+    """With B, all multiplied by one factor, where what is left is least: on a parabola through three of them."""
+    left = {0.0: before.fit.unexplained}
+    trials = {0.0: before}
     for factor in B_FACTORS:
         b = np.clip(before.crystal.b_iso * factor, *B_RANGE)
         scored = _score(task, replace(before.crystal, b_iso=b))
         if isinstance(scored, Scored):
-            trials.append(replace(scored, b_factor=factor))
-    return min(trials, key=lambda one: one.fit.unexplained)
+            left[math.log(factor)] = scored.fit.unexplained
+            trials[math.log(factor)] = scored
+    place = min(left, key=lambda x: left[x])
+    best = trials[place].fit
+    if len(left) == 3:
+        square, slope, _ = np.polyfit(list(left), list(left.values()), 2)
+        if square > 0:
+            place = float(np.clip(-slope / (2 * square), min(left), max(left)))
+    factor = math.exp(place)
+    b = np.clip(before.crystal.b_iso * factor, *B_RANGE)
+    return Scored(replace(before.crystal, b_iso=b), best, factor)
 
 
 def _finest(compared: Observation, physics: Physics, before: Scored) -> Scored | str:

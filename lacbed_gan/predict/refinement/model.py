@@ -13,10 +13,11 @@ from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.predict.identification.calculation import Physics, grid_pixels, intensities_of
 from lacbed_gan.predict.identification.comparison import straight_line
 from lacbed_gan.predict.observation import Observation
-from lacbed_gan.predict.refinement.parameters import Parameter, sites, with_values
+from lacbed_gan.predict.refinement.parameters import Parameter, factors, sites, with_values
 
 Array = NDArray[np.float64]
 SPACING, REACH = 0.5, 6  # nm between two thicknesses that are calculated, and how many on each side of one
+PHYSICAL = ("b_iso", "occupancy", "u_hk")  # what takes a calculation
 KEPT = 24  # calculations that are remembered
 BORDER = 3  # pixels along the edges that do not count, where images are moved
 
@@ -67,7 +68,7 @@ class Model:
         for i, parameter in enumerate(self.parameters):
             ahead = values.copy()
             ahead[i] = min(values[i] + parameter.step, parameter.high)
-            if parameter.kind in ("b_iso", "occupancy"):  # of each a calculation of its own
+            if parameter.kind in PHYSICAL:  # of each a calculation of its own
                 if ahead[i] == values[i]:
                     ahead[i] -= parameter.step
                 columns.append((self.residuals(ahead) - centre) / (ahead[i] - values[i]))
@@ -116,7 +117,7 @@ class Model:
     def _sharp(self, values: Array, series: int) -> Array:
         """(R, n, n) intensities, between calculated thicknesses by a polynomial of third degree."""
         t = self.value(values, "thickness", series, self._fixed[series])
-        physical = [v for p, v in zip(self.parameters, values, strict=True) if p.kind in ("b_iso", "occupancy")]
+        physical = [v for p, v in zip(self.parameters, values, strict=True) if p.kind in PHYSICAL]
         key = (float(series), *(float(v) for v in physical))
         known = self._stacks.get(key)
         if known is None or not known[0][1] <= t <= known[0][-2]:
@@ -139,6 +140,8 @@ class Model:
         n = observation.size
         places = grid_pixels(n, 1)
         window = observation.window(crystal)
-        result = intensities_of(crystal, observation.hkl, window, places, grid.tolist(), self.physics)
+        result = intensities_of(
+            crystal, observation.hkl, window, places, grid.tolist(), self.physics, factors(self.parameters, values)
+        )
         self.calculations += 1
         return grid, result.numpy().astype(np.float64).reshape(len(observation.hkl), len(grid), n, n).swapaxes(0, 1)

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.diffraction.gradients.sites import site_of_atoms
+from lacbed_gan.diffraction.projection import Projection
+from lacbed_gan.predict.identification.calculation import star
 
-KINDS = ("thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy")
+NEAREST = 2.0  # 1/Å, among which the shortest structure factors are sought
+WEAK = 0.01  # of the strongest: a structure factor that patterns hardly tell
+KINDS = ("thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy", "u_hk")
 USUAL = ("thickness", "blur", "centre", "rotation", "scale", "b_iso")
 
 
@@ -25,10 +30,12 @@ class Parameter:
         name: such as ``thickness`` or ``B of O``.
         kind: one of `KINDS`.
         unit: of it.
-        index: of the site, of the series for a thickness, 0 for rows and 1 for columns of a centre; 0 otherwise.
+        index: of the site, of the structure factor, of the series for a thickness, 0 for rows and 1 for columns of a
+            centre; 0 otherwise.
         start: where the fit begins.
         step: of a difference quotient, about what it is known to after a fit.
         low, high: bounds.
+        hk: of a structure factor, in units of the net.
     """
 
     name: str
@@ -39,16 +46,18 @@ class Parameter:
     step: float
     low: float
     high: float
+    hk: tuple[int, int] | None = None
 
 
 def parameters(
-    crystal: Crystal, thickness: Sequence[float], free: Sequence[str], blur: float = 0.5
+    crystal: Crystal, thickness: Sequence[float], free: Sequence[str], orders: int = 4, blur: float = 0.5
 ) -> tuple[Parameter, ...]:
     """Those of some kinds.
 
     Args:
         thickness: of each series in nm, where the fit begins.
         free: kinds that are fitted.
+        orders: how many of the shortest different structure factors are fitted, as multiples of those of the crystal.
         blur: σ in pixels where the fit begins.
 
     Raises:
@@ -79,7 +88,34 @@ def parameters(
         if "occupancy" in free:
             occupancy = float(crystal.occupancy[atom])
             chosen.append(Parameter(f"occupancy of {label}", "occupancy", "1", i, occupancy, 0.01, 0.02, 1.2))
+    if "u_hk" in free:
+        for i, (hk, hkl) in enumerate(shortest(crystal, orders)):
+            name = f"U of {' '.join(map(str, hkl))}"
+            chosen.append(Parameter(name, "u_hk", "times the crystal's", i, 1.0, 0.005, 0.5, 1.5, hk))
     return tuple(chosen)
+
+
+def shortest(crystal: Crystal, count: int) -> list[tuple[tuple[int, int], tuple[int, ...]]]:
+    """(h, k) and hkl of the shortest reflections whose U are not zero and not equal by symmetry."""
+    projection = Projection(crystal)
+    hk = projection.net.within(NEAREST)
+    strength = projection.structure_factors(torch.from_numpy(hk)).abs().numpy()
+    chosen: list[tuple[int, int]] = []
+    seen: set[tuple[int, int]] = set()
+    for (h, k), u in zip(hk.tolist(), strength, strict=True):
+        if (h, k) == (0, 0) or (h, k) in seen or u < WEAK * strength[1:].max():
+            continue
+        alike = star(projection, (h, k))
+        seen |= {*alike}
+        chosen.append(max(alike))
+        if len(chosen) == count:
+            break
+    return [(one, tuple((np.asarray(one) @ np.asarray(projection.basis)).tolist())) for one in chosen]
+
+
+def factors(chosen: Sequence[Parameter], values: NDArray[np.float64]) -> dict[tuple[int, int], float]:
+    """By which structure factors are multiplied."""
+    return {p.hk: float(v) for p, v in zip(chosen, values, strict=True) if p.hk is not None}
 
 
 def sites(crystal: Crystal) -> NDArray[np.int64]:

@@ -77,18 +77,20 @@ def refine(
     g_max: float = G_MAX,
     b_iso: float = 0.6,
     size: int = SIZE,
+    orders: int = 4,
     told: Callable[[str], object] = lambda line: None,
 ) -> Refinement:
     """Fit thickness, blur, centre, rotation, B and occupancies, at first roughly.
 
     Args:
         observations: a series of reflections for each thickness, in one orientation.
-        thickness: of each in nm, roughly; none: the best of 20 to 200 nm.
+        thickness: of each in nm, roughly where it is fitted; none: the best of 20 to 200 nm.
         free: kinds of parameters that are fitted, of :data:`lacbed_gan.predict.refinement.parameters.KINDS`.
         absorption: ``tds``, ``proportional`` or ``none``.
         g_max: cut-off of the beams in 1/Å.
         b_iso: B in Å² of atoms for which the crystal gives none.
         size: pixels along an edge at which images are compared, about.
+        orders: how many structure factors, the shortest, are fitted with ``u_hk`` in `free`.
         told: is given a line on each step.
 
     Raises:
@@ -103,7 +105,7 @@ def refine(
     rough = replace(physics, g_max=min(g_max, ROUGH_G_MAX))
     starts = [_start(one, crystal, rough, thickness[i] if thickness else None) for i, one in enumerate(observations)]
     told(f"starts at {', '.join(f'{t:g}' for t in starts)} nm")
-    chosen = parameters(crystal, starts, free)
+    chosen = parameters(crystal, starts, free, orders)
     if not chosen:
         raise UserError("free=[] leaves nothing to refine")
     values = np.array([one.start for one in chosen])
