@@ -1,6 +1,6 @@
 """Simulated patterns of crystals whose identity is known, identified among all known structures; see README.md.
 
-python experiments/identification/run.py part=validation count=20 [removed=true] [first=0] [output=FILE.jsonl]
+python experiments/identification/run.py part=validation count=20 [first=0] [output=FILE.jsonl]
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures
+from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures, seen_in_experiments
 from lacbed_gan.crystal.space_groups import LATTICE_POINTS
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction import bright_field
-from lacbed_gan.predict.identification.identification import identify
+from lacbed_gan.predict.identification.identification import Identification, identify, is_known
+from lacbed_gan.predict.identification.verdict import judge
 
 COUNTS = 1000  # of the beam in a pixel
 SIZE, G_MAX = 64, 3.0  # of the patterns; the identification stops at 2.5 1/Å
@@ -63,42 +63,50 @@ def one_pattern(crystal: Crystal) -> tuple[np.ndarray, float, float, float]:
     return counts, thickness, b, crystal.a * (1 + random.uniform(-A_ERROR, A_ERROR))
 
 
+def judged(result: Identification, without: str = "") -> dict[str, Any]:
+    """The verdict on the candidates, or on those that are left without one of them."""
+    experimental = seen_in_experiments()
+    best = [one for one in result.ranking.best if one.crystal.name != without]
+    verdict = judge(best, result.verdict.noise, lambda one: is_known(one, experimental))
+    return {
+        "kind": verdict.kind,
+        "alike": verdict.alike,
+        "first": verdict.order[0].crystal.formula,
+        "beyond_noise": verdict.unexplained,
+        "names": [one.crystal.name for one in best],
+        "shares": [one.fit.unexplained for one in best],
+    }
+
+
 def main(words: list[str]) -> int:
-    values = {"part": "validation", "count": "20", "first": "0", "removed": "false", "output": ""}
+    values = {"part": "validation", "count": "20", "first": "0", "output": ""}
     values |= dict(word.split("=", 1) for word in words)
     torch.set_num_threads(1)
-    first, count, removed = int(values["first"]), int(values["count"]), values["removed"] == "true"
+    first, count = int(values["first"]), int(values["count"])
     for name, edge in crystals(values["part"])[first : first + count]:
         near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
         crystal = next(one for one in near if one.name == name)
         pattern, thickness, b, a = one_pattern(crystal)
         began = time.perf_counter()
-        others = [one for one in near if not removed or one.name != crystal.name]
-        row = {"name": crystal.name, "formula": crystal.formula, "a": crystal.a, "thickness": thickness, "b": b}
-        try:
-            result = identify(pattern, a=a, structures=others, align=False)
-        except UserError as error:
-            print(f"{crystal.formula}: {error}", flush=True)
-            continue
-        rank = next((one["rank"] for one in result.rows if one["name"] == crystal.name), None)
-        best = result.ranking.best
+        result = identify(pattern, a=a, structures=near, align=False)
+        row = {"name": name, "formula": crystal.formula, "a": edge, "thickness": thickness, "b": b}
         row |= {
-            "rank": rank,
-            "verdict": result.verdict.kind,
-            "alike": result.verdict.alike,
-            "found": result.rows[0]["formula"],
-            "found_thickness": result.rows[0]["thickness"],
+            "rank": next((one["rank"] for one in result.rows if one["name"] == name), None),
+            "by_agreement": next((i for i, one in enumerate(result.ranking.best, 1) if one.crystal.name == name), None),
+            "thickness_of_first": result.rows[0]["thickness"],
             "noise": result.verdict.noise,
-            "shares": [one.fit.unexplained for one in best],
-            "names": [one.crystal.name for one in best],
-            "thicknesses": [one.fit.thickness for one in best],
             "candidates": len(result.rows),
+            "with": judged(result),
+            "without": judged(result, name),
             "seconds": time.perf_counter() - began,
         }
+        there, gone = row["with"], row["without"]
         print(
-            f"{crystal.formula} a {crystal.a:.3f} {thickness:.1f} nm B {b:.2f}: rank {rank} of {row['candidates']}, "
-            f"first {row['found']} {row['found_thickness']:.1f} nm, {row['verdict']} ({row['alike']}), noise "
-            f"{row['noise']:.4f}, left {' '.join(f'{s:.4f}' for s in row['shares'][:3])}, {row['seconds']:.0f} s",
+            f"{crystal.formula}, a {edge:.3f} Å, {thickness:.1f} nm, B {b:.2f} Å²: {row['rank']} of {row['candidates']}"
+            ", "
+            f"first {there['first']} {row['thickness_of_first']:.1f} nm, {there['kind']} ({there['alike']}), "
+            f"noise {row['noise']:.4f}, beyond {there['beyond_noise']:.4f}; taken out: {gone['kind']}, first "
+            f"{gone['first']}, beyond {gone['beyond_noise']:.4f}; {row['seconds']:.0f} s",
             flush=True,
         )
         if values["output"]:

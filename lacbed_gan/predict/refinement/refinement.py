@@ -103,7 +103,10 @@ def refine(
     crystal = with_plausible_b(crystal.seen(first.zone, first.x_axis), b_iso)
     physics = Physics(g_max, absorption, first.energy_kv)
     rough = replace(physics, g_max=min(g_max, ROUGH_G_MAX))
-    starts = [_start(one, crystal, rough, thickness[i] if thickness else None) for i, one in enumerate(observations)]
+    starts = list(thickness)
+    if not thickness or "thickness" in free:
+        near = thickness or [None] * len(observations)
+        starts = [_start(one, crystal, rough, t) for one, t in zip(observations, near, strict=True)]
     told(f"starts at {', '.join(f'{t:g}' for t in starts)} nm")
     chosen = parameters(crystal, starts, free, orders)
     if not chosen:
