@@ -28,6 +28,8 @@ from lacbed_gan.predict.identification.verdict import judge
 COUNTS = 1000  # of the beam in a pixel
 SIZE, G_MAX = 64, 3.0  # of the patterns; the identification stops at 2.5 1/Å
 THICKNESS = (40.0, 150.0)  # nm
+SEARCHED = (30.0, 160.0)  # nm, since the thickness is not told
+BEST = 8  # candidates that are calculated with all pixels
 B_ISO = (0.3, 1.0)  # Å², of all atoms of a crystal
 A_ERROR = 0.01  # relative
 # Å, and Å² for each lattice point: cells whose patterns, and those of the candidates, take minutes
@@ -88,7 +90,7 @@ def main(words: list[str]) -> int:
         crystal = next(one for one in near if one.name == name)
         pattern, thickness, b, a = one_pattern(crystal)
         began = time.perf_counter()
-        result = identify(pattern, a=a, structures=near, align=False)
+        result = identify(pattern, a=a, structures=near, thickness=SEARCHED, best=BEST, align=False)
         row = {"name": name, "formula": crystal.formula, "a": edge, "thickness": thickness, "b": b}
         row |= {
             "rank": next((one["rank"] for one in result.rows if one["name"] == name), None),

@@ -30,8 +30,9 @@ CONF = next(p for p in (Path(__file__).parents[1] / "conf", Path(__file__).paren
 # Modules and classes of the commands' settings.
 SCHEMAS = {"train": "train_settings.TrainSettings"} | {
     name: f"settings.{name.capitalize()}Settings"
-    for name in ("simulate", "predict", "identify", "refine", "evaluate", "join", "app", "dashboard")
+    for name in ("simulate", "predict", "evaluate", "join", "app", "dashboard")
 }
+SCHEMAS |= {name: f"series_settings.{name.capitalize()}Settings" for name in ("identify", "refine")}
 # Keys of before, and what they are called now.
 RENAMED = {
     "train": {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lacbed_gan.base.messages import error_line
 from lacbed_gan.commands.command import run_command
-from lacbed_gan.commands.settings import IdentifySettings
+from lacbed_gan.commands.series_settings import IdentifySettings
 from lacbed_gan.crystal.structures import NAMED, find_files
 from lacbed_gan.predict.observed_files import read_observed
 

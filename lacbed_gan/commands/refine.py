@@ -9,7 +9,7 @@ import numpy as np
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands.command import run_command
-from lacbed_gan.commands.settings import RefineSettings
+from lacbed_gan.commands.series_settings import RefineSettings
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.predict.observed_files import read_observed
 

@@ -15,7 +15,7 @@ from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.alignment import align as aligned
 from lacbed_gan.images.calibration import Calibration, calibrate
-from lacbed_gan.images.defects import without_defects
+from lacbed_gan.images.defects import with_partners, without_defects
 from lacbed_gan.images.felix_series import DIRECT
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.images.preparation import pixel_pitch, resampled
@@ -131,9 +131,12 @@ def observe(
     for g, image in zip(reflections, images, strict=True):
         if not np.isfinite(image).any() or np.nanmax(image) == np.nanmin(image):
             raise ObservationError(f"the image of {' '.join(map(str, g))} is flat: all pixels have one value")
-    images = np.stack([without_defects(image)[0] for image in images])
-    if align and DIRECT in reflections:
-        known = aligned(images[reflections.index(DIRECT)], known).calibration
+    if DIRECT in reflections:  # hot pixels, and not the fine lines of a pattern, which its two-fold axis repeats
+        bright = images[reflections.index(DIRECT)]
+        clean = without_defects(bright)[0]
+        known = aligned(clean, known).calibration if align else known
+        centre = known.centre or ((bright.shape[0] - 1) / 2, (bright.shape[1] - 1) / 2)
+        images[reflections.index(DIRECT)] = with_partners(bright, clean, centre)
     absolute_only = known.a is None and known.pixel_size is not None
     unit = Window(size)
     pitch = known.pixel_size if absolute_only else pixel_pitch(*images.shape[1:], unit, known)

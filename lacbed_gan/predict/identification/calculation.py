@@ -82,7 +82,10 @@ def intensities_of(
     absorption = Absorption(physics.absorption)
     absorption.check(crystal)
     beams = select_beams(projection, g_max, physics.energy_kv)
-    absorbing = absorption.beams(projection, beams, physics.energy_kv)
+    if absorption:
+        absorbing = absorption.beams(projection, beams, physics.energy_kv)
+    else:
+        absorbing = replace(beams, potential=torch.zeros_like(beams.potential))
     if factors:
         beams = _multiplied(beams, projection, factors)
     pixels = IndependentPixels.of_window(window, projection.rotations if dark else projection.point_group, net)

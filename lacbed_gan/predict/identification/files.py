@@ -50,6 +50,7 @@ def to_json(result: Identification) -> dict[str, Any]:
     verdict = result.verdict
     return {
         "verdict": verdict.kind,
+        "verdict_if_measured": verdict.if_measured,
         "text": verdict.text,
         "alike": [one.crystal.name for one in verdict.order[: verdict.alike]],
         "decisiveness": verdict.decisiveness,

@@ -26,6 +26,7 @@ ROUGH_G_MAX, MIDDLE_G_MAX = 1.5, 2.0  # 1/Å; that of the finest calculation is 
 ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
 KEPT = 36  # candidates that are calculated again with more beams and other B
 B_FACTORS = (0.5, 1.8)  # by which all B of a candidate are multiplied for trials
+PARABOLAS = 2
 TRIED = 1.5  # times as many candidates as are calculated with all pixels are tried with other B
 MARGIN = 4.0  # nm, around the thickness of the rougher calculation
 FEW = 12  # calculations that are not worth the start of other processes
@@ -122,24 +123,32 @@ def _score(task: Task, crystal: Crystal) -> Scored | str:
 
 
 def _with_b(task: Task, before: Scored) -> Scored | str:
-    """With B, all multiplied by one factor, where what is left is least: on a parabola through three of them."""
-    left = {0.0: before.fit.unexplained}
-    trials = {0.0: before}
-    for factor in B_FACTORS:
-        b = np.clip(before.crystal.b_iso * factor, *B_RANGE)
-        scored = _score(task, replace(before.crystal, b_iso=b))
-        if isinstance(scored, Scored):
-            left[math.log(factor)] = scored.fit.unexplained
-            trials[math.log(factor)] = scored
-    place = min(left, key=lambda x: left[x])
-    best = trials[place].fit
-    if len(left) == 3:
-        square, slope, _ = np.polyfit(list(left), list(left.values()), 2)
-        if square > 0:
-            place = float(np.clip(-slope / (2 * square), min(left), max(left)))
-    factor = math.exp(place)
-    b = np.clip(before.crystal.b_iso * factor, *B_RANGE)
-    return Scored(replace(before.crystal, b_iso=b), best, factor)
+    """With B, all multiplied by one factor, where what is left is least: on parabolas through three trials."""
+
+    def trial(logarithm: float) -> Scored:
+        factor = math.exp(logarithm)
+        crystal = replace(before.crystal, b_iso=np.clip(before.crystal.b_iso * factor, *B_RANGE))
+        return Scored(crystal, best_fit(task, crystal), factor)
+
+    try:
+        trials = {0.0: before} | {math.log(factor): trial(math.log(factor)) for factor in B_FACTORS}
+        for _ in range(PARABOLAS):
+            place = _lowest({x: one.fit.unexplained for x, one in trials.items()})
+            trials[place] = trial(place)
+    except ValueError as error:
+        return f"{before.crystal.name}: {error}"
+    return min(trials.values(), key=lambda one: one.fit.unexplained)
+
+
+def _lowest(values: dict[float, float]) -> float:
+    """Where a parabola through the lowest value and its neighbours is least, between the ends of all."""
+    places = sorted(values)
+    i = min(max(places.index(min(values, key=lambda x: values[x])), 1), len(places) - 2)
+    near = places[i - 1 : i + 2]
+    square, slope, _ = np.polyfit(near, [values[x] for x in near], 2)
+    if square <= 0:
+        return min(values, key=lambda x: values[x])
+    return float(np.clip(-slope / (2 * square), places[0], places[-1]))
 
 
 def _finest(compared: Observation, physics: Physics, before: Scored) -> Scored | str:

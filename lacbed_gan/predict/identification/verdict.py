@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lacbed_gan.predict.identification.search import Scored
 
 # Measured on crystals of another fold than those that are tested (experiments/identification).
-RIGHT = 0.02  # share of variance beyond noise that 95 % of right crystals leave of calculated patterns
+RIGHT = 0.012  # share of variance beyond noise that 95 % of right crystals leave of calculated patterns
 MEASURED = 0.12  # and those of SrTiO₃ and GaAs of measured ones, whose bonds, vibration and camera are not calculated
 ALIKE = 1.7  # times the best one's share: candidates up to there may be right as well
 LEAST = 0.0015  # share of variance that counts as nothing: errors of the calculation, B and the cell edge
@@ -20,7 +20,9 @@ class Verdict:
     """What follows from the agreement of the candidates.
 
     Attributes:
-        kind: ``decided``, ``cannot be told apart`` or ``none fits``.
+        kind: ``decided``, ``cannot be told apart`` or ``none fits``, for a pattern that is calculated, or was measured
+            as well as one can be calculated.
+        if_measured: the same for a measured one, of which calculations leave more.
         text: one or two sentences.
         alike: how many candidates may be right, the first ones of `order`.
         order: all that were calculated with all pixels, the likeliest first. Where the calculation's own errors are
@@ -32,6 +34,7 @@ class Verdict:
     """
 
     kind: str
+    if_measured: str
     text: str
     alike: int
     order: list[Scored]
@@ -48,8 +51,7 @@ def judge(
     Args:
         noise: mean share of the images' variance that is noise.
         is_known: whether a candidate is known from experiment, or the user's own.
-        limit: share of variance beyond noise from which a candidate does not fit; None: `MEASURED`, with a doubt from
-            `RIGHT` up.
+        limit: share of variance beyond noise from which a candidate does not fit; None: `RIGHT` and `MEASURED`.
     """
     shares = [max(one.fit.unexplained - noise, 0.0) for one in best]
     first = shares[0]
@@ -64,18 +66,24 @@ def judge(
     formulas = [f"{one.crystal.formula} ({one.fit.thickness:.0f} nm)" for one in alike]
     names = ", ".join(formulas[:6]) + (", …" if len(alike) > 6 else "")
     numbers = f"the best one leaves {first:.2%} of the variance beyond noise"
-    if first > (MEASURED if limit is None else limit):
-        text = f"None fits: {numbers}. The crystal is not among the candidates, or a, angles or thickness are others."
-        return Verdict(NONE, text, len(alike), order, decisiveness, first, noise)
-    doubt = ""
-    if limit is None and first > RIGHT:
-        doubt = (
-            f" Right crystals leave {RIGHT:.1%} at most of calculated patterns, and up to {MEASURED:.0%} of measured "
-            "ones: if this is no measured pattern, none fits."
-        )
     if len(alike) == 1:
-        text = f"{names}: {numbers}, the next candidate {decisiveness:.1f} times as much.{doubt}"
-        return Verdict(DECIDED, text, 1, order, decisiveness, first, noise)
-    rule = "; those known from experiment come first" if by_experiment else ""
-    text = f"This does not decide: {len(alike)} candidates cannot be told apart ({names}{rule}); {numbers}.{doubt}"
-    return Verdict(INSEPARABLE, text, len(alike), order, decisiveness, first, noise)
+        kind, says = DECIDED, f"{names}: it leaves {first:.2%} of the variance beyond noise, the next candidate"
+        says += f" {decisiveness:.1f} times as much."
+    else:
+        rule = "; those known from experiment come first" if by_experiment else ""
+        kind, says = INSEPARABLE, f"It does not decide: {len(alike)} candidates cannot be told apart ({names}{rule})"
+        says += f"; {numbers}."
+    none = f"None fits: {numbers}. The crystal is not among the candidates, or a, angles or thickness are others."
+    if limit is not None:
+        text, kind, if_measured = (none, NONE, NONE) if first > limit else (says, kind, kind)
+    elif first <= RIGHT:
+        text, if_measured = says, kind
+    elif first <= MEASURED:
+        text = (
+            f"None fits as the right crystal of a calculated pattern does, which leaves {RIGHT:.1%} at most. If this "
+            f"is a measured pattern, whose right crystal leaves up to {MEASURED:.0%}: {says}"
+        )
+        kind, if_measured = NONE, kind
+    else:
+        text, kind, if_measured = none, NONE, NONE
+    return Verdict(kind, if_measured, text, len(alike), order, decisiveness, first, noise)
