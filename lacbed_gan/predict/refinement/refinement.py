@@ -137,7 +137,7 @@ def refine(
         parameters=chosen,
         values=values,
         errors=errors,
-        correlations=covariance / np.outer(errors, errors),
+        correlations=covariance / np.where(np.outer(errors, errors) > 0, np.outer(errors, errors), 1.0),
         before=[_r(last, i, each) for i, each in enumerate(at_start)],
         after=[_r(last, i, each) for i, each in enumerate(images)],
         chi2_before=chi2[0],
