@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import resource
@@ -24,10 +25,13 @@ from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import G_MAX
 from lacbed_gan.diffraction.dense import intensities as all_beams
 from lacbed_gan.diffraction.felix import bright_field as felix
+from lacbed_gan.diffraction.operators.blocks import Blocks
+from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperator, strands
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.diffraction.projection import Projection
+from lacbed_gan.diffraction.recursion.core import CoreRecursion, FoldedRecursion
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 from lacbed_gan.diffraction.window import Window
 
@@ -87,6 +91,13 @@ def crossover(name: str) -> dict[str, float]:
         operator = kind([beams], torch.zeros(1, pixels, 2, dtype=torch.float64))
         v, out = torch.randn_like(operator.start()), operator.start()
         row[key] = microseconds(lambda: operator.add_to(out, v), pixels)  # noqa: B023
+    if strands(beams):
+        folded = FoldedRecursion(
+            FoldedFourierOperator(beams), torch.zeros(1, pixels, 2, dtype=torch.float64), len(beams)
+        )
+        row["folded_step_us"] = microseconds(folded.step, pixels)
+    core = CoreRecursion(Blocks(beams), torch.zeros(1, pixels, 2, dtype=torch.float64))
+    row["core_step_us"] = microseconds(core.step, pixels)
     matrix, v = torch.randn(len(beams), len(beams)), torch.randn(len(beams), pixels)
     row["dense_us"] = microseconds(lambda: torch.mm(matrix, v), pixels)
     reach = int(abs(beams.lattice.coordinates(beams.hk)).max())
@@ -183,12 +194,14 @@ def table(results: dict) -> str:
         )
     lines += ["", f"Peak memory of all of this: {results['peak_memory_gib']:.2f} GiB.", ""]
     lines += [
-        "| crystal | beams | four blocks, µs | half-Fourier, µs | one matrix, µs | 2D FFT, µs |",
-        "|---|---|---|---|---|---|",
+        "| crystal | beams | step of a core with blocks, µs | folded | product: four blocks of one size | half-Fourier "
+        "| one matrix | 2D FFT |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in results["products"]:
         lines.append(
-            f"| {row['crystal']} | {row['beams']} | {row['blocks_us']:.1f} | {row['half_fourier_us']:.1f} "
+            f"| {row['crystal']} | {row['beams']} | {row['core_step_us']:.1f} "
+            f"| {row.get('folded_step_us', math.nan):.1f} | {row['blocks_us']:.1f} | {row['half_fourier_us']:.1f} "
             f"| {row['dense_us']:.1f} | {row['fft_us']:.1f} |"
         )
     gpu = results.get("gpu")
