@@ -167,5 +167,8 @@ def _reflected(
     candidates = []
     for translation in lattice.half_vectors():
         line = PlaneOperation(NORMAL_TO_X, translation)
+        basis = np.asarray(lattice.basis)
+        if not (line.character(basis) == line.character(line.images(basis))).all():
+            continue  # twice the line is a translation that the lattice does not have
         candidates.append(((values + line.character(hk) * values[::-1]) / 2, line))
     return max(candidates, key=lambda candidate: float((candidate[0] ** 2).sum()))

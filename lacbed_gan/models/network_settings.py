@@ -59,7 +59,7 @@ class VariationalSettings(SamplerSettings):
     """Of `networks.vae.VariationalSampler`."""
 
     name: Literal["vae"] = "vae"
-    latent: Annotated[int, Field(ge=1, le=4096)] = 32
+    latent: Annotated[int, Field(ge=1, le=4096)] = 16
 
 
 class UNetSettings(Settings):

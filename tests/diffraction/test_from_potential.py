@@ -94,3 +94,22 @@ def test_stored_rho_gives_the_stored_pattern_and_another_s_does_not():
     wrong = np.array([residual(row, other) for row, other in pairwise(rows[:9])])
     assert (right < 0.01).mean() >= 0.95
     assert (wrong > 0.01).mean() >= 0.85
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_no_crystal_gets_a_line_of_reflection_that_holds(seed):
+    """ρ of the lattice h + k even that is nearest to a glide by (¼, ¼), which that lattice cannot have, as a network's
+    answer may be: U_(hW) = χ U_h holds for the line all the same.
+    """
+    random = np.random.default_rng(seed)
+    h, k = np.meshgrid(np.arange(-6, 7), np.arange(-6, 7), indexing="ij")
+    half = random.standard_normal(h.shape)
+    values = (half + np.where((h + k) % 4 == 0, 1, -1) * half[::-1]) * (h % 2 == 0) + 0.2 * half * (h % 2)
+    values = np.where((h + k) % 2 == 0, values + values[::-1, ::-1], 0.0)
+    x = np.arange(16) / 16
+    phase = 2 * np.pi * (h[..., None, None] * x + k[..., None, None] * x[:, None])
+    found = coefficients((values[..., None, None] * np.cos(phase)).sum((0, 1)))
+    hk = np.stack(np.meshgrid(np.arange(-7, 8), np.arange(-7, 8), indexing="ij"), -1)
+    image = found.reflection.images(hk) + 7
+    u = found.values.numpy()
+    assert np.allclose(u[image[..., 0], image[..., 1]], found.reflection.character(hk) * u, atol=1e-12)

@@ -14,7 +14,6 @@ from lacbed_gan.models.networks.fourier import DenseBlock
 from lacbed_gan.models.networks.sampling import STRATA, Sampler
 
 FREQUENCIES = 8  # of the time that the network is told
-SPAN_SHARE = 0.02  # of the loss
 DRAWS = 4  # times and noises an image in a step of training, which share its context
 
 
@@ -71,19 +70,11 @@ class FlowSampler(Sampler):
         spread = torch.rand(len(vector), 1, generator=generator) + torch.arange(draws)
         t = (spread / draws).flatten()[:, None].to(x1)
         error = (self.velocity((1 - t) * x0 + t * x1, t, context) - (x1 - x0)).square()
-        return {"loss_g_velocity": (error @ self._weight).view(-1, draws).mean(1)}
+        return {"loss_g_velocity": (error @ self.weight).view(-1, draws).mean(1)}
 
     def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
         """Its logarithm: a few unusual crystals have a hundred times the loss of others, and decide their mean."""
         return super().loss(image, condition, target, span).log()
-
-    @property
-    def _weight(self) -> Tensor:
-        """(numbers,) the deviations in the data, as strong waves matter more, and `SPAN_SHARE` for the range of ρ."""
-        weight = self.moments.deviation.clone()
-        if self.span:
-            weight[-1] = SPAN_SHARE / (1 - SPAN_SHARE) * weight[:-1].sum()
-        return weight / weight.sum()
 
     def velocity(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
         """v at x (B, numbers) and t (B, 1)."""

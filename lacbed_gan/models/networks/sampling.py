@@ -11,6 +11,7 @@ from lacbed_gan.models.networks.fourier import EMBEDDING, DenseBlock, FromPatter
 from lacbed_gan.models.networks.sizes import check_inputs
 from lacbed_gan.models.networks.states import Moments, PatternState, PotentialState
 
+SPAN_SHARE = 0.02  # of the squared errors that a sampler learns by
 STRATA = 8  # draws of noise at which the loss of an image is measured, the same ones every time
 CHUNK = 4096  # vectors that go through a network at once
 
@@ -101,6 +102,14 @@ class Sampler(Drawing):
         generator = torch.Generator().manual_seed(0)
         context = self.context(self._noisy(image, generator), condition)
         return sum(self.terms(context, self.moments.reduced(self._vector(target, span)), generator).values())
+
+    @property
+    def weight(self) -> Tensor:
+        """(numbers,) the deviations in the data, as strong waves matter more, and `SPAN_SHARE` for the range of ρ."""
+        weight = self.moments.deviation.clone()
+        if self.span:
+            weight[-1] = SPAN_SHARE / (1 - SPAN_SHARE) * weight[:-1].sum()
+        return weight / weight.sum()
 
     def context(self, image: Tensor, condition: Tensor | None) -> Tensor:
         """What the network reads from inputs: (B, width)."""

@@ -13,6 +13,7 @@ from lacbed_gan.models.networks.fourier import DenseBlock
 from lacbed_gan.models.networks.noise import JUDGED, energy
 from lacbed_gan.models.networks.sampling import Sampler
 
+DIVERGENCE = 1e-3  # weight of KL beside the squared error: twice the error that a hidden number has to explain to pay
 LEAST, MOST = -5.0, 2.0  # of the logarithm of a deviation
 
 
@@ -22,14 +23,17 @@ class VariationalSampler(Sampler):
     Hidden numbers z ~ N(0, 1) and the context c are decoded to the mean of the answer's numbers, about which each has
     a deviation σ(c) of its own. In training z comes from an encoder q(z | answer, c), and what is minimised is
 
-        −ELBO = Σ_i [ (x_i − μ_i(z, c))² / 2σ_i² + log σ_i ] + KL(q ‖ N(0, 1)),  divided by the count of numbers.
+        Σ w_i (x_i − μ_i(z, c))² + λ KL(q ‖ N(0, 1)),
+
+    and, for σ alone, the likelihood of what is left. With 1/σ² in place of w, the ELBO, numbers that are nearly always
+    zero, as extinct reflections are, drown the others, and μ does not depend on the pattern.
 
     Args:
         sizes: as of `Sampler`.
         latent: count of the hidden numbers.
     """
 
-    def __init__(self, latent: int = 32, **sizes: Any) -> None:
+    def __init__(self, latent: int = 16, **sizes: Any) -> None:
         super().__init__(**sizes)
         self.latent = latent
         width = self.first.out_features
@@ -57,9 +61,14 @@ class VariationalSampler(Sampler):
         mean, log_std = self._encoded(vector, context)
         divergence = 0.5 * (mean.square() + (2 * log_std).exp() - 1).sum(1) - log_std.sum(1)
         z = mean + log_std.exp() * normal(mean.shape, mean, generator)
+        error = (vector - self._decoded(z, context)).square()
         log_sigma = self._log_deviation(context)
-        error = 0.5 * ((vector - self._decoded(z, context)) / log_sigma.exp()).square() + log_sigma
-        return {"loss_g_error": error.mean(1), "loss_g_divergence": divergence / self.numbers}
+        likelihood = 0.5 * error.detach() / (2 * log_sigma).exp() + log_sigma
+        return {
+            "loss_g_error": error @ self.weight,
+            "loss_g_deviation": likelihood.mean(1),
+            "loss_g_divergence": DIVERGENCE * divergence,
+        }
 
     def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
         """The energy score of samples: a few unusual crystals decide the mean of the ELBO."""
@@ -79,4 +88,4 @@ class VariationalSampler(Sampler):
         return self.answer(F.silu(self.last(y))).float()
 
     def _log_deviation(self, context: Tensor) -> Tensor:
-        return self.deviation(context).float().clamp(LEAST, MOST)
+        return self.deviation(context.detach()).float().clamp(LEAST, MOST)
