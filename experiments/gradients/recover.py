@@ -11,7 +11,7 @@ from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.window import Window
 
-CRYSTALS = {"Cu": 2.0, "NaCl": 1.6, "GaAs": 1.6, "SrTiO3": 1.4, "GaAs along [110]": 1.4}  # cut-offs in 1/Å
+CRYSTALS = {"Cu": 2.0, "NaCl": 1.6, "GaAs": 1.6, "SrTiO3": 1.4, "spinel": 1.3}  # cut-offs in 1/Å
 THICKNESS = (50.0, 100.0)  # nm
 SIZE = 32
 ERROR = 0.01  # of each coefficient to begin with, relative
@@ -20,9 +20,7 @@ STEPS = 100
 
 def recover(name: str, g_max: float) -> None:
     """Prints a row of the table."""
-    crystal = catalogue()[name.split()[0]].with_default_b_iso(0.5)
-    crystal = crystal.along((1, 1, 0)) if "[110]" in name else crystal
-    scattering = lg.Scattering(crystal, g_max=g_max, dtype=torch.float64)
+    scattering = lg.Scattering(catalogue()[name].with_default_b_iso(0.5), g_max=g_max, dtype=torch.float64)
     true = scattering.of_sites()
     target = scattering.bright_field(true, THICKNESS, SIZE).detach()
     known = torch.from_numpy(~scattering.projection.net.inside(scattering.independent.hk.numpy(), g_max))
