@@ -4,13 +4,15 @@ Four sectors, as in :mod:`.sectors`, of beams i c_x + j c_y with i, j ≥ 0 on a
 and a Fourier transform along y, as in :mod:`.half_fourier`. With V(i, −j) = s_y χ V(i, j) the transform of a column is
 one of cosines or of sines, and with V(−i, j) = s_x χ V(i, j) its matrices are folded: half the multiplications in each
 of the three steps. Where χ = (−1)^(p i + q j) changes its sign from column to column (p = 1) or from row to row (q = 1)
-they are split into even and odd ones, strands; with q = 1 the transforms of both have half the frequencies.
+they are split into even and odd ones, strands; with q = 1 the transforms of both have half the frequencies. So they are
+on a centred lattice, where i + j is even: two strands of the four are empty.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,9 +28,7 @@ ALONG = 1e-9  # relative to a vector: its component off an axis
 
 
 class FoldedFourierOperator:
-    """v → A v for vectors (1, 4, c, e, J, P, I): sectors of `SIGNS`, strands of rows and of columns, P pixels.
-
-    Row j' of strand c is j = j' (1 + q) + c, column i' of strand e is i = i' (1 + p) + e.
+    """v → A v for vectors (1, 4, S, J, P, I): sectors of `SIGNS`, S strands of rows and columns, P pixels.
 
     Args:
         beams: of one crystal, with a lattice along its lines of reflection; see :func:`strands`.
@@ -36,87 +36,87 @@ class FoldedFourierOperator:
 
     def __init__(self, beams: Beams):
         self._adapted = adapted = AdaptedBeams(beams)
-        basis = _along(beams, adapted.axes)
-        assert basis is not None and beams.reflection is not None
-        self._p, self._q = (int(x < 0) for x in beams.reflection.character(basis))
-        vectors = (torch.from_numpy(beams.net.cartesian(basis)) @ adapted.axes.T).diagonal()
-        lengths = vectors.abs()
-        columns, rows = (adapted.along / lengths).round().long().T
+        lattice = _Folded.of(beams, adapted.axes)
+        assert lattice is not None
+        self._lattice = lattice
+        columns, rows = (adapted.along / torch.tensor(lattice.lengths)).round().long().T
         self._reach = int(rows.max())
-        # (c, J) and (e, I): j and i of the rows and columns of the strands
-        self._j, self._i = _numbers(self._reach, 1 + self._q), _numbers(int(columns.max()), 1 + self._p)
-        (c, high), (e, wide) = self._j.shape, self._i.shape
-        self._shape, self._strands = (4, c, e, high), c * e
-        place = ((rows % c * e + columns % e) * high + rows // c) * wide + columns // e
+        of_rows, of_columns = lattice.splits
+        # (S, J) and (S, I): j and i of the rows and columns of the strands
+        c, e = torch.tensor(lattice.strands).T
+        self._rows_of = c
+        self._j, self._i = _numbers(self._reach, of_rows)[c], _numbers(int(columns.max()), of_columns)[e]
+        (count, high), (_, wide) = self._j.shape, self._i.shape
+        self._shape, self._strands = (4, count, high), count
+        strand = torch.zeros(of_rows, of_columns, dtype=torch.int64)
+        strand[c, e] = torch.arange(count)
+        place = (strand[rows % of_rows, columns % of_columns] * high + rows // of_rows) * wide + columns // of_columns
         self._place = place
 
-        def laid_out(x: Tensor) -> Tensor:  # of each beam (…, R) → (1, 4, c, e, J, 1, I)
-            grid = torch.zeros(4, c * e * high * wide, dtype=x.dtype)
+        def laid_out(x: Tensor) -> Tensor:  # of each beam (…, R) → (1, 4, S, J, 1, I)
+            grid = torch.zeros(4, count * high * wide, dtype=x.dtype)
             grid[:, place] = x
-            return grid.view(1, 4, c, e, high, 1, wide).float()
+            return grid.view(1, 4, count, high, 1, wide).float()
 
         self._present = laid_out((adapted.inverse_norm > 0).double())
         self._diagonal = laid_out(-(adapted.along**2).sum(1)) * self._present
-        self._gx, self._gy = self._i[:, None, None] * lengths[0], self._j[:, None, :, None, None] * lengths[1]
+        self._gx, self._gy = self._i[:, None, None] * lattice.lengths[0], self._j[..., None, None] * lattice.lengths[1]
 
-        length = 4 * self._reach + 1 + self._q
-        count = self._reach + 1 if self._q else 2 * self._reach + 1
-        self._frequency = torch.arange(count, dtype=torch.float64) * 2 * math.pi / length
-        # χ of each strand, and whether a column of it is transformed by sines: (c, e) and (4, c, e)
-        self._chi = (-1.0) ** (self._p * torch.arange(e) + self._q * torch.arange(c)[:, None])
-        self._sine = torch.tensor(SIGNS)[:, 1, None, None] * self._chi < 0
-        angle = self._frequency[:, None] * self._j[:, None]  # (c, f, J)
+        length = 4 * self._reach + of_rows
+        frequencies = self._reach + 1 if of_rows > 1 else 2 * self._reach + 1
+        self._frequency = torch.arange(frequencies, dtype=torch.float64) * 2 * math.pi / length
+        # χ of each strand, and whether a column of it is transformed by sines: (S,) and (4, S)
+        self._chi = (-1.0) ** (lattice.p * e + lattice.q * c)
+        self._sine = torch.tensor(SIGNS)[:, 1, None] * self._chi < 0
+        angle = self._frequency[:, None] * self._j[:, None]  # (S, f, J)
         share = _share(self._j)[:, None]
-        forward = torch.where(
-            self._sine[..., None, None], (angle.sin() * share)[:, None], (angle.cos() * share)[:, None]
-        )
-        times = ((self._frequency > 0).double() + 1) * (1 + self._q) / length
-        self._forward = forward.flatten(0, 2).float()  # (4 c e, f, J)
-        self._backward = (forward * times[:, None]).mT.flatten(0, 2).float().contiguous()
-        self._matrix = self._folded(self._spectra(beams, torch.tensor(basis) * vectors.sign().long()[:, None]))
+        forward = torch.where(self._sine[..., None, None], angle.sin() * share, angle.cos() * share)
+        times = ((self._frequency > 0).double() + 1) * of_rows / length
+        self._forward = forward.flatten(0, 1).float()  # (4 S, f, J)
+        self._backward = (forward * times[:, None]).mT.flatten(0, 1).float().contiguous()
+        self._matrix = self._folded(self._spectra(beams))
 
-    def _spectra(self, beams: Beams, basis: Tensor) -> Tensor:
-        """u_c(d, f) of U at columns d, of even and of odd rows where q = 1: by cosines, or sines, where U is odd in j.
+    def _spectra(self, beams: Beams) -> Tensor:
+        """u_c(d, f) of U at columns d, of each class of rows: by cosines, or by sines where U is odd in j.
 
         Returns:
-            (1 + q, D, f) float64, d = 0 in the middle.
+            (classes, D, f) float64, d = 0 in the middle.
         """
-        most = 2 * int(self._i.max())
+        most, lattice = 2 * int(self._i.max()), self._lattice
         d, step = torch.arange(-most, most + 1), torch.arange(-2 * self._reach, 2 * self._reach + 1)
-        u = beams.at(d[:, None, None] * basis[0] + step[:, None] * basis[1]).double()  # (D, j)
-        odd = (self._p * d[:, None] + self._q * step) % 2 == 1
-        angle = step[:, None] * self._frequency
-        strand = (torch.where(step % (1 + self._q) == c, u, 0.0) for c in range(1 + self._q))
+        there, hk = lattice.reflections(d[:, None], step)
+        u = torch.where(there, beams.at(hk), 0.0).double()  # (D, j)
+        odd = (lattice.p * d[:, None] + lattice.q * step) % 2 == 1
+        angle, classes = step[:, None] * self._frequency, lattice.splits[0]
+        strand = (torch.where(step % classes == c, u, 0.0) for c in range(classes))
         return torch.stack(
             [torch.where(odd, 0.0, x) @ angle.cos() + torch.where(odd, x, 0.0) @ angle.sin() for x in strand]
         )
 
     def _folded(self, spectra: Tensor) -> Tensor:
-        """(4 f, c e I, c e I) float32: the matrix of each sector and frequency, which rows are multiplied by."""
-        column, strand = self._i.flatten().long(), torch.arange(self._i.numel()) // self._i.shape[1]
-        share, middle = _share(column), spectra.shape[1] // 2
-        rows, size = range(1 + self._q), len(column)
-        matrix = torch.zeros(4, len(self._frequency), 1 + self._q, size, 1 + self._q, size)
-        for sector, (s_x, _) in enumerate(SIGNS):
-            for to in rows:
-                for of in rows:
-                    known = spectra[(to + of) % 2]
-                    fold = s_x * self._chi[of][strand] * (column > 0)
-                    total = known[column[:, None] - column + middle]  # (to, of, f)
-                    total += fold[:, None] * known[column[:, None] + column + middle]
+        """(4 f, S I, S I) float32: the matrix of each sector and frequency, which rows are multiplied by."""
+        count, wide = self._i.shape
+        matrix = torch.zeros(4, len(self._frequency), count, wide, count, wide)
+        column, share, middle = self._i.long(), _share(self._i), spectra.shape[1] // 2
+        for to in range(count):
+            for of in range(count):
+                known = spectra[(self._rows_of[to] + self._rows_of[of]) % len(spectra)]
+                difference = known[column[to][:, None] - column[of] + middle]  # (to, of, f)
+                total = known[column[to][:, None] + column[of] + middle] * (column[of] > 0)[:, None] * self._chi[of]
+                scale = (share[to][:, None] / share[of])[..., None]
+                for sector, (s_x, _) in enumerate(SIGNS):
                     # −i of a sine of V times −i of one of U
-                    turned = self._sine[sector, of][strand] & ~self._sine[sector, to][strand][:, None]
-                    total *= (torch.where(turned, -1.0, 1.0) * share[:, None] / share)[..., None]
-                    matrix[sector, :, of, :, to] = total.permute(2, 1, 0)
+                    turned = -1.0 if self._sine[sector, of] and not self._sine[sector, to] else 1.0
+                    matrix[sector, :, of, :, to] = (turned * scale * (difference + s_x * total)).permute(2, 1, 0)
         return matrix.flatten(4, 5).flatten(2, 3).flatten(0, 1)
 
     def aim(self, k: Tensor) -> FoldedFourierOperator:
         """The same at directions (1, P, 2) float64 in 1/Å."""
         kx, ky = (-2 * k[0] @ self._adapted.axes.T).T
-        self._x = (self._gx * kx[:, None]).float()  # (e, 1, P, I)
-        self._y = (self._gy * ky[:, None]).float()  # (c, 1, J, P, 1)
+        self._x = (self._gx * kx[:, None]).float()  # (S, 1, P, I)
+        self._y = (self._gy * ky[:, None]).float()  # (S, J, P, 1)
         self._ky = ky.float()
-        # Memory of the products, (4 c e, f, P I); the strands of a frequency apart and joined, (4, f, P, c e, I)
+        # Memory of the products, (4 S, f, P I); the strands of a frequency apart and joined, (4, f, P, S, I)
         count, pixels, wide = len(self._frequency), k.shape[1], self._i.shape[1]
         self._spectrum = torch.empty(4 * self._strands, count, pixels * wide)
         self._apart = self._spectrum.view(4, self._strands, count, pixels, wide).permute(0, 2, 3, 1, 4)
@@ -128,12 +128,12 @@ class FoldedFourierOperator:
     def start(self) -> Tensor:
         """The direct beam, of sector (1, 1) alone."""
         v = torch.zeros(1, *self._shape, self._product.shape[1], self._i.shape[1])
-        v[0, 0, 0, 0, 0, :, 0] = 1
+        v[0, 0, 0, 0, :, 0] = 1
         return v
 
     def add_to(self, out: Tensor, v: Tensor) -> None:
         """out += A v; both zero in empty places."""
-        out += self.product(v.flatten(0, 3).flatten(2)).view_as(out)
+        out += self.product(v.flatten(0, 2).flatten(2)).view_as(out)
         out.mul_(self._present).addcmul_(self._diagonal, v)
         first, last, even, odd = slice(2), slice(2, 4), slice(0, 4, 2), slice(1, 4, 2)
         for tilt, to, of in (
@@ -145,7 +145,7 @@ class FoldedFourierOperator:
             out[:, to].addcmul_(tilt, v[:, of])
 
     def product(self, v: Tensor) -> Tensor:
-        """U times vectors (4 c e, J, P I), with numbers also where there are no beams; valid until the next."""
+        """U times vectors (4 S, J, P I), with numbers also where there are no beams; valid until the next."""
         torch.bmm(self._forward, v, out=self._spectrum)
         if self._strands > 1:
             self._joined.copy_(self._apart)
@@ -165,15 +165,13 @@ class FoldedFourierOperator:
     def rows(self) -> tuple[Places, Places, Places, Places, Places, Numbers]:
         """Of the M rows of vectors (M, P I): strand of columns; the rows to which x and y turn them; the first column
         with a beam and the one after the last; g_y in 1/Å."""
-        _, c, e, high = self._shape
-        row = np.arange(4 * c * e * high).reshape(4, c, e, high)
-        strand = np.broadcast_to(np.arange(e)[:, None], row.shape)
+        row = np.arange(np.prod(self._shape)).reshape(self._shape)
+        strand = np.broadcast_to(np.arange(self._strands)[:, None], row.shape)
         present = self._present[0, ..., 0, :].numpy() > 0
         count = present.sum(-1)
         begin = np.where(count > 0, present.argmax(-1), 0)  # the cut-off is a circle: no gaps
         x, y = row[[2, 3, 0, 1]], row[[1, 0, 3, 2]]
-        gy = np.broadcast_to(self._gy[:, 0, :, 0, 0].numpy()[:, None], row.shape)
-        numbers = gy.astype(np.float32).ravel()
+        numbers = np.broadcast_to(self._gy[..., 0, 0].numpy(), row.shape).astype(np.float32).ravel()
         return _flat(strand), _flat(x), _flat(y), _flat(begin), _flat(begin + count), numbers
 
     def per_pixel(self, x: Tensor) -> Tensor:
@@ -182,7 +180,7 @@ class FoldedFourierOperator:
 
     def sum_over_beams(self, x: Tensor) -> Tensor:
         """Vectors → (1, P)."""
-        return x.flatten(1, 4).sum(1).sum(-1)
+        return x.flatten(1, 3).sum(1).sum(-1)
 
     def functionals(self, reflections: Sequence[Tensor]) -> tuple[Tensor, ...]:
         """Places (G,) of the beams asked for in a sector, and weights (G, 4) of the sectors there."""
@@ -199,23 +197,65 @@ class FoldedFourierOperator:
 
 
 def strands(beams: Beams) -> int:
-    """Into how many strands a sector is split; 0 where the lattice of the beams is not along lines of reflection."""
-    if beams.reflection is None:
-        return 0
-    basis = _along(beams, AdaptedBeams(beams).axes)
-    return 0 if basis is None else 2 ** int(np.sum(beams.reflection.character(basis) < 0))
+    """How many strands a sector has; 0 where the lattice of the beams is not along lines of reflection."""
+    lattice = None if beams.reflection is None else _Folded.of(beams, AdaptedBeams(beams).axes)
+    return 0 if lattice is None else len(lattice.strands)
 
 
-def _along(beams: Beams, axes: Tensor) -> list[tuple[int, int]] | None:
-    """Basis vectors (h, k) of the lattice along x and along y; None where it has no such basis."""
-    off = (torch.from_numpy(beams.net.cartesian(beams.lattice.basis)) @ axes.T).abs()
-    straight = off < ALONG * off.max()
-    first, second = beams.lattice.basis
-    if straight[0, 1] and straight[1, 0]:
-        return [first, second]
-    if straight[0, 0] and straight[1, 1]:
-        return [second, first]
-    return None
+@dataclass(frozen=True)
+class _Folded:
+    """A lattice of beams i c_x + j c_y along the axes, or the half of it where i + j is even.
+
+    Attributes:
+        basis: h, k of c_x and c_y, or of twice them where it is centred.
+        lengths: |c_x|, |c_y| in 1/Å.
+        centred: whether i + j is even.
+        p, q: χ = (−1)^(p i + q j).
+    """
+
+    basis: tuple[tuple[int, int], tuple[int, int]]
+    lengths: tuple[float, float]
+    centred: bool
+    p: int
+    q: int
+
+    @classmethod
+    def of(cls, beams: Beams, axes: Tensor) -> _Folded | None:
+        """None where the lattice is not along the axes."""
+        first, second = (np.array(c) for c in beams.lattice.basis)
+        assert beams.reflection is not None
+        for x, y, halves in ((first, second, 1), (second, first, 1), (first + second, first - second, 2)):
+            for c_x, c_y in ((x, y), (y, x)):
+                along = beams.net.cartesian([c_x, c_y]) @ axes.numpy().T
+                if max(abs(along[0, 1]), abs(along[1, 0])) > ALONG * np.abs(along).max():
+                    continue
+                signs = np.sign(along.diagonal()).astype(int)
+                (h, k), (u, v) = (np.array([c_x, c_y]) * signs[:, None]).tolist()
+                lengths = np.abs(along.diagonal()) / halves
+                p, q = (beams.reflection.character([first, second] if halves > 1 else [c_x, c_y]) < 0).astype(int)
+                if halves > 1 and p != q:
+                    return None
+                return cls(
+                    ((h, k), (u, v)), (float(lengths[0]), float(lengths[1])), halves > 1, int(p), int(q * (halves == 1))
+                )
+        return None
+
+    @property
+    def splits(self) -> tuple[int, int]:
+        """Into how many classes rows and columns are split."""
+        return (2, 2) if self.centred else (1 + self.q, 1 + self.p)
+
+    @property
+    def strands(self) -> list[tuple[int, int]]:
+        """Classes of rows and columns that have beams."""
+        rows, columns = self.splits
+        return [(c, e) for c in range(rows) for e in range(columns) if c == e or not self.centred]
+
+    def reflections(self, i: Tensor, j: Tensor) -> tuple[Tensor, Tensor]:
+        """Whether i c_x + j c_y are on the lattice, and their h, k, (…, 2)."""
+        hk = i[..., None] * torch.tensor(self.basis[0]) + j[..., None] * torch.tensor(self.basis[1])
+        there = torch.ones_like(hk[..., 0], dtype=torch.bool)
+        return ((i + j) % 2 == 0, hk // 2) if self.centred else (there, hk)
 
 
 def _numbers(most: int, strands: int) -> Tensor:

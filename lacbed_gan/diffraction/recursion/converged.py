@@ -29,6 +29,7 @@ PROBES = 12  # pixels of a batch on which the recursion is tested for its end
 # Pixels of a batch on a CPU: at least so many, for efficient products; and as long as the numbers of one vector over
 # beams and pixels are no more than CACHED more, for few calls (measured for 185 to 2,053 beams).
 PIXELS, CACHED = 128, 1 << 16
+MANY = 1000  # beams, above which half as many pixels are enough
 GPU_SHARE = 0.4  # of the free memory, for the arrays of a batch
 TYPICAL_STEPS = 1000  # for the memory that T and the series of it will take
 
@@ -237,7 +238,7 @@ def _pixels_at_once(beams: Sequence[Beams], device: torch.device) -> int:
     """Pixels of a batch: as many as fit in a core's cache, or in the free memory of a GPU."""
     most = max(map(len, beams))
     if device.type == "cpu":
-        return max(PIXELS, CACHED // most)
+        return max(PIXELS if most <= MANY else PIXELS // 2, CACHED // most)
     free, _ = torch.cuda.mem_get_info(device)
     # Vectors: v, the one before, diagonal, scratch and four of the half-Fourier product; then T and its vectors.
     floats = 8 * 4 / math.pi * most + 10 * TYPICAL_STEPS

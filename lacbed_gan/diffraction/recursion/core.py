@@ -17,7 +17,7 @@ from lacbed_gan.diffraction.recursion.lanczos import Recursion
 FIRST_CAPACITY = 512  # steps for which memory is taken at first
 # Numbers of beams, measured with experiments/simulator_speed: above these, by the number of strands, products on the
 # folded lattice take less time than blocks; above BLOCKS those on the whole lattice do, where it cannot be folded.
-FOLDED, BLOCKS = {1: 1000, 2: 1500, 4: 1900}, 4500
+FOLDED, BLOCKS = {1: 900, 2: 1700, 4: 2000}, 4500
 
 
 class CoreRecursion:
@@ -97,7 +97,7 @@ class FoldedRecursion:
         self._advance, self._operator, self._rows = advance_rows, operator.aim(k), operator.rows()
         self._k, self.beams, self.steps = k, beams, 0
         v = operator.start()
-        self._u = v.flatten(0, 3).flatten(2)  # (4 c e, J, P I)
+        self._u = v.flatten(0, 2).flatten(2)  # (4 S, J, P I)
         self._before = torch.zeros_like(self._u)
         pixels = k.shape[1]
         self._beta, self._beta_before = np.ones(pixels, np.float32), np.ones(pixels, np.float32)
