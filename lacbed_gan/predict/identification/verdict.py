@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lacbed_gan.predict.identification.search import Scored
 
 # Measured on crystals of another fold than those that are tested (experiments/identification).
-RIGHT = 0.012  # share of variance beyond noise that 95 % of right crystals leave of calculated patterns
+RIGHT = 0.03  # share of variance beyond noise that right crystals leave at most of calculated patterns
 MEASURED = 0.12  # and those of SrTiO₃ and GaAs of measured ones, whose bonds, vibration and camera are not calculated
 ALIKE = 1.7  # times the best one's share: candidates up to there may be right as well
 LEAST = 0.0015  # share of variance that counts as nothing: errors of the calculation, B and the cell edge
@@ -80,7 +80,7 @@ def judge(
         text, if_measured = says, kind
     elif first <= MEASURED:
         text = (
-            f"None fits as the right crystal of a calculated pattern does, which leaves {RIGHT:.1%} at most. If this "
+            f"None fits as the right crystal of a calculated pattern does, which leaves {RIGHT:.0%} at most. If this "
             f"is a measured pattern, whose right crystal leaves up to {MEASURED:.0%}: {says}"
         )
         kind, if_measured = NONE, kind

@@ -17,7 +17,7 @@ from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.predict.identification.calculation import star
 
 NEAREST = 2.0  # 1/Å, among which the shortest structure factors are sought
-WEAK = 0.01  # of the strongest: a structure factor that patterns hardly tell
+WEAK = 0.1  # of the strongest: a structure factor that patterns hardly tell
 KINDS = ("thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy", "u_hk")
 USUAL = ("thickness", "blur", "centre", "rotation", "scale", "b_iso")
 
