@@ -36,7 +36,7 @@ RUNS = Path("runs/posterior")
 COUNTS = 1000.0
 COMMON = ["direction=inverse", "thickness=50", "logger=csv", f"runs={RUNS}"]
 LONGER = ["betas=[0.9,0.999]", "epochs=60"]  # of networks that draw, without a discriminator
-SPLITS = {  # fold 0 of structure types is one type alone, the largest
+SPLITS = {  # the first folds of structure types are one type each
     "formula": ["data.group=formula", "fold=0"], "structure type": ["data.group=prototype", "fold=1"],
 }  # fmt: skip
 KINDS = {
