@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 
-.PHONY: setup demo test coverage docs bench bundle weights clean
+.PHONY: setup demo test coverage docs bench bundle clean
 
 setup: $(READY)
 
@@ -35,14 +35,10 @@ coverage: $(READY)
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(RUN) experiments/simulator_speed/run.py
 
-# The pairs that ship in the package (an hour or two on two cores).
+# The pairs that ship in the package (an hour on two cores).
 bundle: $(READY)
-	$(RUN) -m lacbed_gan.simulate structures=bundled count=1001 b_iso_default=0 output=stores/bundled
+	$(RUN) -m lacbed_gan.simulate structures=bundled count=1000 g_max=3.0 output=stores/bundled
 	$(RUN) -c "from lacbed_gan.store.packed import BUNDLED, pack; from lacbed_gan.store.store import Store; pack(Store.open('stores/bundled'), BUNDLED)"
-
-# The networks that ship in the package (under an hour of one core).
-weights: $(READY)
-	OMP_NUM_THREADS=1 $(RUN) experiments/weights/run.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache build dist docs/_build

@@ -26,9 +26,9 @@ def start_of(settings: TrainSettings) -> Start | None:
         return None
     if settings.start != "shipped":
         return _start(settings.start, Path(settings.start))
-    from lacbed_gan.predict.predictor import SHIPPED
+    from lacbed_gan.models.shipped_weights import shipped_file
 
-    return _start("shipped", SHIPPED / f"{settings.direction}.safetensors")
+    return _start("shipped", shipped_file(settings.direction, settings.thickness or ()))
 
 
 @lru_cache(1)

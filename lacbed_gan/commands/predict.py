@@ -26,7 +26,7 @@ def check(settings: PredictSettings) -> None:
     inputs, _ = prediction_inputs(settings.input)
     directions = {_direction(kind) for kind in inputs.values()}
     for direction in sorted(directions):
-        predictor = _predictor(settings.checkpoint, direction)
+        predictor = _predictor(settings, direction)
         file = next(path for path, kind in inputs.items() if _direction(kind) == direction)
         if predictor.direction != direction:
             what = {"forward": "a CIF", "inverse": "a pattern"}
@@ -57,7 +57,7 @@ def predict(settings: PredictSettings) -> None:
     folder = settings.output
     done = 0
     for path, kind in inputs.items():
-        predictor = _predictor(settings.checkpoint, _direction(kind))
+        predictor = _predictor(settings, _direction(kind))
         arguments = {"thickness": settings.thickness, "figure": settings.figure}
         try:
             if kind in STRUCTURES:
@@ -91,8 +91,12 @@ def predict(settings: PredictSettings) -> None:
     print(f"{done} {'prediction' if done == 1 else 'predictions'} in {folder}")
 
 
+def _predictor(settings: PredictSettings, direction: str) -> Predictor:
+    return _loaded(settings.checkpoint, direction).of(settings.thickness or ())
+
+
 @cache  # the check loads it, the prediction uses it
-def _predictor(checkpoint: str | None, direction: str) -> Predictor:
+def _loaded(checkpoint: str | None, direction: str) -> Predictor:
     from lacbed_gan.predict.predictor import load
 
     return load(checkpoint, direction)

@@ -9,18 +9,15 @@ from pathlib import Path
 
 from lacbed_gan.crystal.catalogue import catalogue, noncubic
 from lacbed_gan.crystal.crystal import Crystal, CrystalError
-from lacbed_gan.crystal.open_databases import open_structures
+from lacbed_gan.crystal.open_databases import open_structures, small_structures
 from lacbed_gan.crystal.prototypes import prototypes
 from lacbed_gan.crystal.sources import is_poscar, is_xyz
-from lacbed_gan.crystal.space_groups import LATTICE_POINTS
 from lacbed_gan.crystal.tables import TABLES, read_table
 from lacbed_gan.crystal.vibration import DrawnB, default_b_iso
 
 NAMED = ("catalogue", "prototypes", "bundled", "standard", "open", "noncubic")
-# What the shipped store takes: the catalogue's small cells, a² divided by the lattice points of the cell up to CELL;
-# prototypes with few beams, a² times the share of the (h, k) grid that takes part up to AREA; and of each space group
-# that is then missing the smallest cell there is, however many beams that has.
-CELL, AREA = 12.0, 8.5  # Å²
+# Å², a² by lattice points of the largest cells of the shipped store, whose patterns take about 700 beams up to 3 1/Å
+CELL = 25.0
 
 
 def structures(
@@ -71,7 +68,7 @@ def _named(name: str, count: int | None, seed: int) -> Iterable[Crystal | Crysta
     if name == "prototypes":
         return prototypes(count, seed)
     if name == "bundled":
-        return itertools.islice(_bundled(seed), count)
+        return itertools.islice(small_structures(CELL, seed), count)
     if name in ("standard", "open"):
         return open_structures(name == "standard", count, seed)
     return _from_files(Path(name))
@@ -119,26 +116,3 @@ def _read(file: Path) -> Iterator[tuple[str, Crystal | CrystalError]]:
         yield str(file), Crystal.from_file(file)
     except CrystalError as error:
         yield str(file), error
-
-
-def _bundled(seed: int) -> Iterator[Crystal]:
-    """The catalogue's small cells, one crystal of each other space group, then prototypes of other formulas."""
-    chosen = [crystal for crystal in catalogue().values() if _cell(crystal) <= CELL]
-    yield from chosen
-    possible = list(prototypes(None, seed))  # seconds, which few crystals do not need
-    known = [*catalogue().values(), *possible]
-    missing = set(range(195, 231)) - {crystal.number for crystal in chosen}
-    rare = [min((c for c in known if c.number == number), key=_cell) for number in sorted(missing)]
-    yield from rare
-    formulas = {crystal.formula for crystal in chosen + rare}
-    yield from (c for c in possible if _area(c) <= AREA and c.formula not in formulas)
-
-
-def _cell(crystal: Crystal) -> float:
-    """a² in Å² divided by the lattice points of the cell."""
-    return crystal.a**2 / LATTICE_POINTS[crystal.space_group[0]]
-
-
-def _area(crystal: Crystal) -> float:
-    """a² in Å² times the share of reflections hk0 that centring and the glides of F d leave: ∝ number of beams."""
-    return _cell(crystal) / (2 if crystal.space_group.startswith("F d") else 1)

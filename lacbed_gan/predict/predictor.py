@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from lacbed_gan.images.calibration import ASSUMED, USER, Calibration, calibrate,
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.images.reduction import reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
-from lacbed_gan.models.weights import Trained, WeightsError, load_weights
+from lacbed_gan.models.shipped_weights import DIRECTIONS, shipped_file, shipped_thicknesses
+from lacbed_gan.models.weights import Trained, load_weights
 from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings, pattern_warnings
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
@@ -31,7 +33,6 @@ from lacbed_gan.store.entry import view_of
 from lacbed_gan.store.recipe import Recipe
 
 CLEARLY = 0.7  # of a residual: below it another rotation is the right one
-SHIPPED = Path(__file__).parents[1] / "models" / "shipped"
 
 
 class PredictionError(UserError):
@@ -42,24 +43,27 @@ class TrustWarning(UserWarning):
     """An input unlike the training data, or an answer that physics contradicts."""
 
 
-def load(checkpoint: str | Path | None = None, direction: str = "forward") -> Predictor:
+def load(
+    checkpoint: str | Path | None = None, direction: str = "forward", thickness: float | Sequence[float] | None = None
+) -> Predictor:
     """The networks of one file, ready to predict on the CPU.
 
     Args:
         checkpoint: a .safetensors file of weights, or last.ckpt of a run; None: the shipped weights.
         direction: ``forward`` or ``inverse``, of the shipped weights; a checkpoint has its own.
+        thickness: in nm, where each has its own shipped network; None: the first, from which
+            :meth:`Predictor.predict_potential` goes on to another that it is told.
 
     Raises:
         WeightsError: no such file, damaged, or of networks that this version cannot build.
         ValueError: a direction of another name.
     """
-    if direction not in ("forward", "inverse"):
-        raise ValueError(f"direction={direction} is not one of forward, inverse")
-    path = SHIPPED / f"{direction}.safetensors"
-    if checkpoint is None and not path.exists():
-        reason = f"no such file, this copy of the program ships no weights for direction={direction}"
-        raise WeightsError(f"{path}: {reason}; name those of a run with checkpoint=…")
-    return Predictor(load_weights(checkpoint or path))
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction} is not one of {', '.join(DIRECTIONS)}")
+    if checkpoint is not None:
+        return Predictor(load_weights(checkpoint))
+    asked = () if thickness is None else np.atleast_1d(thickness).tolist()
+    return Predictor(load_weights(shipped_file(direction, asked)), shipped_thicknesses(direction))
 
 
 class Predictor(DrawsSamples):
@@ -71,10 +75,16 @@ class Predictor(DrawsSamples):
         size: pixels along an edge of its images.
         recipe: how its training pairs were made, which is how its inputs are.
         needs_a: whether it has to be told the cell edge.
+        alternatives: thicknesses in nm of which each has its own shipped network, this one's among them.
+
+    Args:
+        trained: the network.
+        alternatives: see there; none of a network of a user.
     """
 
-    def __init__(self, trained: Trained):
+    def __init__(self, trained: Trained, alternatives: Sequence[float] = ()):
         settings = trained.settings
+        self.alternatives = tuple(alternatives)
         self._trained = trained
         self.direction: str = settings.direction
         self.thicknesses: tuple[float, ...] = settings.thickness
@@ -179,7 +189,12 @@ class Predictor(DrawsSamples):
         """
         self._require("inverse")
         if thickness is not None:
-            self.require_thickness([thickness] if isinstance(thickness, int | float) else thickness)
+            asked = [thickness] if isinstance(thickness, int | float) else thickness
+            if (other := self.of(asked)) is not self:
+                return other.predict_potential(
+                    pattern, a, thickness=thickness, check=check, align=align, calibration=calibration, **known
+                )
+            self.require_thickness(asked)
         images = np.asarray(pattern)
         images = images[None] if images.ndim == 2 else images
         if images.ndim != 3 or len(images) != len(self.thicknesses):
@@ -243,11 +258,19 @@ class Predictor(DrawsSamples):
             takes = {"forward": "crystals (CIF)", "inverse": "patterns"}[self.direction]
             raise PredictionError(f"the network is of direction={self.direction}, which takes {takes}")
 
+    def of(self, thickness: Sequence[float]) -> Predictor:
+        """The shipped network of a thickness (nm) that has its own; else this one."""
+        if len(thickness) != 1 or thickness[0] in self.thicknesses or thickness[0] not in self.alternatives:
+            return self
+        return _shipped(self.direction, thickness[0])
+
     def require_thickness(self, thickness: Sequence[float]) -> tuple[float, ...]:
         """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
+        if len(thickness) > 1 and {*thickness} <= {*self.alternatives}:
+            raise PredictionError("each thickness has its own shipped network: name one of them with thickness=…")
         for t in thickness:
             if t not in self.thicknesses:
-                known = ", ".join(f"{nm:g}" for nm in self.thicknesses)
+                known = ", ".join(f"{nm:g}" for nm in self.alternatives or self.thicknesses)
                 raise PredictionError(f"thickness={t:g} nm: the network never saw it; it knows {known} nm")
         return tuple(map(float, thickness))
 
@@ -272,6 +295,11 @@ class Predictor(DrawsSamples):
         """Of inputs (C, H, W) from the training data, in units of the usual one; None where nothing is kept of it."""
         familiar = self._trained.familiar
         return None if familiar is None else familiar.distance(self.direction, torch.from_numpy(inputs)[None])
+
+
+@cache
+def _shipped(direction: str, thickness: float) -> Predictor:
+    return load(None, direction, thickness)
 
 
 def _warned(prediction: Any) -> Any:

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from lacbed_gan.crystal import Crystal, CrystalError
-from lacbed_gan.crystal.structures import find_files, structures
+from lacbed_gan.crystal.structures import CELL, find_files, structures
+from lacbed_gan.store.packed import open_store
 
 CIF = """data_x
 _cell_length_a {a}
@@ -69,7 +70,7 @@ def test_default_displacement_only_where_none_is_given(folder):
     assert dict(zip(cif.elements, cif.b_iso, strict=True)) == pytest.approx({"Cs": 0.9, "Cl": 0.5})
     table = next(iter(structures(str(folder / "c.jsonl"), b_iso_default=0.5)))
     assert dict(zip(table.elements, table.b_iso, strict=True)) == {"Tl": 0.0, "Br": 0.5}
-    for name in ("catalogue", "prototypes", "bundled"):
+    for name in ("catalogue", "prototypes"):
         first = next(structures(name, 5, b_iso_default=0.5))
         assert set(first.b_iso) == {0.5}
         assert set(next(structures(name, 5)).b_iso) == {0.0}
@@ -84,12 +85,11 @@ def test_prototypes_by_name():
     assert [c.name for c in structures("prototypes", 5, 1)] != [c.name for c in structures("prototypes", 5, 2)]
 
 
-def test_bundled_prototypes_have_few_beams():
-    """a² by lattice point is 8.5 Å² at most, or twice that in Fd-3m, whose glides leave half of the beams."""
-    crystals = list(structures("bundled", 400))
-    assert len(crystals) == 400
-    areas = {True: [], False: []}
-    for crystal in crystals[300:]:
-        points = {"P": 1, "I": 2, "F": 4}[crystal.space_group[0]]
-        areas[crystal.space_group.startswith("F d")].append(crystal.a**2 / points)
-    assert max(areas[False]) <= 8.5 < max(areas[True]) <= 17
+def test_the_shipped_pairs_are_of_real_crystals_of_every_group_with_few_beams():
+    """The smallest cell of each group comes first, then those with a² up to 25 Å² for each lattice point."""
+    crystals = list(structures("bundled", 100))
+    assert [crystal.number for crystal in crystals[:36]] == list(range(195, 231))
+    points = [{"P": 1, "I": 2, "F": 4}[crystal.space_group[0]] for crystal in crystals]
+    areas = [crystal.a**2 / n for crystal, n in zip(crystals, points, strict=True)]
+    assert max(areas[36:]) <= CELL < max(areas[:36])
+    assert [crystal.name for crystal in crystals] == [entry["id"] for entry in open_store("bundled").index[:100]]

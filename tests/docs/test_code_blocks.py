@@ -27,7 +27,7 @@ from lacbed_gan.commands.command import run_command
 from lacbed_gan.commands.config import composed, jobs
 from lacbed_gan.crystal.structures import NAMED
 from lacbed_gan.diffraction.constants import HALF_WIDTH
-from lacbed_gan.predict.predictor import SHIPPED
+from lacbed_gan.models.shipped_weights import shipped_file
 from lacbed_gan.store import packed
 from lacbed_gan.store.store import Store, sha256
 
@@ -173,7 +173,7 @@ def place_stand_ins(name, config, made):
         if config.checkpoint:
             direction = "inverse" if inverse[0] else "forward"
             weights = Path(config.checkpoint).suffix == ".safetensors"
-            source = SHIPPED / f"{direction}.safetensors" if weights else made("smoke_run") / "last.ckpt"
+            source = shipped_file(direction) if weights else made("smoke_run") / "last.ckpt"
             source = made("make_weights")("inverse", "model=flow") if config.samples else source
             link(Path(config.checkpoint), source)
     elif name in ("identify", "refine"):

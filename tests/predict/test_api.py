@@ -136,7 +136,7 @@ def test_what_cannot_be_loaded_is_named(tmp_path, monkeypatch):
     (tmp_path / "last.ckpt").write_bytes(b"PK\x03\x04 not a checkpoint")
     with pytest.raises(WeightsError, match="not a checkpoint, or cut short"):
         lg.load(tmp_path / "last.ckpt")
-    monkeypatch.setattr("lacbed_gan.predict.predictor.SHIPPED", tmp_path)
+    monkeypatch.setattr("lacbed_gan.models.shipped_weights.FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="ships no weights for direction=inverse"):
         lg.load(direction="inverse")
 
