@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lacbed_gan.commands.choices import network_settings, prepare
+from lacbed_gan.commands.choices import begin_from, network_settings, prepare, start_of
 from lacbed_gan.commands.config import composed
 from lacbed_gan.data.batches import PairImages
 from lacbed_gan.data.sources import open_pairs
@@ -42,22 +42,31 @@ class Fit:
         words: settings of a training run.
         count: so many crystals of the training folds, at random; None for all.
         images: of another fit of the same store, direction and thickness, to save reading them again.
+        without: a formula that is not trained on.
     """
 
-    def __init__(self, words: Sequence[str], count: int | None = None, images: PairImages | None = None):
+    def __init__(
+        self, words: Sequence[str], count: int | None = None, images: PairImages | None = None, without: str = ""
+    ):
         settings = composed("train", [*ALONE, *words])
         pairs = open_pairs(settings.store, settings.plain()["data"], lambda codes: codes)
-        choices, self.data = prepare(settings, pairs, None)
+        start = start_of(settings)
+        choices, self.data = prepare(settings, pairs, start)
         if images is None:
             self.data.setup()
             images = self.data._images.to(DEVICE)
         self.images = self.data._images = images
         self.module = build_gan(network_settings(choices), LearningSettings.of_run(dict(choices))).to(DEVICE)
         self.module.config = {"settings": choices.plain() | {"group": "weights"}, "data": provenance(self.data)}
+        if start:
+            begin_from(start, self.module, network_settings(choices), settings.fold)
+            self.module.config["data"]["start"] = f"{settings.start} ({start.checksum})"
         self.average = copy.deepcopy(self.module.generator).requires_grad_(False)
         self.forward = choices.direction == "forward"
         self.times = images.pattern.shape[1] if self.forward else 1
-        rows = np.random.default_rng(0).permutation(self.data.train_rows)
+        index = self.data.store.index
+        rows = [row for row in self.data.train_rows if index[row]["formula"] != without]
+        rows = np.random.default_rng(0).permutation(rows)
         self.rows = np.sort(rows[:count])
         self.steps, self.seconds = 0, 0.0
 

@@ -4,9 +4,11 @@
     python experiments/weights/run.py settings stores/standard 5
     python experiments/weights/run.py weights stores/standard 20
     python experiments/weights/run.py curve stores/standard 5
+    python experiments/weights/run.py tune bundled 8
 
-The last number is seconds of training a network, of a GPU; a core needs about a hundred times as many. What is measured
-goes into results.json here, the networks into lacbed_gan/models/shipped.
+The last number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on
+with the networks that ship, for so many epochs of another store. What is measured goes into results.json here, the
+networks into lacbed_gan/models/shipped.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ def inverse(nm: float) -> list[str]:
     return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1"]
 
 
+NETWORKS = {"forward": FORWARD} | {f"inverse-{nm}nm": inverse(nm) for nm in NM}
+
+
 def summary(fit: Fit, rows: np.ndarray) -> dict[str, Any]:
     """Mean and median of each measure, and what training took."""
     found = {name: (float(v.mean()), float(np.median(v))) for name, v in fit.measure(rows).items()}
@@ -65,13 +70,28 @@ def settings(store: str, seconds: float) -> list[dict[str, Any]]:
 def weights(store: str, seconds: float) -> list[dict[str, Any]]:
     """On folds 1 to 9; SrTiO3's formula is to be left out of the store."""
     rows = []
-    names = {"forward": FORWARD} | {f"inverse-{nm}nm": inverse(nm) for nm in NM}
-    for name, words in names.items():
+    for name, words in NETWORKS.items():
         fit = Fit([*words, *WIDTH, f"store={store}", "validation=none"]).run(seconds)
         test, sample = fit.data.test_rows, fit.data.train_sample_rows
         row = {"network": name, **summary(fit, test), "train": summary(fit, sample), **fit.mean_image(test)}
         rows.append(row)
         print(row, flush=True)
+        fit.save(FOLDER / f"{name}.safetensors")
+    return rows
+
+
+def tune(store: str, epochs: float) -> list[dict[str, Any]]:
+    """The shipped networks, fitted to the pairs of another store; SrTiO3 is left out of these too."""
+    rows = []
+    for name, words in NETWORKS.items():
+        start = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors"]
+        fit = Fit([*words, *WIDTH, *start], without="O3SrTi")
+        before = summary(fit, fit.data.test_rows)
+        fit.run(float("inf"), epochs if name != "forward" else 0.75 * epochs, rate=5e-4, size=32)
+        test, sample = fit.data.test_rows, fit.data.train_sample_rows
+        row = {"network": name, **summary(fit, test), "train": summary(fit, sample), "before": before}
+        rows.append(row | fit.mean_image(test))
+        print(rows[-1], flush=True)
         fit.save(FOLDER / f"{name}.safetensors")
     return rows
 
@@ -89,7 +109,9 @@ def curve(store: str, seconds: float) -> list[dict[str, Any]]:
 def main() -> None:
     what, store, seconds = sys.argv[1:]
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    results[what] = {"settings": settings, "weights": weights, "curve": curve}[what](store, float(seconds))
+    results[what] = {"settings": settings, "weights": weights, "curve": curve, "tune": tune}[what](
+        store, float(seconds)
+    )
     write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
 
 

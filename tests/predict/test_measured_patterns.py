@@ -30,7 +30,7 @@ def network():
 def crystal(network):
     """Entry, ρ and clean image of a crystal of the shipped store that the network knows well."""
     store = open_store("bundled")
-    row = next(row for row, entry in enumerate(store.index) if entry["formula"] == "CaF2")
+    row = next(row for row, entry in enumerate(store.index) if entry["formula"] == "NiO")
     time = store.thickness.index(network.thicknesses[0])
     return store.index[row], store.potential[row] / 255, store.pattern[row][time] / 255
 
