@@ -6,15 +6,16 @@
     python experiments/weights/run.py curve stores/standard 5
     python experiments/weights/run.py tune bundled 8
 
-The last number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on
-with the networks that ship, for so many epochs of another store. What is measured goes into results.json here, the
-networks into lacbed_gan/models/shipped.
+The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on with the
+networks that ship, or with those named after it, for so many epochs of another store. What is measured goes into
+results.json here, the networks into lacbed_gan/models/shipped.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,11 @@ def weights(store: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def tune(store: str, epochs: float) -> list[dict[str, Any]]:
+def tune(store: str, epochs: float, names: Sequence[str] = tuple(NETWORKS)) -> list[dict[str, Any]]:
     """The shipped networks, fitted to the pairs of another store; SrTiO3 is left out of these too."""
     rows = []
-    for name, words in NETWORKS.items():
+    for name in names:
+        words = NETWORKS[name]
         start = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors"]
         fit = Fit([*words, *WIDTH, *start], without="O3SrTi")
         before = summary(fit, fit.data.test_rows)
