@@ -6,8 +6,8 @@
     python experiments/weights/run.py curve stores/standard 5
     python experiments/weights/run.py tune bundled 8
 
-The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on with the
-networks that ship, or with those named after it, for so many epochs of another store. What is measured goes into
+The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on with
+the networks that ship, or with those named after it, for so many epochs of another store. What is measured goes into
 results.json here, the networks into lacbed_gan/models/shipped.
 """
 
