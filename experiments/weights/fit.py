@@ -68,7 +68,7 @@ class Fit:
         rows = [row for row in self.data.train_rows if index[row]["formula"] != without]
         rows = np.random.default_rng(0).permutation(rows)
         self.rows = np.sort(rows[:count])
-        self.steps, self.seconds = 0, 0.0
+        self.steps, self.seconds, self.epochs = 0, 0.0, 0.0
 
     def batch(self, items: Tensor) -> dict[str, Tensor]:
         """As `PairDataset` serves it, without a copy to the host."""

@@ -109,11 +109,12 @@ def curve(store: str, seconds: float) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    what, store, seconds = sys.argv[1:]
+    what, store, amount, *names = sys.argv[1:]
+    part = {"settings": settings, "weights": weights, "curve": curve, "tune": tune}[what]
+    rows = part(store, float(amount), *([names] if names else []))
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    results[what] = {"settings": settings, "weights": weights, "curve": curve, "tune": tune}[what](
-        store, float(seconds)
-    )
+    others = [row for row in results.get(what, []) if names and row["network"] not in names]
+    results[what] = others + rows
     write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
 
 
