@@ -40,7 +40,6 @@ def test_a_dropped_cif_becomes_patterns_and_the_exact_ones_follow(page, cifs):
     assert float(re.match(r"([\d.]+) s", own)[1]) < 1  # from the file to the network's patterns
     assert page.get_by_text("Cu.cif: Cu, F m -3 m, a = 3.615 Å").is_visible()
     assert shown(page, "ρ given to the network").is_visible()
-    page.get_by_text(re.compile(r"being computed, \d+ s")).wait_for()
     shown(page, "network − exact, 50 nm").wait_for(timeout=CALCULATION)
     assert shown(page, "exact calculation, 50 nm").is_visible()
     measures = page.get_by_text(re.compile(r"R 0\.\d{4}, MSE"))
@@ -73,11 +72,11 @@ def test_the_same_crystal_again_is_not_computed_again(page, cifs):
     said = page.locator(".panel-said").filter(has_text="all thicknesses").last.inner_text()
     drop(page, cifs / "Sodalite.cif")
     page.get_by_text("Sodalite.cif: Na₄Al₃Si₃O₁₂Cl").wait_for()
-    assert page.get_by_text("Warning: the nearest training input is").is_visible()
-    began = time.monotonic()
+    page.get_by_text(re.compile(r"being computed, \d+ s")).wait_for()
     drop(page, cifs / "Cu.cif")
     shown(page, "exact calculation").wait_for()
-    assert time.monotonic() - began < float(said.split()[0])  # the seconds that it took
+    again = page.locator(".panel-said").filter(has_text="all thicknesses").last.inner_text()
+    assert again == said  # the seconds that it took the first time
 
 
 def test_one_of_the_catalogue(page):
@@ -146,7 +145,7 @@ def test_a_pattern_becomes_rho_and_physics_says_its_word(page, cifs, tmp_path):
     shown(page, "predicted ρ").wait_for()
     assert shown(page, "prepared pattern, 50 nm").is_visible()
     span = page.get_by_text(re.compile(r"range of ρ [\d.]+ 1/Å²")).first.inner_text()
-    assert 1 < float(re.search(r"[\d.]+", span)[0]) < 9
+    assert 1 < float(re.search(r"range of ρ ([\d.]+)", span)[1]) < 9
     words = r"physics check( holds| cannot tell)?: the pattern recomputed .*1 − R = [\d.e-]+"
     verdict = page.get_by_text(re.compile(words))
     verdict.wait_for(timeout=CALCULATION)

@@ -88,7 +88,7 @@ NETWORKS = {
     "a newer version": (
         "w.safetensors",
         safetensors(format="lacbed_gan weights 9"),
-        "its format is lacbed_gan weights 9, but this version of lacbed_gan reads lacbed_gan weights 2; use",
+        "its format is lacbed_gan weights 9, but this version of lacbed_gan reads lacbed_gan weights 3; use",
     ),
     "another model": ("w.safetensors", other_tensors, "its networks cannot be built by this version"),
     "a network that there is not": (

@@ -56,7 +56,7 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
         (["fold=true"], "fold=true is not one of 0 … 9"),
         (["direction=sideways"], "direction=sideways is not one of forward, inverse"),
         (["direction=null"], "direction=null is not one of forward, inverse"),
-        (["model=large"], "model=large is not one of fourier, pix2pixhd, pix2pixhd_global, small"),
+        (["model=large"], "model=large is not one of flow, fourier, pix2pixhd, pix2pixhd_global, small, vae"),
         (["model=null"], "pix2pixhd, pix2pixhd_global, small"),
         (["experiment=bogus"], "experiment=bogus is not one of best, paper, smoke"),
         (["trainer=tpu"], "trainer=tpu is not one of auto, cpu, ddp, gpu"),

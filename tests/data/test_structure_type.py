@@ -3,10 +3,10 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
+from lacbed_gan.crystal.structures import structures
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.data.structure_type import element_counts, structure_type, uneven
-from lacbed_gan.store.packed import open_store
 
 
 def key(formula, number):
@@ -43,19 +43,31 @@ def test_element_counts():
     assert element_counts("ICSD 12") == {} and element_counts("") == {}
 
 
-def test_prototypes_of_the_shipped_pairs_are_not_torn_apart():
+def test_prototypes_are_not_torn_apart():
     """Crystals made from one prototype have one key, and prototypes that differ have different ones."""
     keys = defaultdict(set)
-    for entry in open_store("bundled").index:
-        if entry["source"].startswith("prototype"):
-            keys[entry["id"].split("-")[0]].add(structure_type(entry))
+    for crystal in structures("prototypes", 600):
+        entry = {"id": crystal.name, "formula": crystal.formula, "number": crystal.number}
+        keys[crystal.name.split("-")[0]].add(structure_type(entry))
     assert len(keys) > 30 and all(len(of_one) == 1 for of_one in keys.values())
     alike = defaultdict(set)
     for kind, (key,) in keys.items():
         alike[key].add(kind)
-    # F-43m, three sites filled; and one with cations and anions exchanged
+    # of one group and ratio: anti-types, and sites of one ratio that are filled in other ways
     several = [sorted(kinds) for kinds in alike.values() if len(kinds) > 1]
-    assert sorted(several) == [["antifluorite", "fluorite"], ["filled_zinc_blende", "half_heusler"]]
+    assert sorted(several) == [
+        ["anti_bixbyite", "bixbyite"],
+        ["anti_th3p4", "th3p4"],
+        ["antifluorite", "fluorite"],
+        ["antiperovskite", "perovskite"],
+        ["b2", "cscl"],
+        ["bi2pd3s2", "hg3s2f2", "k2sn2o3"],
+        ["cu3au", "reo3"],
+        ["filled_zinc_blende", "half_heusler"],
+        ["lairsi", "ullmannite"],
+        ["laves", "ti2ni"],
+        ["pdf2", "pyrite", "pyrite_pnictide"],
+    ]
 
 
 def test_no_structure_type_in_two_folds():

@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.migrations import migrated, migrated_settings
 from lacbed_gan.models.settings import NetworkSettings
@@ -73,7 +74,7 @@ def test_a_store_is_the_same_data(copy):
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_shipped_networks_are_of_the_default_recipe(direction):
     predictor = load(direction=direction)
-    assert predictor.recipe == Recipe(128, predictor.thicknesses)
+    assert predictor.recipe == Recipe(128, (50, 100, 150, 200), g_max=3.0, b_iso_default=DrawnB(0.2, 1.2))
     assert predictor.direction == direction and predictor.needs_a
 
 
