@@ -183,6 +183,7 @@ def test_deterministic_training(configured, disturbed):
 
 
 def test_control_c_says_what_sigterm_says(configured, disturbed, capsys):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background was told to ignore it
     config, folder = configured("epochs=3", "batch_size=4")
     disturbed(Signal(signal.SIGINT, 1))
     with pytest.raises(SystemExit) as stopped:
