@@ -35,7 +35,7 @@ coverage: $(READY)
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(RUN) experiments/simulator_speed/run.py
 
-# The pairs that ship in the package (an hour on two cores).
+# The pairs that ship in the package (half an hour of two cores).
 bundle: $(READY)
 	$(RUN) -m lacbed_gan.simulate structures=bundled count=1000 g_max=3.0 output=stores/bundled
 	$(RUN) -c "from lacbed_gan.store.packed import BUNDLED, pack; from lacbed_gan.store.store import Store; pack(Store.open('stores/bundled'), BUNDLED)"

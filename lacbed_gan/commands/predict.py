@@ -16,8 +16,7 @@ from lacbed_gan.images.file_kinds import SERIES, STRUCTURES, prediction_inputs
 if TYPE_CHECKING:
     from lacbed_gan.predict.predictor import Predictor
 
-# Of a measured pattern: how it lies, and what of the file it is.
-CALIBRATION = ("a", "pixel_size", "half_width", "rotation", "centre", "polarity", "aperture", "energy_kv")
+# What of a measured pattern's file it is.
 CHOICE = ("frame", "signal", "mask")
 
 
@@ -72,7 +71,7 @@ def predict(settings: PredictSettings) -> None:
                     **arguments,
                 )
             else:
-                arguments |= {name: getattr(settings, name) for name in (*CALIBRATION, *CHOICE)}
+                arguments |= settings.known | {name: getattr(settings, name) for name in CHOICE}
                 arguments |= {name: getattr(settings, name) for name in ("samples", "weigh", "counts")}
                 arguments |= {"check": settings.check, "align": settings.align == "auto"}
                 numbers = predict_measured(path, predictor, folder, **arguments)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat
 
-from lacbed_gan.commands.settings import Direction, Displacement, Index, directions
+from lacbed_gan.commands.pattern_settings import Direction, Displacement, PatternSettings
+from lacbed_gan.commands.settings import directions
 from lacbed_gan.commands.train_settings import Count, Place, Source, listed
-from lacbed_gan.models.network_settings import Settings
 
 
-class SeriesSettings(Settings):
+class SeriesSettings(PatternSettings):
     """Patterns of one crystal, and what is known of them."""
 
     input: Annotated[
@@ -25,55 +25,10 @@ class SeriesSettings(Settings):
         BeforeValidator(directions),
         Field(description="a list of reflections hkl, one of each image, such as [[0,0,0],[2,0,0]]"),
     ]
-    zone: Annotated[
-        Direction | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="three whole numbers uvw such as [1,1,0]"),
-    ]
-    x_axis: Annotated[
-        Direction | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="three whole numbers hkl"),
-    ]
-    a: PositiveFloat | None
-    pixel_size: PositiveFloat | None
-    half_width: PositiveFloat | None
-    rotation: Annotated[float | None, Field(description="an angle in degrees")]
-    centre: Annotated[
-        tuple[float, float] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="[row, column]"),
-    ]
-    polarity: Literal["dark_high", "bright_high"] | None
-    aperture: Annotated[
-        tuple[float, float, PositiveFloat] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="[row, column, radius] in pixels"),
-    ]
-    energy_kv: PositiveFloat | None
-    align: Literal["auto", "none"]
-    frame: Annotated[
-        Index | tuple[Index, ...] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="a number from 0, or [row, column] of a scan"),
-    ]
-    mask: Place | None
     absorption: Literal["none", "proportional", "tds"]
     g_max: PositiveFloat
     b_iso: Annotated[Displacement, Field(description="a number of Å² from 0 to 100")]
     figure: bool
-
-    @model_validator(mode="after")
-    def _one_calibration(self) -> SeriesSettings:
-        if self.pixel_size is not None and self.half_width is not None:
-            raise ValueError("pixel_size and half_width both say how large the angles are; give one of them")
-        return self
-
-    @property
-    def known(self) -> dict[str, Any]:
-        """What the user says of the images, of the names that `calibrate` takes."""
-        names = ("a", "pixel_size", "half_width", "rotation", "centre", "polarity", "aperture", "energy_kv")
-        return {name: getattr(self, name) for name in names}
 
 
 class IdentifySettings(SeriesSettings):

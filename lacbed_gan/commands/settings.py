@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, ValidationInfo, model_validator
 
+from lacbed_gan.commands.pattern_settings import Direction, Displacement, Index, PatternSettings
 from lacbed_gan.commands.train_settings import Count, Logger, Name, Place, Source, Thickness, listed
 from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.diffraction.constants import ABSORPTION_RATIO, HALF_WIDTH
@@ -19,9 +20,6 @@ REFLECTIONS = "a list of reflections hk0, such as [[2,0],[2,2]]"
 # What FELIX's own numbers were made with.
 FELIX = {"energy_kv": 200.0, "half_width": 7.266}
 B_RANGE = (0.2, 1.2)  # Å², that of most real crystals at room temperature
-Index = Annotated[int, Field(ge=0)]
-Displacement = Annotated[float, Field(ge=0, lt=100)]
-Direction = Annotated[tuple[int, ...], Field(min_length=3, max_length=4)]
 
 
 def reflections(value: Any, info: ValidationInfo) -> Any:
@@ -162,7 +160,7 @@ class SimulateSettings(Settings):
         return Recipe(**values | {"half_width": self.half_width or HALF_WIDTH})
 
 
-class PredictSettings(Settings):
+class PredictSettings(PatternSettings):
     """What to predict from, with which networks, and what a measured pattern does not say of itself."""
 
     input: Annotated[
@@ -179,51 +177,12 @@ class PredictSettings(Settings):
     weigh: bool
     counts: PositiveFloat | None
     b_iso: Annotated[Displacement | None, Field(description="a number of Å² from 0 to 100")]
-    zone: Annotated[
-        Direction | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="three whole numbers uvw such as [1,1,0]"),
-    ]
-    x_axis: Annotated[
-        Direction | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="three whole numbers hkl"),
-    ]
     check: bool
-    a: PositiveFloat | None
-    pixel_size: PositiveFloat | None
-    half_width: PositiveFloat | None
-    rotation: Annotated[float | None, Field(description="an angle in degrees")]
-    centre: Annotated[
-        tuple[float, float] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="[row, column]"),
-    ]
-    polarity: Literal["dark_high", "bright_high"] | None
-    aperture: Annotated[
-        tuple[float, float, PositiveFloat] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="[row, column, radius] in pixels"),
-    ]
-    energy_kv: PositiveFloat | None
-    align: Literal["auto", "none"]
-    frame: Annotated[
-        Index | tuple[Index, ...] | None,
-        BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
-        Field(description="a number from 0, or [row, column] of a scan"),
-    ]
     signal: Annotated[
         Index | str | tuple[int, ...] | None,
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
         Field(description="a name, a number from 0, or [h, k, l] of a series"),
     ]
-    mask: Place | None
-
-    @model_validator(mode="after")
-    def _one_calibration(self) -> PredictSettings:
-        if self.pixel_size is not None and self.half_width is not None:
-            raise ValueError("pixel_size and half_width both say how large the angles are; give one of them")
-        return self
 
     @model_validator(mode="after")
     def _samples_to_weigh(self) -> PredictSettings:

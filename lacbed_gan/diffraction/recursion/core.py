@@ -20,7 +20,31 @@ FIRST_CAPACITY = 512  # steps for which memory is taken at first
 FOLDED, BLOCKS = {1: 900, 2: 1700, 4: 2000}, 4500
 
 
-class CoreRecursion:
+class _Rows:
+    """The rows of T of P pixels so far, and β of the last two.
+
+    Attributes:
+        steps: number of rows, n.
+    """
+
+    def __init__(self, pixels: int):
+        self._beta, self._beta_before = np.ones(pixels, np.float32), np.ones(pixels, np.float32)
+        self._record = np.empty((2, pixels, FIRST_CAPACITY), np.float32)
+        self.steps = 0
+
+    def tridiagonal(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """α, β: (n, X) float32 in 1/Å² each, diagonal of T and coupling of each row to the next, of X pixels."""
+        alpha, beta = torch.from_numpy(self._record[:, pixels.numpy(), : self.steps])
+        return alpha.T, beta.T
+
+    def _add(self, alpha: np.ndarray) -> None:
+        if self.steps == self._record.shape[2]:
+            self._record = np.concatenate([self._record, np.empty_like(self._record)], 2)
+        self._record[0, :, self.steps], self._record[1, :, self.steps] = alpha, self._beta
+        self.steps += 1
+
+
+class CoreRecursion(_Rows):
     """As :class:`.lanczos.Recursion`, for one crystal whose beams are symmetry-adapted, without other reflections.
 
     Vectors are not divided by their norms β: the next step does that.
@@ -43,14 +67,10 @@ class CoreRecursion:
         self._tilt = (-2 * k[0] @ blocks.axes.T).float().numpy()
         self._u, self._before, self._product = (torch.zeros(pixels, blocks.size) for _ in range(3))
         self._u[:, blocks.direct] = 1
-        self._beta, self._beta_before = np.ones(pixels, np.float32), np.ones(pixels, np.float32)
-        self._record = np.empty((2, pixels, FIRST_CAPACITY), np.float32)
-        self.steps = 0
+        super().__init__(pixels)
 
     def step(self) -> None:
         """One more row of T."""
-        if self.steps == self._record.shape[2]:
-            self._record = np.concatenate([self._record, np.empty_like(self._record)], 2)
         u, before, product, blocks = self._u, self._before, self._product, self._blocks
         for start, end, matrix in blocks.matrices:
             torch.mm(u[:, start:end], matrix, out=product[:, start:end])
@@ -64,14 +84,8 @@ class CoreRecursion:
             blocks.tilt,
             blocks.others,
         )
-        self._record[0, :, self.steps], self._record[1, :, self.steps] = alpha, self._beta
+        self._add(alpha)
         self._u, self._before = before, u
-        self.steps += 1
-
-    def tridiagonal(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """α, β: (n, X) float32 in 1/Å² each, diagonal of T and coupling of each row to the next, of X pixels."""
-        alpha, beta = torch.from_numpy(self._record[:, pixels.numpy(), : self.steps])
-        return alpha.T, beta.T
 
     def keep_pixels(self, pixels: Tensor) -> None:
         """Go on with some of the pixels only."""
@@ -82,7 +96,7 @@ class CoreRecursion:
         self._record = self._record[:, chosen]
 
 
-class FoldedRecursion:
+class FoldedRecursion(_Rows):
     """As :class:`CoreRecursion`, for a crystal of many beams on a folded lattice.
 
     Args:
@@ -95,30 +109,21 @@ class FoldedRecursion:
         from lacbed_gan.diffraction.recursion.kernels import advance_rows
 
         self._advance, self._operator, self._rows = advance_rows, operator.aim(k), operator.rows()
-        self._k, self.beams, self.steps = k, beams, 0
+        self._k, self.beams = k, beams
         v = operator.start()
         self._u = v.flatten(0, 2).flatten(2)  # (4 S, J, P I)
         self._before = torch.zeros_like(self._u)
         pixels = k.shape[1]
-        self._beta, self._beta_before = np.ones(pixels, np.float32), np.ones(pixels, np.float32)
-        self._record = np.empty((2, pixels, FIRST_CAPACITY), np.float32)
+        super().__init__(pixels)
         self._along = operator.along()
 
     def step(self) -> None:
         """One more row of T."""
-        if self.steps == self._record.shape[2]:
-            self._record = np.concatenate([self._record, np.empty_like(self._record)], 2)
         u, before = self._u, self._before
         v, w, product = (x.flatten(0, 1).numpy() for x in (u, before, self._operator.product(u)))
         alpha = self._advance(v, w, product, self._beta, self._beta_before, self._along, self._rows)
-        self._record[0, :, self.steps], self._record[1, :, self.steps] = alpha, self._beta
+        self._add(alpha)
         self._u, self._before = before, u
-        self.steps += 1
-
-    def tridiagonal(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`CoreRecursion.tridiagonal`."""
-        alpha, beta = torch.from_numpy(self._record[:, pixels.numpy(), : self.steps])
-        return alpha.T, beta.T
 
     def keep_pixels(self, pixels: Tensor) -> None:
         """Go on with some of the pixels only."""

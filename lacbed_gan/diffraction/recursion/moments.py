@@ -1,9 +1,10 @@
 """Bright-field intensities by Chebyshev moments of A itself, on a GPU.
 
 The series is that of :mod:`lacbed_gan.diffraction.recursion.tridiagonal`, in A instead of in a tridiagonal matrix. Its
-moments μ_m = ⟨0|T_m(A)|0⟩ need 1.3 to 2.5 times as many products as the recursion, because bounds of the spectrum
-replace what the direct beam excites of it. But their number is known beforehand, nothing is normalised, tested or kept,
-and no second stage follows. A core, to which products are dear, is quicker with the recursion.
+moments μ_m = ⟨0|T_m(A)|0⟩ need 1.5 to 2.5 times as many products as the recursion (experiments/gradients), because
+bounds of the spectrum replace what the direct beam excites of it. But their number is known beforehand, nothing is
+normalised, tested or kept, and no second stage follows. A core, to which products are dear, is quicker with the
+recursion.
 """
 
 from __future__ import annotations
