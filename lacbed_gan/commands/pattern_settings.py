@@ -17,6 +17,8 @@ Direction = Annotated[tuple[int, ...], Field(min_length=3, max_length=4)]
 class PatternSettings(Settings):
     """How a pattern lies, and which image of a file it is."""
 
+    input: tuple[Place, ...]
+    output: Place
     zone: Annotated[
         Direction | None,
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),

@@ -19,7 +19,6 @@ class SeriesSettings(PatternSettings):
         BeforeValidator(listed),
         Field(description="an image, a list of them, a folder of a series, or an NPZ with image and hkl"),
     ]
-    output: Place
     reflections: Annotated[
         tuple[Direction, ...],
         BeforeValidator(directions),

@@ -168,7 +168,6 @@ class PredictSettings(PatternSettings):
         BeforeValidator(listed),
         Field(description="a CIF, an image, a folder of them, or a list"),
     ]
-    output: Place
     checkpoint: Source | None
     thickness: Thickness | None
     figure: bool
