@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from lacbed_gan.diffraction import Scattering, bright_field, dark_field, projected_potential
     from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
     from lacbed_gan.predict.identification.identification import identify
+    from lacbed_gan.predict.loading import load
     from lacbed_gan.predict.observation import observe
-    from lacbed_gan.predict.predictor import Predictor, TrustWarning, load
+    from lacbed_gan.predict.predictor import Predictor, TrustWarning
     from lacbed_gan.predict.refinement.refinement import refine
 
 # Where each name is defined: imported when it is first used, because PyTorch takes seconds.
@@ -35,7 +36,7 @@ _HOMES = {
     "PairDataModule": "lacbed_gan.data.datamodule",
     "Predictor": "lacbed_gan.predict.predictor",
     "TrustWarning": "lacbed_gan.predict.predictor",
-    "load": "lacbed_gan.predict.predictor",
+    "load": "lacbed_gan.predict.loading",
     "identify": "lacbed_gan.predict.identification.identification",
     "observe": "lacbed_gan.predict.observation",
     "refine": "lacbed_gan.predict.refinement.refinement",

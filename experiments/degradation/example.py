@@ -15,7 +15,7 @@ import tifffile
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction.fields import bright_field
-from lacbed_gan.predict.predictor import load
+from lacbed_gan.predict.loading import load
 
 HERE = Path(__file__).parent
 SIZE, COUNTS = 256, 400

@@ -19,7 +19,8 @@ import torch
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.measures.origin import origin_mse, origin_r
-from lacbed_gan.predict.predictor import Predictor, load
+from lacbed_gan.predict.loading import load
+from lacbed_gan.predict.predictor import Predictor
 from lacbed_gan.store.packed import open_store
 from lacbed_gan.store.store import Store
 

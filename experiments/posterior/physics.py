@@ -23,7 +23,8 @@ from lacbed_gan.base.tables import to_csv
 from lacbed_gan.data.sources import describe_pairs
 from lacbed_gan.images.origin import canonical
 from lacbed_gan.measures.origin import origin_mse
-from lacbed_gan.predict.samples import DISCREPANCY, GRID, coarse_pixels, pattern_of
+from lacbed_gan.predict.physics_check import coarse_pixels
+from lacbed_gan.predict.weighing import DISCREPANCY, GRID, pattern_of
 from lacbed_gan.store.packed import open_store
 
 HERE = Path(__file__).parent

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.crystal.catalogue import catalogue
-from lacbed_gan.predict.predictor import Predictor, load
+from lacbed_gan.predict.loading import load
+from lacbed_gan.predict.predictor import Predictor
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def check(settings: IdentifySettings) -> None:
             find_files(Path(name))
     read_observed(settings.input, settings.reflections, settings.frame, settings.mask)
     if settings.checkpoint not in (None, SHIPPED):
-        from lacbed_gan.predict.predictor import load
+        from lacbed_gan.predict.loading import load
 
         load(settings.checkpoint)
 
@@ -30,7 +30,7 @@ def identify(settings: IdentifySettings) -> None:
     from lacbed_gan.models.weights import WeightsError
     from lacbed_gan.predict.identification.files import lines, save_identification
     from lacbed_gan.predict.identification.identification import identify as identified
-    from lacbed_gan.predict.predictor import load
+    from lacbed_gan.predict.loading import load
     from lacbed_gan.store.making import usable_cores
 
     measured, hkl = read_observed(settings.input, settings.reflections, settings.frame, settings.mask)

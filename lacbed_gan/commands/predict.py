@@ -96,7 +96,7 @@ def _predictor(settings: PredictSettings, direction: str) -> Predictor:
 
 @cache  # the check loads it, the prediction uses it
 def _loaded(checkpoint: str | None, direction: str) -> Predictor:
-    from lacbed_gan.predict.predictor import load
+    from lacbed_gan.predict.loading import load
 
     return load(checkpoint, direction)
 

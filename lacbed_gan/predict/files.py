@@ -114,7 +114,7 @@ def predict_measured(
         check: also recompute the pattern from ρ; needs a.
         align: whether the pattern tells centre, rotation and aperture where neither user nor file says.
         samples: how many answers to draw; None: the network's one answer.
-        weigh, counts: see :func:`lacbed_gan.predict.samples.draw_samples`.
+        weigh, counts: see :func:`lacbed_gan.predict.sampling.draw_samples`.
         frame, signal, mask: what of the file, see :func:`lacbed_gan.images.measured.read_images`.
         user: what the user says of the image, see :func:`lacbed_gan.images.calibration.calibrate`.
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,13 +20,12 @@ from lacbed_gan.images.calibration import ASSUMED, USER, Calibration, calibrate,
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.images.reduction import reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
-from lacbed_gan.models.shipped_weights import DIRECTIONS, shipped_file, shipped_thicknesses
-from lacbed_gan.models.weights import Trained, load_weights
+from lacbed_gan.models.weights import Trained
 from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings, pattern_warnings
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
-from lacbed_gan.predict.samples import DrawsSamples
+from lacbed_gan.predict.sampling import DrawsSamples
 from lacbed_gan.store.entry import view_of
 from lacbed_gan.store.recipe import Recipe
 
@@ -41,29 +38,6 @@ class PredictionError(UserError):
 
 class TrustWarning(UserWarning):
     """An input unlike the training data, or an answer that physics contradicts."""
-
-
-def load(
-    checkpoint: str | Path | None = None, direction: str = "forward", thickness: float | Sequence[float] | None = None
-) -> Predictor:
-    """The networks of one file, ready to predict on the CPU.
-
-    Args:
-        checkpoint: a .safetensors file of weights, or last.ckpt of a run; None: the shipped weights.
-        direction: ``forward`` or ``inverse``, of the shipped weights; a checkpoint has its own.
-        thickness: in nm, where each has its own shipped network; None: the first, from which
-            :meth:`Predictor.predict_potential` goes on to another that it is told.
-
-    Raises:
-        WeightsError: no such file, damaged, or of networks that this version cannot build.
-        ValueError: a direction of another name.
-    """
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction} is not one of {', '.join(DIRECTIONS)}")
-    if checkpoint is not None:
-        return Predictor(load_weights(checkpoint))
-    asked = () if thickness is None else np.atleast_1d(thickness).tolist()
-    return Predictor(load_weights(shipped_file(direction, asked)), shipped_thicknesses(direction))
 
 
 class Predictor(DrawsSamples):
@@ -80,11 +54,14 @@ class Predictor(DrawsSamples):
     Args:
         trained: the network.
         alternatives: see there; none of a network of a user.
+        another: the network of one of them.
     """
 
-    def __init__(self, trained: Trained, alternatives: Sequence[float] = ()):
+    def __init__(
+        self, trained: Trained, alternatives: Sequence[float] = (), another: Callable[[float], Predictor] | None = None
+    ):
         settings = trained.settings
-        self.alternatives = tuple(alternatives)
+        self.alternatives, self._another = tuple(alternatives), another
         self._trained = trained
         self.direction: str = settings.direction
         self.thicknesses: tuple[float, ...] = settings.thickness
@@ -262,7 +239,7 @@ class Predictor(DrawsSamples):
         """The shipped network of a thickness (nm) that has its own; else this one."""
         if len(thickness) != 1 or thickness[0] in self.thicknesses or thickness[0] not in self.alternatives:
             return self
-        return _shipped(self.direction, thickness[0])
+        return self if self._another is None else self._another(thickness[0])
 
     def require_thickness(self, thickness: Sequence[float]) -> tuple[float, ...]:
         """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
@@ -295,11 +272,6 @@ class Predictor(DrawsSamples):
         """Of inputs (C, H, W) from the training data, in units of the usual one; None where nothing is kept of it."""
         familiar = self._trained.familiar
         return None if familiar is None else familiar.distance(self.direction, torch.from_numpy(inputs)[None])
-
-
-@cache
-def _shipped(direction: str, thickness: float) -> Predictor:
-    return load(None, direction, thickness)
 
 
 def _warned(prediction: Any) -> Any:

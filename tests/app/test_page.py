@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from lacbed_gan.crystal import Crystal
-from lacbed_gan.predict.predictor import load
+from lacbed_gan.predict.loading import load
 
 CALCULATION = 120_000  # ms, for seconds of work on a machine that may be busy
 

@@ -10,7 +10,7 @@ from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import Calibration
 from lacbed_gan.images.preparation import PreparationError, prepare_pattern
 from lacbed_gan.measures.metrics import correlation_r
-from lacbed_gan.predict.predictor import load
+from lacbed_gan.predict.loading import load
 from lacbed_gan.store.packed import open_store
 
 A = 3.567

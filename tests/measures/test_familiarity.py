@@ -11,7 +11,7 @@ from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.familiarity import features
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.weights import load_weights
-from lacbed_gan.predict.predictor import load
+from lacbed_gan.predict.loading import load
 from lacbed_gan.running.folder import run_name
 from lacbed_gan.store.packed import open_store
 

@@ -14,7 +14,7 @@ from lacbed_gan.models.checkpoints import read_checkpoint
 from lacbed_gan.models.migrations import migrated, migrated_settings
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import load_weights, save_weights
-from lacbed_gan.predict.predictor import load
+from lacbed_gan.predict.loading import load
 from lacbed_gan.report.collect import collect_runs, grouped
 from lacbed_gan.report.predicted import predict_cases
 from lacbed_gan.store.recipe import Recipe

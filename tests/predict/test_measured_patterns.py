@@ -13,8 +13,8 @@ from PIL import Image
 from lacbed_gan.images.calibration import calibrate
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.measures.origin import origin_r
+from lacbed_gan.predict.loading import load
 from lacbed_gan.predict.physics_check import PhysicsCheck
-from lacbed_gan.predict.predictor import load
 from lacbed_gan.store.packed import open_store
 from lacbed_gan.store.recipe import Recipe
 

@@ -15,9 +15,10 @@ from lacbed_gan.commands import predict
 from lacbed_gan.commands.config import composed
 from lacbed_gan.images.calibration import calibrate
 from lacbed_gan.images.measured import Measured
-from lacbed_gan.predict import samples as samples_module
+from lacbed_gan.predict import weighing
 from lacbed_gan.predict.prediction import PotentialPrediction
-from lacbed_gan.predict.samples import PotentialSamples, compared, weighed
+from lacbed_gan.predict.samples import PotentialSamples
+from lacbed_gan.predict.weighing import compared, weighed
 from lacbed_gan.store.recipe import Recipe
 
 A = 5.64
@@ -76,7 +77,7 @@ def test_a_sample_with_the_right_pattern_has_the_weight(pattern, monkeypatch):
     half = np.arange(16, 32)
     rows, columns = (x.ravel() for x in np.meshgrid(half, half, indexing="ij"))
     prediction = samples.prediction
-    exact = samples_module.pattern_of(samples.images[1], 4.0, 4.0, prediction.recipe, (20.0,), (rows, columns), 32)
+    exact = weighing.pattern_of(samples.images[1], 4.0, 4.0, prediction.recipe, (20.0,), (rows, columns), 32)
     quadrant = exact.reshape(16, 16)
     half_pattern = np.concatenate([quadrant[:, ::-1], quadrant], 1)
     whole = np.concatenate([half_pattern[::-1], half_pattern])
@@ -101,7 +102,7 @@ def test_likelihoods_do_not_depend_on_brightness_and_contrast():
 
 def test_the_command_writes_samples(tmp_path, make_weights, pattern, capsys, monkeypatch):
     random = np.random.default_rng(0)  # an untrained network's ρ has no symmetry, and takes minutes
-    monkeypatch.setattr(samples_module, "pattern_of", lambda *_: random.random((1, 64)))
+    monkeypatch.setattr(weighing, "pattern_of", lambda *_: random.random((1, 64)))
     image = tmp_path / "film.png"
     Image.fromarray(np.rint(255 * pattern).astype(np.uint8)).save(image)
     words = [f"input={image}", f"checkpoint={make_weights('inverse', *KINDS['flow'])}", f"a={A}", "check=false"]
