@@ -119,6 +119,24 @@ def test_many_answers_to_one_question_are_learned(kind):
         assert (network(image[:1], None) - 0.5).abs().max() < 0.25 or kind == "vae"
 
 
+def test_two_patterns_of_one_potential_are_learned():
+    """Forward: ρ that is the same all over has a bright pattern in half of the pairs and a dark one in the others."""
+    network = made("vae", width=64, conditions=0, potential="input", span=False)
+    image, target = torch.full((32, 1, SIZE, SIZE), 0.5), torch.full((32, 1, SIZE, SIZE), 0.2)
+    target[::2] = 0.8
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    torch.manual_seed(1)
+    for _ in range(150):
+        _, terms = network.learn(image, None, target)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        optimizer.step()
+    draws = network.eval().sample(image[:1], None, 200, torch.Generator().manual_seed(0))
+    assert draws.span is None and torch.equal(draws.images, fold(draws.images, MIRRORS))
+    level = draws.images.mean((2, 3, 4))[0]
+    assert 0.2 < (level > 0.5).float().mean() < 0.8 and (level - 0.5).abs().median() > 0.2
+
+
 def test_a_flow_from_noise_to_a_normal_distribution_is_exact():
     """x₁ ~ N(m, d²): v is linear in x, and the last point of the flow is m + d x₀ but for the steps."""
     network = FlowSampler(**SMALL | {"steps": 50, "conditions": 0})
