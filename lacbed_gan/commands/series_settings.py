@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, PositiveFloat
 
 from lacbed_gan.commands.pattern_settings import Direction, Displacement, PatternSettings
 from lacbed_gan.commands.settings import directions
 from lacbed_gan.commands.train_settings import Count, Place, Source, listed
+
+Free = Literal["thickness", "blur", "centre", "rotation", "scale", "b_factor", "b_iso", "occupancy", "ionicity", "u_hk"]
 
 
 class SeriesSettings(PatternSettings):
@@ -55,11 +57,11 @@ class RefineSettings(SeriesSettings):
 
     crystal: Place
     free: Annotated[
-        tuple[Literal["thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy", "u_hk"], ...],
+        tuple[Free, ...],
         BeforeValidator(listed),
         Field(
             min_length=1,
-            description="a list of some of thickness, blur, centre, rotation, scale, b_iso, occupancy, u_hk",
+            description=f"a list of some of {', '.join(get_args(Free))}",
         ),
     ]
     thickness: Annotated[

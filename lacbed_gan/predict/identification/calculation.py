@@ -16,6 +16,7 @@ from lacbed_gan.diffraction.absorption import Absorption
 from lacbed_gan.diffraction.beams import Beams, select_beams
 from lacbed_gan.diffraction.constants import wavelength
 from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.ionic import ionic_change
 from lacbed_gan.diffraction.perturbed import perturbed_intensities
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
@@ -58,6 +59,8 @@ def intensities_of(
     thickness: Sequence[float],
     physics: Physics,
     factors: Mapping[tuple[int, int], float] | None = None,
+    ionicity: float = 0.0,
+    charges: NDArray[np.float64] | None = None,
 ) -> Tensor:
     """(R, T, P) float32 of reflections at P places, row · size + column, of a window; 0 of a forbidden reflection.
 
@@ -65,6 +68,8 @@ def intensities_of(
         hkl: in the axes of the crystal's source; 0 0 0 is the bright field.
         thickness: T values in nm, rising.
         factors: by which U of some (h, k) of the net are multiplied, without those of the symmetry's copies.
+        ionicity: 0 of neutral atoms, 1 of ions with these charges, the formal ones unless given; see
+            :func:`lacbed_gan.diffraction.ionic.ionic_change`.
 
     Raises:
         CalculationError: an atom without B where absorption needs it, or angles past
@@ -86,6 +91,8 @@ def intensities_of(
         absorbing = absorption.beams(projection, beams, physics.energy_kv)
     else:
         absorbing = replace(beams, potential=torch.zeros_like(beams.potential))
+    if ionicity and (change := ionic_change(projection, beams, physics.energy_kv, charges)) is not None:
+        beams = replace(beams, potential=beams.potential + ionicity * change)
     if factors:
         beams = _multiplied(beams, projection, factors)
     pixels = IndependentPixels.of_window(window, projection.rotations if dark else projection.point_group, net)

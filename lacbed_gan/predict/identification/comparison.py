@@ -13,8 +13,6 @@ from lacbed_gan.predict.identification.calculation import Physics, grid_pixels, 
 from lacbed_gan.predict.observation import Hkl, Observation
 
 Array = NDArray[np.float64]
-BLURS = (0.0, 0.4, 0.6, 0.8, 1.0, 1.2, 1.5, 1.8)  # σ in pixels of the compared images, that are tried
-NEAR = 3  # thicknesses on each side of the best one at which blurs are tried
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,11 @@ class Task:
         """The directions of the pixels for a crystal."""
         return self.observation.window(crystal)
 
-    def calculated(self, crystal: Crystal) -> Array:
+    def calculated(self, crystal: Crystal, ionicity: float = 0.0) -> Array:
         """(R, T, P) intensities in [0, 1]."""
+        window, physics = self.window(crystal), self.physics
         return (
-            intensities_of(crystal, self.hkl, self.window(crystal), self.places, self.thickness, self.physics)
+            intensities_of(crystal, self.hkl, window, self.places, self.thickness, physics, ionicity=ionicity)
             .numpy()
             .astype(np.float64)
         )
@@ -66,11 +65,13 @@ class Fit:
         thickness: in nm.
         r: (R,) Pearson's of each reflection, which scale and background do not change.
         blur: σ of a Gaussian in pixels of the compared images, 0 for none.
+        angle_scale: by which the angles of the images are multiplied.
     """
 
     thickness: float
     r: Array
     blur: float = 0.0
+    angle_scale: float = 1.0
 
     @property
     def unexplained(self) -> float:
@@ -105,35 +106,11 @@ def unexplained(r: Array) -> Array:
     return 1 - np.maximum(r, 0.0) ** 2
 
 
-def best_fit(task: Task, crystal: Crystal) -> Fit:
+def best_fit(task: Task, crystal: Crystal, ionicity: float = 0.0) -> Fit:
     """The thickness at which a crystal leaves least of the variance of all reflections."""
-    r = correlation(task.calculated(crystal), task.measured)
+    r = correlation(task.calculated(crystal, ionicity), task.measured)
     i = int(unexplained(r).mean(0).argmin())
     return Fit(task.thickness[i], r[:, i])
-
-
-def finer_fit(task: Task, crystal: Crystal) -> tuple[Fit, Images]:
-    """The same with a blur, of a task that has all pixels of its images."""
-    size, count = task.observation.size, len(task.hkl)
-    calculated = task.calculated(crystal)
-    sharp = unexplained(correlation(calculated, task.measured)).mean(0)
-    middle = int(sharp.argmin())
-    chosen = slice(max(0, middle - NEAR), middle + NEAR + 1)
-    images = np.full((count, len(task.thickness[chosen]), size**2), np.nan)
-    images[..., task.places] = calculated[:, chosen]
-    images = images.reshape(count, -1, size, size)
-    fits: list[tuple[float, int, float, Array]] = []
-    for sigma in BLURS:
-        r = correlation(blurred(images, sigma).reshape(count, -1, size**2)[..., task.places], task.measured)
-        left = unexplained(r).mean(0)
-        i = int(left.argmin())
-        fits.append((float(left[i]), i, sigma, r[:, i]))
-    _, i, sigma, r = min(fits, key=lambda fit: fit[0])
-    image = blurred(images[:, i], sigma)
-    flat = image.reshape(count, -1)[:, task.places]
-    scale, background = straight_line(flat, task.measured)
-    fitted = scale[:, None, None] * image + background[:, None, None]
-    return Fit(task.thickness[chosen][i], r, sigma), Images(fitted, scale, background)
 
 
 def straight_line(calculated: Array, measured: Array) -> tuple[Array, Array]:
@@ -142,22 +119,3 @@ def straight_line(calculated: Array, measured: Array) -> tuple[Array, Array]:
     power = (first**2).sum(1)
     scale = (first * second).sum(1) / np.where(power > 0, power, 1.0)
     return scale, measured.mean(1) - scale * calculated.mean(1)
-
-
-def blurred(images: Array, sigma: float) -> Array:
-    """Images (…, H, W) by a Gaussian of σ pixels, which leaves out those that are NaN; mirrored at their edges."""
-    if not sigma:
-        return images
-    reach = int(4 * sigma + 0.5)
-    weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    weight /= weight.sum()
-    known = np.isfinite(images)
-    total, share = np.where(known, images, 0.0), known.astype(np.float64)
-    for axis in (-1, -2):
-        padding = [(0, 0)] * images.ndim
-        padding[axis] = (reach, reach)
-        total, share = (
-            np.lib.stride_tricks.sliding_window_view(np.pad(x, padding, "symmetric"), len(weight), axis) @ weight
-            for x in (total, share)
-        )
-    return np.where(known, total / np.where(share > 0, share, 1.0), np.nan)

@@ -76,14 +76,14 @@ def to_json(result: Identification) -> dict[str, Any]:
 def lines(result: Identification, count: int = 12) -> list[str]:
     """The table of the best candidates, and the verdict, for a terminal."""
     rows = [
-        "rank  formula                 a (Å)   known  thickness (nm)  r       r of 0 0 0  blur (px)  B ×",
+        "rank  formula                 a (Å)   known  thickness (nm)  r       r of 0 0 0  blur (px)  B ×   ions",
     ]
     for row in result.rows[:count]:
         bright = "–" if row["r_bright_field"] is None else f"{row['r_bright_field']:.4f}"
         known = "yes" if row["from_experiment"] else "no"
         rows.append(
             f"{row['rank']:4d}  {row['formula'][:22]:22}  {row['a']:6.4f}  {known:5}  {row['thickness']:14.1f}"
-            f"  {row['r']:.4f}  {bright:10}  {row['blur']:9.2f}  {row['b_factor']:.2g}"
+            f"  {row['r']:.4f}  {bright:10}  {row['blur']:9.2f}  {row['b_factor']:4.2f}  {row['ionicity']:.2f}"
         )
     return [*rows, result.verdict.text]
 

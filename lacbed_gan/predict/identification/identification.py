@@ -27,7 +27,7 @@ A_TOLERANCE = 0.012  # relative: cells from density functional theory are within
 THICKNESS = (20.0, 200.0)  # nm, where nobody says it
 SPREAD = 0.05  # relative, around a thickness that the user gives
 G_MAX = 2.5  # 1/Å
-BEST = 16  # candidates that are calculated with all pixels
+BEST = 12  # candidates that are calculated with all pixels
 MOST = 1500  # candidates that are calculated roughly: some minutes
 LISTED = 400  # of those that a network ranked first
 UNITS = {
@@ -37,6 +37,8 @@ UNITS = {
     "unexplained": "1 (share of variance)",
     "blur": "px of the compared images",
     "b_factor": "1",
+    "ionicity": "1 (0 neutral atoms, 1 ions of formal charge)",
+    "angle_scale": "1",
     "b_iso": "Å²",
     "scale": "the images' unit per intensity of the beam",
     "background": "the images' unit",
@@ -95,6 +97,8 @@ class Identification:
                 "unexplained": one.fit.unexplained,
                 "blur": one.fit.blur,
                 "b_factor": one.b_factor,
+                "ionicity": one.ionicity,
+                "angle_scale": one.fit.angle_scale,
                 "checked": one.images is not None,
                 "source": one.crystal.source,
             }
@@ -126,7 +130,8 @@ def identify(
     """Which known crystal gave a pattern, and at which thickness.
 
     Every candidate of the cell edge is calculated roughly at all thicknesses, with absorption; the best ones with more
-    beams, other B, all pixels and a blur. Scale and background of each image are fitted.
+    beams, other B, as ions, with all pixels, a blur and another scale of the angles. Scale and background of each image
+    are fitted.
 
     Args:
         pattern: (H, W) or, of several reflections, (R, H, W) intensities, NaN where a pixel has no value.

@@ -15,20 +15,23 @@ import numpy as np
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.ions import formal_charges
 from lacbed_gan.diffraction.absorption_factors import B_RANGE
 from lacbed_gan.predict.identification.calculation import Physics
-from lacbed_gan.predict.identification.comparison import Fit, Images, Task, best_fit, finer_fit
+from lacbed_gan.predict.identification.comparison import Fit, Images, Task, best_fit
+from lacbed_gan.predict.identification.fine_fit import fine_fit
 from lacbed_gan.predict.observation import Observation
 from lacbed_gan.store.making import start_worker
 
 Result = TypeVar("Result")
 ROUGH_G_MAX, MIDDLE_G_MAX = 1.5, 2.0  # 1/Å; that of the finest calculation is the user's
 ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
-KEPT = 36  # candidates that are calculated again with more beams and other B
+KEPT = 36  # candidates that are calculated again with more beams, other B and as ions
 B_FACTORS = (0.5, 1.8)  # by which all B of a candidate are multiplied for trials
+B_STEPS = (-0.4, 0.4)  # of the logarithm of that factor, once more for ions
+IONICITIES = (0.3, 0.7)  # trials
 PARABOLAS = 2
 TRIED = 1.5  # times as many candidates as are calculated with all pixels are tried with other B
-MARGIN = 4.0  # nm, around the thickness of the rougher calculation
 FEW = 12  # calculations that are not worth the start of other processes
 
 
@@ -40,12 +43,14 @@ class Scored:
         crystal: with B as it agrees best.
         fit: of the finest calculation that was made of it.
         b_factor: by which the B of the source, or the assumed one, are multiplied.
+        ionicity: 0 of neutral atoms, 1 of ions; see :func:`lacbed_gan.diffraction.ionic.ionic_change`.
         images: of the finest calculation; None of candidates that only the rougher ones reached.
     """
 
     crystal: Crystal
     fit: Fit
     b_factor: float = 1.0
+    ionicity: float = 0.0
     images: Images | None = None
 
 
@@ -106,9 +111,9 @@ def rank(
         task = replace(task, physics=middle)
         second, more = _sorted(run(partial(_score, task), [one.crystal for one in kept]), kept)
         left_out += more
-        vibrating = second[: math.ceil(TRIED * best)]
-        with_b, more = _sorted(run(partial(_with_b, task), vibrating), vibrating)
-        second = [*with_b, *second[len(vibrating) :]]
+        tried = second[: math.ceil(TRIED * best)]
+        varied, more = _sorted(run(partial(_varied, task), tried), tried)
+        second = sorted([*varied, *second[len(tried) :]], key=lambda one: one.fit.unexplained)
         compared = observation.binned(FINE_SIZE)
         third, more = _sorted(run(partial(_finest, compared, physics), second[:best]), second[:best])
         left_out += more
@@ -122,21 +127,32 @@ def _score(task: Task, crystal: Crystal) -> Scored | str:
         return f"{crystal.name}: {error}"
 
 
-def _with_b(task: Task, before: Scored) -> Scored | str:
-    """With B, all multiplied by one factor, where what is left is least: on parabolas through three trials."""
+def _varied(task: Task, before: Scored) -> Scored | str:
+    """With B, all multiplied by one factor, and the ionicity where what is left is least."""
 
-    def trial(logarithm: float) -> Scored:
+    def trial(logarithm: float, ionicity: float) -> Scored:
         factor = math.exp(logarithm)
         crystal = replace(before.crystal, b_iso=np.clip(before.crystal.b_iso * factor, *B_RANGE))
-        return Scored(crystal, best_fit(task, crystal), factor)
+        return Scored(crystal, best_fit(task, crystal, ionicity), factor, ionicity)
 
     try:
-        trials = {0.0: before} | {math.log(factor): trial(math.log(factor)) for factor in B_FACTORS}
-        for _ in range(PARABOLAS):
-            place = _lowest({x: one.fit.unexplained for x, one in trials.items()})
-            trials[place] = trial(place)
+        best = _best_of_parabolas(before, 0.0, lambda x: trial(x, 0.0), [math.log(x) for x in B_FACTORS])
+        if formal_charges(before.crystal) is not None:
+            logarithm = math.log(best.b_factor)
+            best = _best_of_parabolas(best, 0.0, lambda x: trial(logarithm, x), IONICITIES)
+            ionicity, trials = best.ionicity, [logarithm + step for step in B_STEPS]
+            best = _best_of_parabolas(best, logarithm, lambda x: trial(x, ionicity), trials)
     except ValueError as error:
         return f"{before.crystal.name}: {error}"
+    return best
+
+
+def _best_of_parabolas(at: Scored, place: float, trial: Callable[[float], Scored], places: Sequence[float]) -> Scored:
+    """The best of one trial, others at some places, and those where parabolas through three are lowest."""
+    trials = {place: at} | {x: trial(x) for x in places}
+    for _ in range(PARABOLAS):
+        x = _lowest({x: one.fit.unexplained for x, one in trials.items()})
+        trials[x] = trial(x)
     return min(trials.values(), key=lambda one: one.fit.unexplained)
 
 
@@ -152,13 +168,12 @@ def _lowest(values: dict[float, float]) -> float:
 
 
 def _finest(compared: Observation, physics: Physics, before: Scored) -> Scored | str:
-    near = before.fit.thickness
-    task = Task.of(compared, 1, thicknesses(max(1.0, near - MARGIN), near + MARGIN, 0.5), physics)
     try:
-        fit, images = finer_fit(task, before.crystal)
+        found = fine_fit(compared, before.crystal, before.fit.thickness, before.ionicity, physics)
     except ValueError as error:
         return f"{before.crystal.name}: {error}"
-    return replace(before, fit=fit, images=images)
+    b_factor = before.b_factor * found.b_factor
+    return Scored(found.crystal, found.fit, b_factor, found.ionicity, found.images)
 
 
 def _sorted(results: Iterator[Scored | str], of: Sequence[object]) -> tuple[list[Scored], list[str]]:

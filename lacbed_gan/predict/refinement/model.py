@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.ions import formal_charges
 from lacbed_gan.predict.identification.calculation import Physics, grid_pixels, intensities_of
 from lacbed_gan.predict.identification.comparison import straight_line
 from lacbed_gan.predict.observation import Observation
@@ -17,7 +18,7 @@ from lacbed_gan.predict.refinement.parameters import Parameter, factors, sites, 
 
 Array = NDArray[np.float64]
 SPACING, REACH = 0.5, 6  # nm between two thicknesses that are calculated, and how many on each side of one
-PHYSICAL = ("b_iso", "occupancy", "u_hk")  # what takes a calculation
+PHYSICAL = ("b_factor", "b_iso", "occupancy", "ionicity", "u_hk")  # what takes a calculation
 KEPT = 24  # calculations that are remembered
 BORDER = 3  # pixels along the edges that do not count, where images are moved
 
@@ -30,7 +31,7 @@ class Model:
 
     Args:
         observations: a series for each thickness, of the same crystal.
-        chosen: what is fitted; everything else stays as the crystal and `fixed_thickness` have it.
+        chosen: what is fitted; everything else stays as the crystal, `fixed_thickness` and `ionicity` have it.
     """
 
     def __init__(
@@ -40,9 +41,11 @@ class Model:
         physics: Physics,
         chosen: Sequence[Parameter],
         fixed_thickness: Sequence[float],
+        ionicity: float = 0.0,
     ):
         self.crystal, self.observations, self.physics, self.parameters = crystal, observations, physics, tuple(chosen)
-        self._fixed, self._site = tuple(fixed_thickness), sites(crystal)
+        self._charges = formal_charges(crystal)  # which occupancies that are fitted do not change
+        self._fixed, self._site, self.ionicity = tuple(fixed_thickness), sites(crystal), ionicity
         self._stacks: OrderedDict[tuple[float, ...], tuple[Array, Array]] = OrderedDict()
         moved = any(one.kind in ("centre", "rotation", "scale") for one in chosen)
         self.counted = []
@@ -86,7 +89,7 @@ class Model:
         """The images, their scales (R,) and backgrounds (R,) of each series."""
         results = []
         for series, observation in enumerate(self.observations):
-            images = self._moved(self._sharp(values, series), values)
+            images = self._moved(self.sharp(values, series), values)
             inside = self.counted[series]
             scale, background = straight_line(images[:, inside], observation.images[:, inside])
             results.append((scale[:, None, None] * images + background[:, None, None], scale, background))
@@ -114,8 +117,8 @@ class Model:
         places = y * np.cos(angle) - x * np.sin(angle) + middle, x * np.cos(angle) + y * np.sin(angle) + middle
         return np.stack([map_coordinates(image, places, order=3, mode="nearest") for image in images])
 
-    def _sharp(self, values: Array, series: int) -> Array:
-        """(R, n, n) intensities, between calculated thicknesses by a polynomial of third degree."""
+    def sharp(self, values: Array, series: int) -> Array:
+        """(R, n, n) intensities of a series, between calculated thicknesses by a polynomial of third degree."""
         t = self.value(values, "thickness", series, self._fixed[series])
         physical = [v for p, v in zip(self.parameters, values, strict=True) if p.kind in PHYSICAL]
         key = (float(series), *(float(v) for v in physical))
@@ -140,8 +143,9 @@ class Model:
         n = observation.size
         places = grid_pixels(n, 1)
         window = observation.window(crystal)
+        u_hk, ionicity = factors(self.parameters, values), self.value(values, "ionicity", default=self.ionicity)
         result = intensities_of(
-            crystal, observation.hkl, window, places, grid.tolist(), self.physics, factors(self.parameters, values)
+            crystal, observation.hkl, window, places, grid.tolist(), self.physics, u_hk, ionicity, self._charges
         )
         self.calculations += 1
         return grid, result.numpy().astype(np.float64).reshape(len(observation.hkl), len(grid), n, n).swapaxes(0, 1)

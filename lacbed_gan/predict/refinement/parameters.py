@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.ions import formal_charges
+from lacbed_gan.diffraction.absorption_factors import B_RANGE
 from lacbed_gan.diffraction.gradients.sites import site_of_atoms
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.predict.identification.calculation import star
 
 NEAREST = 2.0  # 1/Å, among which the shortest structure factors are sought
 WEAK = 0.1  # of the strongest: a structure factor that patterns hardly tell
-KINDS = ("thickness", "blur", "centre", "rotation", "scale", "b_iso", "occupancy", "u_hk")
-USUAL = ("thickness", "blur", "centre", "rotation", "scale", "b_iso")
+KINDS = ("thickness", "blur", "centre", "rotation", "scale", "b_factor", "b_iso", "occupancy", "ionicity", "u_hk")
+USUAL = ("thickness", "blur", "centre", "rotation", "scale", "b_iso", "ionicity")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def parameters(
         chosen.append(Parameter("rotation", "rotation", "°", 0, 0.0, 0.05, -5.0, 5.0))
     if "scale" in free:
         chosen.append(Parameter("scale of angles", "scale", "1", 0, 1.0, 0.002, 0.9, 1.1))
+    if "b_factor" in free:
+        chosen.append(Parameter("factor of all B", "b_factor", "1", 0, 1.0, 0.02, 0.1, 4.0))
     for i, label in enumerate(labels(crystal)):
         atom = int(np.flatnonzero(sites(crystal) == i)[0])
         if "b_iso" in free:
@@ -88,6 +92,8 @@ def parameters(
         if "occupancy" in free:
             occupancy = float(crystal.occupancy[atom])
             chosen.append(Parameter(f"occupancy of {label}", "occupancy", "1", i, occupancy, 0.01, 0.02, 1.2))
+    if "ionicity" in free and formal_charges(crystal) is not None:
+        chosen.append(Parameter("ionicity", "ionicity", "1", 0, 0.0, 0.02, -0.2, 1.2))
     if "u_hk" in free:
         for i, (hk, hkl) in enumerate(shortest(crystal, orders)):
             name = f"U of {' '.join(map(str, hkl))}"
@@ -141,6 +147,8 @@ def with_values(
     """The crystal with the B and occupancies that a fit is at."""
     b, occupancy = crystal.b_iso.copy(), crystal.occupancy.copy()
     for parameter, value in zip(chosen, values, strict=True):
+        if parameter.kind == "b_factor":
+            b = np.clip(value * b, *B_RANGE)
         target = {"b_iso": b, "occupancy": occupancy}.get(parameter.kind)
         if target is not None:
             target[site == parameter.index] = value

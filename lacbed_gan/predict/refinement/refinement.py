@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
@@ -17,6 +16,7 @@ from lacbed_gan.predict.identification.candidates import with_plausible_b
 from lacbed_gan.predict.identification.comparison import Task, best_fit, correlation
 from lacbed_gan.predict.identification.search import thicknesses
 from lacbed_gan.predict.observation import Observation
+from lacbed_gan.predict.refinement.fitting import fitted
 from lacbed_gan.predict.refinement.model import Model
 from lacbed_gan.predict.refinement.parameters import USUAL, Parameter, parameters, sites, with_values
 
@@ -24,8 +24,6 @@ Array = NDArray[np.float64]
 ROUGH_SIZE, ROUGH_G_MAX = 32, 2.0  # pixels along an edge and 1/Å, of a first fit
 SIZE, G_MAX = 64, 2.5  # of the last one
 SEARCHED = (20.0, 200.0)  # nm, where nobody says the thickness
-TOLERANCE = 1e-4  # relative change of the sum of squares, or of the parameters, at which a fit ends
-MOST = 12  # steps of a fit
 NEAR = 8  # pixels up to which residuals may be correlated
 
 
@@ -113,17 +111,20 @@ def refine(
         raise UserError("free=[] leaves nothing to refine")
     values = np.array([one.start for one in chosen])
     path: list[tuple[int, float, Array]] = []
+
+    def better(share: float, at: Array) -> None:
+        path.append((len(path), share, at.copy()))
+        told(f"step {len(path) - 1}: {share:.3%} of the variance left")
+
     finest = [one.binned(size) for one in observations]
     last = Model(crystal, finest, physics, chosen, starts)
     at_start = last.images(values)
     coarse = [one.binned(min(ROUGH_SIZE, size)) for one in observations]
     if coarse[0].size < finest[0].size:
         factor = finest[0].size / coarse[0].size
-        values = _fitted(
-            Model(crystal, coarse, rough, chosen, starts), _in_pixels(values, chosen, 1 / factor), path, told
-        )
+        values = fitted(Model(crystal, coarse, rough, chosen, starts), _in_pixels(values, chosen, 1 / factor), better)
         values = _in_pixels(values, chosen, factor)
-    values = _fitted(last, values, path, told)
+    values = fitted(last, values, better)
     images, scale, background = (list(x) for x in zip(*last.scaled(values), strict=True))
     residuals, jacobian = last.residuals(values), last.jacobian(values)
     covariance = _covariance(last, residuals, jacobian, values)
@@ -157,35 +158,6 @@ def _start(observation: Observation, crystal: Crystal, physics: Physics, near: f
     low, high = SEARCHED if near is None else (0.9 * near, 1.1 * near)
     task = Task.of(observation, max(1, observation.size // 16), thicknesses(low, high, 0.5), physics)
     return best_fit(task, crystal).thickness
-
-
-def _fitted(model: Model, start: Array, path: list[tuple[int, float, Array]], told: Callable[[str], object]) -> Array:
-    """Values of least squares; each step that makes the sum smaller goes on the path."""
-    low, high = (np.array([getattr(p, end) for p in model.parameters]) for end in ("low", "high"))
-    best = [np.inf]
-
-    def residuals(values: Array) -> Array:
-        result = model.residuals(values)
-        share = float((result**2).mean())
-        if share < best[0]:
-            best[0] = share
-            path.append((len(path), share, values.copy()))
-            told(f"step {len(path) - 1}: {share:.3%} of the variance left")
-        return result
-
-    scale = np.array([10 * p.step for p in model.parameters])
-    start = np.clip(start, low + 1e-6, high - 1e-6)
-    result = least_squares(
-        residuals,
-        start,
-        model.jacobian,
-        bounds=(low, high),
-        x_scale=scale,
-        ftol=TOLERANCE,
-        xtol=TOLERANCE,
-        max_nfev=MOST,
-    )
-    return np.asarray(result.x)
 
 
 def _in_pixels(values: Array, chosen: Sequence[Parameter], factor: float) -> Array:
