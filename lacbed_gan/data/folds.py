@@ -46,7 +46,8 @@ def assign_folds(groups: Sequence[str], folds: int = 10, seed: int = 0) -> np.nd
 def validation_part(groups: Sequence[str], fold_of: np.ndarray, fold: int) -> np.ndarray:
     """Rows of a tenth of the training folds, to look at while training: (n,) int64, ascending.
 
-    No group has crystals in it and others among those that are left.
+    No group has crystals in it and others among those that are left. It has several groups if any tenth has, as one
+    structure type alone does not tell of others.
 
     Args:
         groups: (N,) the group of each crystal.
@@ -61,7 +62,9 @@ def validation_part(groups: Sequence[str], fold_of: np.ndarray, fold: int) -> np
     count = len(set(members))
     if count < 2:
         raise SettingsError("validation=part needs training folds of two groups or more; take validation=none")
-    return training[assign_folds(members, min(FOLDS, count), seed=1 + fold) == 0]
+    part = assign_folds(members, min(FOLDS, count), seed=1 + fold)
+    first = {group for group, number in zip(members, part, strict=True) if number == 0}
+    return training[part == (0 if len(first) > 1 else part.max())]  # the largest groups come first
 
 
 def validation_rows(validation: str, groups: Sequence[str], fold_of: np.ndarray, fold: int) -> np.ndarray:

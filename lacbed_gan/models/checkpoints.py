@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from lacbed_gan.base.errors import UserError
+from lacbed_gan.base.files import replacing
 
 
 class WeightsError(UserError):
@@ -39,3 +40,11 @@ def read_checkpoint(path: str | Path, mmap: bool = False) -> dict[str, Any]:
         reason = "it holds more than weights, and nothing of it was run" if name == "UnpicklingError" else name
         raise WeightsError(f"{path}: not a checkpoint, or cut short ({reason})") from None
     return checkpoint
+
+
+def amend_checkpoint(path: Path, **facts: Any) -> None:
+    """Add plain values to what a checkpoint says of its data, in one step."""
+    checkpoint = read_checkpoint(path)
+    checkpoint["config"]["data"] |= facts
+    with replacing(path) as file:
+        torch.save(checkpoint, file)

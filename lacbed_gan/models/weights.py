@@ -24,7 +24,7 @@ from lacbed_gan.models.checkpoints import WeightsError, read_checkpoint
 from lacbed_gan.models.eight_bit import restored, rounded
 from lacbed_gan.models.inference import predict
 from lacbed_gan.models.migrations import migrated, migrated_names
-from lacbed_gan.models.networks.drawing import Drawing
+from lacbed_gan.models.networks.drawing import AS_LEARNED, REACH, Drawing, Spread
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.store.recipe import Recipe
 
@@ -69,6 +69,8 @@ class Trained:
         for network in (networks.generator, networks.span_head):
             if network is not None:
                 network.eval()
+        if isinstance(networks.generator, Drawing):
+            networks.generator.spread = _spread(config["data"].get("spread"))
         return cls(networks.generator, networks.span_head, settings, recipe, standardisation, familiar, config)
 
     def predict(self, image: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -232,6 +234,16 @@ def _moments(name: str, pair: Any) -> tuple[float, float]:
     if not right or not all(map(math.isfinite, pair)) or pair[1] <= 0:
         raise ValueError(f"{name}: {pair} is not a mean and a deviation")
     return float(pair[0]), float(pair[1])
+
+
+def _spread(values: Mapping[str, Any] | None) -> Spread:
+    """That of a run whose end found one; ValueError where it is none."""
+    if values is None:
+        return AS_LEARNED
+    spread = Spread(*(float(values[name]) for name in Spread._fields))
+    if not (REACH[0] <= spread.scale <= REACH[1] and 0 <= spread.tail <= REACH[1]):
+        raise ValueError(f"spread: {spread.scale} and {spread.tail} are no scale and tail of samples")
+    return spread
 
 
 def _familiar(tensors: dict[str, Tensor]) -> Familiar | None:

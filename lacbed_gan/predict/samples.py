@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lacbed_gan.models.networks.drawing import AS_LEARNED, Spread
 from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.predict.prediction import PotentialPrediction
 
@@ -29,6 +30,7 @@ class PotentialSamples:
         counts: electrons at the brightest pixel by which they were weighed; None where they were not.
         residual: (n,) root mean square by which the pattern of each, at the pixels where it was computed, differs from
             the one given, patterns in [0, 1]; None where they were not weighed.
+        spread: of the random numbers that they were drawn from, beside what the network has learned to.
         seconds: that drawing and weighing took.
     """
 
@@ -38,6 +40,7 @@ class PotentialSamples:
     prediction: PotentialPrediction
     counts: float | None = None
     residual: np.ndarray | None = None
+    spread: Spread = AS_LEARNED
     seconds: float = 0.0
 
     @property
@@ -101,6 +104,10 @@ class PotentialSamples:
         text = f"{len(self.images)} samples in {self.seconds:.1f} s: ρ varies by {spread:.2g} of its range"
         if self.span is not None:
             text += f", which is {self.span.mean():.3g} ± {self.span.std():.2g} 1/Å²"
+        if self.spread != AS_LEARNED:
+            text += (
+                f"; spread {self.spread.scale:.2g} of that learned, tail {self.spread.tail:g}, by the validation part"
+            )
         if self.counts is None or self.residual is None:
             return [text]
         effective = self.effective_number
@@ -116,6 +123,7 @@ class PotentialSamples:
         values = {"count": len(self.images), "seconds": self.seconds, "effective_number": self.effective_number}
         values |= {"deviation_of_rho": float(np.sqrt(np.square(self.deviation).mean())), "counts": self.counts}
         values["range_of_rho"] = None if self.span is None else self.span.tolist()
+        values["spread"] = self.spread._asdict()
         values["weights"] = self.weights.tolist()
         values["residual"] = None if self.residual is None else self.residual.tolist()
         return values | {"coefficients": self.table()[:STRONGEST]}

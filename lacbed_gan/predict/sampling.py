@@ -68,7 +68,7 @@ def draw_samples(
             raise SampleError("weigh=true needs a=…, the cell edge in Å")
         counts = counts or getattr(trained.settings.model.generator, "counts", None) or COUNTS
         samples = weighed(samples, a, counts)
-    return replace(samples, seconds=time.perf_counter() - began)
+    return replace(samples, spread=trained.network.spread, seconds=time.perf_counter() - began)
 
 
 class DrawsSamples:

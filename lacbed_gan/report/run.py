@@ -14,11 +14,13 @@ from lacbed_gan.data.views import projected_group
 from lacbed_gan.measures.metrics import summary
 from lacbed_gan.measures.origin import misjudged
 from lacbed_gan.models.build import Networks
+from lacbed_gan.models.checkpoints import amend_checkpoint
 from lacbed_gan.models.networks.drawing import Drawing
 from lacbed_gan.models.weights import Trained
 from lacbed_gan.report.image_figures import save_samples
 from lacbed_gan.report.posterior import answers_of, judged, posterior_summary, spread_rows
 from lacbed_gan.report.predicted import cases_of
+from lacbed_gan.report.spread import fitted_spread
 from lacbed_gan.report.statistics_figures import save_loss_curves
 from lacbed_gan.running.samples import predictions
 from lacbed_gan.running.summary import write_summary
@@ -61,14 +63,21 @@ def write_results(
 def write_posterior(folder: Path, module: LightningModule, data: PairDataModule) -> dict[str, float]:
     """posterior.csv, a row a test crystal as `judged` says, and its means by the names posterior/covered_50 and so on.
 
-    With the noise that the network was trained with.
+    With the noise that the network was trained with. Where there is a validation part, the spread of the samples is
+    fitted on it before, see `fitted_spread`, and kept in best.ckpt: posterior/scale and posterior/tail.
     """
     trained = Trained.of(Networks(module.network, span_head=module.span_head), module.config)
     rows = spread_rows(data.test_rows)
     counts = getattr(trained.settings.model.generator, "counts", None)
+    found: dict[str, float] = {}
+    if "validation" in data.watched:
+        fitted = fitted_spread(trained, data, data.validation_rows, counts)
+        amend_checkpoint(folder / "best.ckpt", spread=fitted.to_json())
+        trained.network.spread = fitted.spread
+        found = {f"posterior/{name}": value for name, value in fitted.spread._asdict().items()}
     table = judged(answers_of(trained, data, rows, counts=counts), data, rows)
     write_atomically(folder / "posterior.csv", to_csv(table))
-    return {f"posterior/{name}": value for name, value in posterior_summary(table).items()}
+    return {f"posterior/{name}": value for name, value in posterior_summary(table).items()} | found
 
 
 def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
@@ -160,7 +169,12 @@ def _posterior_rows(result: dict[str, float]) -> list[tuple[str, str]]:
     if "posterior/mean_mse" not in result:
         return []
     held = ", ".join(f"{100 * result[f'posterior/covered_{p}']:.0f}" for p in (50, 80, 95))
+    scale, tail = (result.get(f"posterior/{name}") for name in ("scale", "tail"))
+    spread = (
+        [("spread of samples, by the validation part", f"{scale:.3g} of that learned, tail {tail:g}")] if scale else []
+    )
     return [
+        *spread,
         ("MSE of the mean of 64 samples", f"{result['posterior/mean_mse']:.5f}   R {result['posterior/mean_r']:.4f}"),
         ("50, 80, 95 % intervals of |U_hk| hold", f"{held} % of true ones"),
     ]

@@ -110,6 +110,25 @@ def test_a_run_leaves_everything_behind(configured, tmp_path, capsys, direction)
     assert not (folder / "last.ckpt").exists()
 
 
+def test_a_run_of_a_network_that_draws_finds_its_spread(shared_store, tmp_path, monkeypatch, capsys):
+    """By the validation part, in the checkpoint that predicts."""
+    model = ["model.noise=3", *(f"model.generator.{size}" for size in ("width=16", "depth=1", "order=3"))]
+    words = ["direction=inverse", "fold=3", "thickness=100", "size=32", "epochs=1", "logger=csv"]
+    config = composed("train", [f"store={shared_store}", *words, *model, "trainer=cpu"])
+    monkeypatch.chdir(tmp_path)
+    train.train(config)
+    folder = tmp_path / "runs" / run_name(config.plain())
+    summary = json.loads((folder / "summary.json").read_text())
+    assert "spread of samples, by the validation part:" in capsys.readouterr().out
+    found = torch.load(folder / "best.ckpt", weights_only=True)["config"]["data"]["spread"]
+    assert found["scale"] == summary["posterior/scale"] and found["tail"] == summary["posterior/tail"]
+    assert (
+        load_weights(folder / "best.ckpt").network.spread == (found["scale"], found["tail"]) and found["crystals"] > 0
+    )
+    assert "spread" not in torch.load(folder / "last.ckpt", weights_only=True)["config"]["data"]
+    assert len((folder / "posterior.csv").read_text().splitlines()) > 1
+
+
 def test_a_run_that_only_lacks_its_summary_is_measured_again(configured):
     config, folder = configured()
     train.train(config)

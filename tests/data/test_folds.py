@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lacbed_gan.data.folds import assign_folds
+from lacbed_gan.data.folds import assign_folds, validation_part
 
 
 def random_groups(count, largest=50, seed=0):
@@ -74,3 +74,17 @@ def test_too_few_groups():
 
 def test_two_folds_of_two_groups():
     assert sorted(assign_folds(["A", "B"], folds=2).tolist()) == [0, 1]
+
+
+def test_the_validation_part_has_several_groups():
+    """The largest group has a part to itself, which tells nothing of others: another part is taken."""
+    groups = ["perovskite"] * 300 + [f"P{i % 200}" for i in range(700)]
+    fold_of = assign_folds(groups)
+    rows = validation_part(groups, fold_of, fold=3)
+    kept = {groups[row] for row in rows}
+    assert len(kept) > 1 and "perovskite" not in kept and 3 not in fold_of[rows]
+    assert not kept & {groups[row] for row in np.setdiff1d(np.flatnonzero(fold_of != 3), rows)}
+
+
+def test_the_validation_part_of_two_groups_is_one_of_them():
+    assert len(validation_part(["A", "B", "C", "C"], np.array([0, 1, 2, 2]), fold=2)) == 1

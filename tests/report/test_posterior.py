@@ -6,11 +6,14 @@ import torch
 from torchmetrics.functional.regression import continuous_ranked_probability_score
 
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.measures.posterior import amplitudes, covered, crps, nearest_mse, rank, strongest, width
+from lacbed_gan.measures.posterior import LEVELS, amplitudes, covered, crps, nearest_mse, rank, strongest, width
 from lacbed_gan.models.build import Networks, build_networks
+from lacbed_gan.models.networks.drawing import AS_LEARNED, Spread
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import Trained
 from lacbed_gan.report.posterior import answers_of, judged, posterior_summary, rank_figure, spread_rows
+from lacbed_gan.report.spread import DRAWN, SCALES, _shares, fitted_spread
+from lacbed_gan.store.recipe import Recipe
 
 FOURIER = {"name": "fourier", "order": 3, "width": 16, "depth": 1}
 L2 = {"adversarial": 0, "feature_matching": 0, "l2": 1.0}
@@ -59,8 +62,8 @@ def data(make_store):
     return data
 
 
-@pytest.mark.parametrize("noise", [3, 0])
-def test_a_network_is_judged_on_test_crystals(data, noise):
+def trained_with(noise):
+    """A network of 16² pixels with new weights."""
     torch.manual_seed(0)
     settings = NetworkSettings(
         direction="inverse", size=16, thickness=[50], condition="none", origin="given",
@@ -71,8 +74,13 @@ def test_a_network_is_judged_on_test_crystals(data, noise):
         if "waves" in name:
             torch.nn.init.normal_(weight, std=0.3)
     config = {"settings": settings.model_dump(mode="json")}
-    config["data"] = {"standardisation": {}, "recipe": data.store.recipe.to_json()}
-    trained = Trained.of(Networks(networks.generator), config)
+    config["data"] = {"standardisation": {}, "recipe": Recipe(size=16, thickness=(50.0,)).to_json()}
+    return Trained.of(Networks(networks.generator), config)
+
+
+@pytest.mark.parametrize("noise", [3, 0])
+def test_a_network_is_judged_on_test_crystals(data, noise):
+    trained = trained_with(noise)
     rows = spread_rows(data.test_rows, 2)
     answers = answers_of(trained, data, rows, 8, counts=1000)
     table = judged(answers, data, rows)
@@ -87,3 +95,31 @@ def test_a_network_is_judged_on_test_crystals(data, noise):
     summary = posterior_summary(table)
     assert summary["crps"] == pytest.approx(np.mean([row["crps"] for row in table]))
     assert len(rank_figure([("flow", table), ("vae", table), ("noise", table)]).axes) == 4
+
+
+@pytest.mark.parametrize(("width", "scale"), [(2.0, 0.5), (0.5, 2.0)])
+def test_the_spread_that_is_found_makes_intervals_right(width, scale):
+    """Samples twice and half as wide as the truth is: normal ones, at all scales from the same numbers."""
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.randn(200, 10, generator=generator)
+    values = width * torch.randn(1, 64, 200, 10, generator=generator) * torch.tensor(DRAWN).view(-1, 1, 1, 1)
+    assert _shares(values, truth, Spread(scale)) == pytest.approx(LEVELS, abs=0.03)
+    assert _shares(values, truth, AS_LEARNED) != pytest.approx(LEVELS, abs=0.1)
+
+
+def test_the_spread_of_a_network_is_found_on_given_rows(data):
+    """A network whose noise decides little: as wide as the grid goes, and nearer to what intervals say than before."""
+    trained = trained_with(noise=3)
+    found = fitted_spread(trained, data, data.train_rows[:3], None)
+    assert trained.network.spread == AS_LEARNED and found.crystals == 3
+
+    def error(shares):
+        return sum((share - level) ** 2 for share, level in zip(shares, LEVELS, strict=True))
+
+    assert error(found.after) <= error(found.before) and found.spread.scale in SCALES
+    config = trained.config
+    config["data"]["spread"] = found.to_json()
+    assert Trained.of(Networks(trained.network), config).network.spread == found.spread
+    config["data"]["spread"] = {"scale": -1.0, "tail": 0.0}
+    with pytest.raises(ValueError, match="no scale and tail"):
+        Trained.of(Networks(trained.network), config)

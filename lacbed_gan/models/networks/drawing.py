@@ -21,8 +21,37 @@ class Draws(NamedTuple):
     span: Tensor | None
 
 
+REACH = (0.25, 4.0)  # of the factors
+
+
+class Spread(NamedTuple):
+    """How far from their mean answers are drawn: the random numbers of each times scale · exp(tail · N(0, 1)).
+
+    1 and 0 as a network has learned to. What it learned may be too sure or too cautious, or too sure of a few and too
+    cautious of most; other values, found with crystals that were kept out of training, make up for that.
+    """
+
+    scale: float = 1.0
+    tail: float = 0.0
+
+    def factors(self, count: int, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(count, 1), one for each answer, within `REACH`."""
+        if not self.tail:
+            return like.new_full((count, 1), self.scale)
+        return (self.scale * (self.tail * normal((count, 1), like, generator)).exp()).clamp(*REACH)
+
+
+AS_LEARNED = Spread()
+
+
 class Drawing(nn.Module):
-    """A generator of a distribution of answers. Called as generator(image, condition) it gives one: about the mean."""
+    """A generator of a distribution of answers. Called as generator(image, condition) it gives one: about the mean.
+
+    Attributes:
+        spread: of the answers that are drawn; training takes no notice of it.
+    """
+
+    spread: Spread = AS_LEARNED
 
     @abstractmethod
     def sample(

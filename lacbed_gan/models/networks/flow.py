@@ -55,6 +55,7 @@ class FlowSampler(Sampler):
 
     def draw(self, context: Tensor, generator: torch.Generator | None = None) -> Tensor:
         x = normal((len(context), self.numbers), context, generator)
+        x = x * self.spread.factors(len(x), context, generator)
         step = 1 / self.steps
         for number in range(self.steps):
             t = context.new_full((len(context), 1), number * step)

@@ -41,6 +41,7 @@ class Noisy(Drawing):
         self, image: Tensor, condition: Tensor | None, count: int, generator: torch.Generator | None = None
     ) -> Draws:
         z = normal((len(image) * count, self.numbers), image, generator)
+        z = z * self.spread.factors(len(z), image, generator)
         images = image.repeat_interleave(count, 0)
         conditions = None if condition is None else condition.repeat_interleave(count, 0)
         answers = [

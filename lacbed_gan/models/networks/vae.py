@@ -54,8 +54,9 @@ class VariationalSampler(Sampler):
 
     def draw(self, context: Tensor, generator: torch.Generator | None = None) -> Tensor:
         z = normal((len(context), self.latent), context, generator)
-        mean = self._decoded(z, context)
-        return mean + self._log_deviation(context).exp() * normal(mean.shape, mean, generator)
+        factors = self.spread.factors(len(z), context, generator)
+        mean = self._decoded(factors * z, context)
+        return mean + factors * self._log_deviation(context).exp() * normal(mean.shape, mean, generator)
 
     def terms(self, context: Tensor, vector: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
         mean, log_std = self._encoded(vector, context)

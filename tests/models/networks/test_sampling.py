@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, fold
+from lacbed_gan.models.networks.drawing import Spread
 from lacbed_gan.models.networks.flow import FlowSampler
 from lacbed_gan.models.networks.fourier import FourierGenerator
 from lacbed_gan.models.networks.noise import Noisy, energy
@@ -137,9 +138,11 @@ def test_two_patterns_of_one_potential_are_learned():
     assert 0.2 < (level > 0.5).float().mean() < 0.8 and (level - 0.5).abs().median() > 0.2
 
 
-def test_a_flow_from_noise_to_a_normal_distribution_is_exact():
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_flow_from_noise_to_a_normal_distribution_is_exact(scale):
     """x₁ ~ N(m, d²): v is linear in x, and the last point of the flow is m + d x₀ but for the steps."""
     network = FlowSampler(**SMALL | {"steps": 50, "conditions": 0})
+    network.spread = Spread(scale)
     mean, deviation = 0.7, 0.4
 
     def velocity(x, t, context):
@@ -151,7 +154,27 @@ def test_a_flow_from_noise_to_a_normal_distribution_is_exact():
     context = torch.zeros(20, 48)
     x1 = network.draw(context, torch.Generator().manual_seed(5))
     x0 = torch.randn(x1.shape, generator=torch.Generator().manual_seed(5))
-    assert torch.allclose(x1, mean + deviation * x0, atol=2e-3)
+    assert torch.allclose(x1, mean + deviation * scale * x0, atol=2e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_of_a_smaller_spread_lie_closer(kind):
+    network, (image, condition, *_) = made(kind).eval(), pairs()
+    as_learned = network.sample(image, condition, 40, torch.Generator().manual_seed(3)).images.std(1).mean()
+    network.spread = Spread(0.5)
+    half = network.sample(image, condition, 40, torch.Generator().manual_seed(3)).images.std(1).mean()
+    assert half.item() == pytest.approx(0.5 * as_learned.item(), rel=0.2)
+
+
+def test_factors_of_a_spread():
+    """Their logarithms are normal with the tail for a deviation, and none is beyond the reach."""
+    like, generator = torch.zeros(1), torch.Generator().manual_seed(0)
+    assert torch.equal(Spread().factors(3, like), torch.ones(3, 1))
+    factors = Spread(0.7, 0.3).factors(5000, like, generator).log()
+    assert factors.mean().exp().item() == pytest.approx(0.7, rel=0.02)
+    assert factors.std().item() == pytest.approx(0.3, rel=0.05)
+    wide = Spread(1.0, 2.0).factors(500, like, generator)
+    assert wide.min() == 0.25 and wide.max() == 4
 
 
 def test_energy_score_of_two_answers_by_hand():
