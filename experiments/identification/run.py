@@ -1,6 +1,9 @@
 """Simulated patterns of crystals whose identity is known, identified among all known structures; see README.md.
 
 python experiments/identification/run.py part=validation count=20 [first=0] [output=FILE.jsonl]
+python experiments/identification/run.py summary=FILE.jsonl
+
+A run goes on where the one before ended: patterns that the output has are not calculated again.
 """
 
 from __future__ import annotations
@@ -80,12 +83,45 @@ def judged(result: Identification, without: str = "") -> dict[str, Any]:
     }
 
 
+def summary(path: Path) -> str:
+    """Shares of the patterns that were identified, and quantiles of what right crystals leave beyond noise."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    left = np.sort([max(0.0, r["right"]["unexplained"] - r["noise"]) if r["right"] else 1.0 for r in rows])
+    near = [abs(r["thickness_of_first"] - r["thickness"]) <= 2 for r in rows]
+    gone = [max(0.0, r["without"]["beyond_noise"]) for r in rows]
+    ranks = np.array([r["rank"] or 10**6 for r in rows])
+    alike = np.array([r["with"]["alike"] for r in rows])
+    quantiles = ", ".join(f"{q:.0%} {np.quantile(left, q):.4f}" for q in (0.5, 0.9, 0.95, 1.0))
+    return "\n".join(
+        [
+            f"{len(rows)} patterns: right crystal first {(ranks == 1).sum()}, among five {(ranks <= 5).sum()}, "
+            f"among those that cannot be told apart {(ranks <= alike).sum()}; "
+            f"thickness within 2 nm {sum(near)}",
+            f"left by the right crystal beyond noise: {quantiles}",
+            "left by the best other crystal, the right one taken out: "
+            + ", ".join(f"{q:.0%} {np.quantile(gone, q):.4f}" for q in (0.05, 0.1, 0.25, 0.5)),
+            *(
+                f"a limit of {limit:g}: right ones below {np.mean(left <= limit):.0%}, others above "
+                f"{np.mean(np.array(gone) > limit):.0%}"
+                for limit in (0.003, 0.005, 0.01, 0.02, 0.03)
+            ),
+        ]
+    )
+
+
 def main(words: list[str]) -> int:
-    values = {"part": "validation", "count": "20", "first": "0", "output": ""}
+    values = {"part": "validation", "count": "20", "first": "0", "output": "", "summary": ""}
     values |= dict(word.split("=", 1) for word in words)
+    if values["summary"]:
+        print(summary(Path(values["summary"])))
+        return 0
     torch.set_num_threads(1)
     first, count = int(values["first"]), int(values["count"])
+    output = Path(values["output"]) if values["output"] else None
+    done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output and output.exists() else {}
     for name, edge in crystals(values["part"])[first : first + count]:
+        if name in done:
+            continue
         near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
         crystal = next(one for one in near if one.name == name)
         pattern, thickness, b, a = one_pattern(crystal)
@@ -96,6 +132,7 @@ def main(words: list[str]) -> int:
             "rank": next((one["rank"] for one in result.rows if one["name"] == name), None),
             "by_agreement": next((i for i, one in enumerate(result.ranking.best, 1) if one.crystal.name == name), None),
             "thickness_of_first": result.rows[0]["thickness"],
+            "right": next((one for one in result.rows if one["name"] == name), None),
             "noise": result.verdict.noise,
             "candidates": len(result.rows),
             "with": judged(result),
@@ -111,8 +148,8 @@ def main(words: list[str]) -> int:
             f"{gone['first']}, beyond {gone['beyond_noise']:.4f}; {row['seconds']:.0f} s",
             flush=True,
         )
-        if values["output"]:
-            with Path(values["output"]).open("a") as file:
+        if output:
+            with output.open("a") as file:
                 file.write(json.dumps(row) + "\n")
     return 0
 

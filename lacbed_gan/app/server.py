@@ -15,12 +15,14 @@ from lacbed_gan.app.calculation_tab import CalculationTab
 from lacbed_gan.app.compute import Networks
 from lacbed_gan.app.forward_tab import ForwardTab
 from lacbed_gan.app.guard import LOOPBACK, Guard
+from lacbed_gan.app.identify_tab import IdentifyTab
 from lacbed_gan.app.inverse_tab import InverseTab
 from lacbed_gan.app.raw_frame import SCRIPT
 from lacbed_gan.app.widgets import Colours
 
 FORWARD, INVERSE, CALCULATION = "Crystal → pattern", "Pattern → ρ", "Any zone axis"
-TABS = ("forward", "inverse", "calculation", "page")
+IDENTIFICATION = "Which crystal?"
+TABS = ("forward", "inverse", "calculation", "identification", "page")
 STYLE = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
 
 
@@ -60,9 +62,11 @@ def build_page(networks: Networks, background: Background, memory: dict[str, dic
             forward = ui.tab(FORWARD)
             inverse = ui.tab(INVERSE)
             calculation = ui.tab(CALCULATION)
+            identification = ui.tab(IDENTIFICATION)
         ui.element().classes("space")
         colours = Colours()
-    chosen = {INVERSE: inverse, CALCULATION: calculation}.get(str(memory["page"].get("tab")), forward)
+    others = {INVERSE: inverse, CALCULATION: calculation, IDENTIFICATION: identification}
+    chosen = others.get(str(memory["page"].get("tab")), forward)
     with ui.tab_panels(tabs, value=chosen, animated=False, keep_alive=True) as panels:
         with ui.tab_panel(forward):
             crystals = ForwardTab(networks.forward, background, colours, memory["forward"])
@@ -70,7 +74,9 @@ def build_page(networks: Networks, background: Background, memory: dict[str, dic
             patterns = InverseTab(networks.inverse, background, colours, memory["inverse"])
         with ui.tab_panel(calculation):
             calculations = CalculationTab(background, colours, memory["calculation"])
+        with ui.tab_panel(identification):
+            candidates = IdentifyTab(background, colours, memory["identification"])
     panels.on_value_change(lambda event: memory["page"].update(tab=str(event.value)))
-    for tab in (crystals, patterns, calculations):
+    for tab in (crystals, patterns, calculations, candidates):
         tab.restore()
         ui.context.client.on_delete(tab.stop)

@@ -15,9 +15,12 @@ from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.images.measured import Frame, Measured, kind_of, read_images
+from lacbed_gan.predict.observation import Hkl
+from lacbed_gan.predict.observed_files import read_observed
 
 Result = TypeVar("Result")
 MOST_BYTES = 160 * 1024 * 1024  # of a file: a frame of 4096² pixels of 64 bits has 128 MB
+ZIP = b"PK\x03\x04"  # the first bytes of an NPZ
 log = logging.getLogger(__name__)
 
 
@@ -63,6 +66,24 @@ def images_from(data: bytes, name: str, frame: Frame = None, signal: str | None 
     return _read(read, data, name)
 
 
+def series_from(data: bytes, name: str) -> tuple[Measured, tuple[Hkl, ...]]:
+    """The images of an uploaded file, a bright field or an NPZ of a series, and the reflection of each.
+
+    Args:
+        name: what the user calls the file; only said, never a path.
+
+    Raises:
+        Refused: the file cannot be used.
+    """
+
+    def read(path: Path) -> tuple[Measured, tuple[Hkl, ...]]:
+        if not path.suffix and kind_of(path) == "CIF":
+            raise Refused(f"{plain_name(name)} is a CIF, not an image; crystals go to the place below.")
+        return read_observed([path])
+
+    return _read(read, data, name, ".npz" if data.startswith(ZIP) and name.lower().endswith(".npz") else "")
+
+
 @contextmanager
 def in_a_sentence(what: str) -> Iterator[None]:
     """Whatever is raised inside, as Refused; what a user cannot mend is logged."""
@@ -83,14 +104,14 @@ def plain_name(name: str) -> str:
     return printable(re.split(r"[/\\]", name)[-1], 60) or "the file"
 
 
-def _read(read: Callable[[Path], Result], data: bytes, name: str) -> Result:
+def _read(read: Callable[[Path], Result], data: bytes, name: str, suffix: str = "") -> Result:
     name = plain_name(name)
     if len(data) > MOST_BYTES:
         raise Refused(f"{name} has more than {MOST_BYTES // 2**20} MB, the most this page takes.")
     if not data:
         raise Refused(f"{name} is empty.")
     with tempfile.TemporaryDirectory(prefix="lacbed_gan-") as folder:
-        path = Path(folder) / "upload"
+        path = Path(folder) / f"upload{suffix}"
         path.write_bytes(data)
         try:
             with in_a_sentence(f"reading {name}"):

@@ -67,8 +67,10 @@ def judge(
     names = ", ".join(formulas[:6]) + (", …" if len(alike) > 6 else "")
     numbers = f"the best one leaves {first:.2%} of the variance beyond noise"
     if len(alike) == 1:
-        kind, says = DECIDED, f"{names}: it leaves {first:.2%} of the variance beyond noise, the next candidate"
-        says += f" {decisiveness:.1f} times as much."
+        kind, says = DECIDED, f"{names}: it leaves {first:.2%} of the variance beyond noise"
+        says += (
+            f", the next candidate {decisiveness:.1f} times as much." if others else "; there is no other candidate."
+        )
     else:
         rule = "; those known from experiment come first" if by_experiment else ""
         kind, says = INSEPARABLE, f"It does not decide: {len(alike)} candidates cannot be told apart ({names}{rule})"
