@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +22,13 @@ from lacbed_gan.commands.config import composed
 from lacbed_gan.data.batches import PairImages
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.images.scaling import to_unit
+from lacbed_gan.measures.familiarity import Familiar
 from lacbed_gan.models.build import Networks, build_gan
 from lacbed_gan.models.inference import predict
-from lacbed_gan.models.losses import answered, span_term
+from lacbed_gan.models.losses import answered, generator_terms, span_term
 from lacbed_gan.models.schedules import cosine
 from lacbed_gan.models.settings import LearningSettings
-from lacbed_gan.models.weights import Trained, save_weights
+from lacbed_gan.models.weights import Trained, load_weights, save_weights
 from lacbed_gan.running.resume import provenance
 
 ALONE = ["trainer=cpu", "logger=csv", "model.discriminator=null"]
@@ -42,11 +44,18 @@ class Fit:
         words: settings of a training run.
         count: so many crystals of the training folds, at random; None for all.
         images: of another fit of the same store, direction and thickness, to save reading them again.
-        without: a formula that is not trained on.
+        without: formulas that are not trained on.
+        origins: inverse only: the answer may have any of the origins on two-fold axes that the cell has; else the one
+            that the pairs have.
     """
 
     def __init__(
-        self, words: Sequence[str], count: int | None = None, images: PairImages | None = None, without: str = ""
+        self,
+        words: Sequence[str],
+        count: int | None = None,
+        images: PairImages | None = None,
+        without: Collection[str] = (),
+        origins: bool = False,
     ):
         settings = composed("train", [*ALONE, *words])
         pairs = open_pairs(settings.store, settings.plain()["data"], lambda codes: codes)
@@ -54,20 +63,23 @@ class Fit:
         choices, self.data = prepare(settings, pairs, start)
         if images is None:
             self.data.setup()
-            images = self.data._images.to(DEVICE)
+            images = self.data._images
+        images = replace(images, **self.data._numbers).to(DEVICE)  # standardised over these training rows
         self.images = self.data._images = images
         self.module = build_gan(network_settings(choices), LearningSettings.of_run(dict(choices))).to(DEVICE)
         self.module.config = {"settings": choices.plain() | {"group": "weights"}, "data": provenance(self.data)}
         if start:
             begin_from(start, self.module, network_settings(choices), settings.fold)
             self.module.config["data"]["start"] = f"{settings.start} ({start.checksum})"
+        self.known = load_weights(start.name).familiar if start else None
         self.average = copy.deepcopy(self.module.generator).requires_grad_(False)
         self.forward = choices.direction == "forward"
         self.times = images.pattern.shape[1] if self.forward else 1
         index = self.data.store.index
-        rows = [row for row in self.data.train_rows if index[row]["formula"] != without]
+        rows = [row for row in self.data.train_rows if index[row]["formula"] not in without]
         rows = np.random.default_rng(0).permutation(rows)
         self.rows = np.sort(rows[:count])
+        self.origins = origins
         self.steps, self.seconds, self.epochs = 0, 0.0, 0.0
 
     def batch(self, items: Tensor) -> dict[str, Tensor]:
@@ -76,6 +88,8 @@ class Fit:
         condition = [] if images.condition is None else [images.condition[rows]]
         potential = to_unit(images.potential[rows])
         if self.forward:
+            if images.few_beams is not None:
+                potential = torch.cat([potential, to_unit(images.few_beams.flatten(0, 1)[items, None])], 1)
             batch = {"input": potential, "target": to_unit(images.pattern.flatten(0, 1)[items, None])}
             condition += [] if images.thickness is None else [images.thickness[times, None]]
         else:
@@ -85,7 +99,11 @@ class Fit:
 
     def loss(self, items: Tensor) -> Tensor:
         batch, module = self.batch(items), self.module
-        _, terms = answered(module.generator, module.loss_weights, batch["input"], batch["target"], batch)
+        if self.origins:
+            answer = module.generator(batch["input"], batch.get("condition"))
+            terms = generator_terms(module.loss_weights, answer, nearest_origin(answer.detach(), batch["target"]))
+        else:
+            _, terms = answered(module.generator, module.loss_weights, batch["input"], batch["target"], batch)
         if module.span_head is not None:
             number = module.span_head(batch["input"], batch.get("condition"))
             terms |= span_term(module.loss_weights, number, batch["span"])
@@ -197,4 +215,16 @@ class Fit:
         """The average of the weights in 8 bit, and what is kept of the training inputs."""
         networks = Networks(self.average.cpu(), None, self.module.span_head and self.module.span_head.cpu())
         self.data._images = self.images.to("cpu")
-        save_weights(path, Trained.of(networks, self.module.config, self.data.familiarity()), eight_bit=True)
+        familiar = self.data.familiarity()
+        if self.known and familiar:  # the networks have seen both
+            familiar = Familiar(torch.cat([self.known.features, familiar.features]), self.known.usual)
+        save_weights(path, Trained.of(networks, self.module.config, familiar), eight_bit=True)
+
+
+def nearest_origin(answer: Tensor, target: Tensor) -> Tensor:
+    """Targets (B, 1, n, n) about that of four points half a cell apart which makes them nearest to the answers."""
+    half = target.shape[-1] // 2
+    moved = [target.roll(shift, (-2, -1)) for shift in ((0, 0), (half, half), (half, 0), (0, half))]
+    several = torch.stack(moved, 1)  # (B, 4, 1, n, n)
+    error = (several - answer[:, None]).square().mean((2, 3, 4))
+    return torch.gather(several, 1, error.argmin(1)[:, None, None, None, None].expand(-1, 1, *target.shape[1:]))[:, 0]

@@ -2,13 +2,16 @@
 
     python -m lacbed_gan.simulate structures=standard size=128 g_max=3.0 b_iso_default=[0.2,1.2] output=stores/standard
     python experiments/weights/run.py settings stores/standard 5
-    python experiments/weights/run.py weights stores/standard 20
+    python experiments/weights/run.py chosen stores/standard 10
+    python experiments/weights/run.py weights stores/standard 25
     python experiments/weights/run.py curve stores/standard 5
     python experiments/weights/run.py tune bundled 8
+    python experiments/weights/run.py shipped bundled 0
 
 The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on with
-the networks that ship, or with those named after it, for so many epochs of another store. What is measured goes into
-results.json here, the networks into lacbed_gan/models/shipped.
+the networks that ship, or with those named after it, for so many epochs of another store; `shipped` measures them on
+that fold of a store, or on all of it for -1. What is measured goes into results.json here, the networks into
+lacbed_gan/models/shipped.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ import numpy as np
 from fit import Fit
 
 from lacbed_gan.base.files import write_atomically
+from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.models.shipped_weights import FOLDER
+from lacbed_gan.store.packed import open_store
 
 RESULTS = Path(__file__).parent / "results.json"
 FORWARD = ["direction=forward", "thickness=all"]
-WIDTH = ["model.generator.width=512"]
+FEW = ["model.generator.few_beams=1.5"]
+WIDTH, WIDER = ["model.generator.width=512"], ["model.generator.width=768"]
 NM = (50, 100, 150, 200)
 # name → settings of the run, and of the fit
 SETTINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -41,6 +47,7 @@ SETTINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "weight decay 0.05": ([], {"decay": 0.05}),
     "average over 2,000 steps": ([], {"ema": 0.9995}),
 }
+TUNED = 5e-4  # learning rate
 CROWDS = (250, 1000, 4000, None)  # crystals to train on; None: all
 
 
@@ -48,7 +55,23 @@ def inverse(nm: float) -> list[str]:
     return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1"]
 
 
-NETWORKS = {"forward": FORWARD} | {f"inverse-{nm}nm": inverse(nm) for nm in NM}
+# What ships, and a forward network without a first answer beside it
+NETWORKS = {"forward": [*FORWARD, *FEW, *WIDER]} | {f"inverse-{nm}nm": [*inverse(nm), *WIDTH] for nm in NM}
+PLAIN = {"plain": [*FORWARD, *WIDTH]}
+# name → settings of the run, of the data, and of the fit; times are shares of what is given
+CHOSEN: dict[str, tuple[list[str], dict[str, Any], dict[str, Any]]] = {
+    "forward, few beams": (NETWORKS["forward"], {}, {"rate": 2e-3, "share": 1.0}),
+    "forward, few beams, 2.5 times as long": (NETWORKS["forward"], {}, {"rate": 2e-3, "share": 2.5}),
+    "inverse, 100 nm": (NETWORKS["inverse-100nm"], {}, {"share": 0.8}),
+    "inverse, 100 nm, any origin": (NETWORKS["inverse-100nm"], {"origins": True}, {"share": 0.8}),
+}
+
+
+def left_out() -> set[str]:
+    """Formulas that no shipped network is trained on: fold 0 of the shipped pairs, and SrTiO3."""
+    store = open_store("bundled")
+    formulas = np.array([entry["formula"] or entry["id"] for entry in store.index])
+    return {"O3SrTi", *formulas[assign_folds(formulas.tolist(), FOLDS) == 0].tolist()}
 
 
 def summary(fit: Fit, rows: np.ndarray) -> dict[str, Any]:
@@ -68,53 +91,92 @@ def settings(store: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def weights(store: str, seconds: float) -> list[dict[str, Any]]:
-    """On folds 1 to 9; SrTiO3's formula is to be left out of the store."""
+def chosen(store: str, seconds: float) -> list[dict[str, Any]]:
+    """Chosen by the validation part too."""
     rows = []
-    for name, words in NETWORKS.items():
-        fit = Fit([*words, *WIDTH, f"store={store}", "validation=none"]).run(seconds)
-        test, sample = fit.data.test_rows, fit.data.train_sample_rows
-        row = {"network": name, **summary(fit, test), "train": summary(fit, sample), **fit.mean_image(test)}
-        rows.append(row)
-        print(row, flush=True)
-        fit.save(FOLDER / f"{name}.safetensors")
+    for name, (words, of_data, of_fit) in CHOSEN.items():
+        arguments = dict(of_fit)
+        fit = Fit([*words, f"store={store}", "validation=part"], without=left_out(), **of_data)
+        fit.run(arguments.pop("share") * seconds, **arguments)
+        rows.append({"settings": name, **summary(fit, fit.data.validation_rows)})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def weights(store: str, seconds: float) -> list[dict[str, Any]]:
+    """On folds 1 to 9."""
+    rows = []
+    for name, words in (NETWORKS | PLAIN).items():
+        forward = name == "forward"
+        fit = Fit([*words, f"store={store}", "validation=none"], without=left_out(), origins=name.startswith("inverse"))
+        fit.run(seconds * (2 if forward else 1), rate=2e-3 if forward else 3e-3)
+        rows.append({"network": name, **_tested(fit)})
+        print(rows[-1], flush=True)
+        if name in NETWORKS:
+            fit.save(FOLDER / f"{name}.safetensors")
     return rows
 
 
 def tune(store: str, epochs: float, names: Sequence[str] = tuple(NETWORKS)) -> list[dict[str, Any]]:
-    """The shipped networks, fitted to the pairs of another store; SrTiO3 is left out of these too."""
+    """The shipped networks, fitted to the pairs of another store."""
     rows = []
     for name in names:
-        words = NETWORKS[name]
         start = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors"]
-        fit = Fit([*words, *WIDTH, *start], without="O3SrTi")
+        fit = Fit([*NETWORKS[name], *start], without=left_out(), origins=name.startswith("inverse"))
         before = summary(fit, fit.data.test_rows)
-        fit.run(float("inf"), epochs if name != "forward" else 0.75 * epochs, rate=5e-4, size=32)
-        test, sample = fit.data.test_rows, fit.data.train_sample_rows
-        row = {"network": name, **summary(fit, test), "train": summary(fit, sample), "before": before}
-        rows.append(row | fit.mean_image(test))
+        fit.run(float("inf"), epochs, rate=TUNED, size=32)
+        rows.append({"network": name, **_tested(fit), "before": before})
         print(rows[-1], flush=True)
         fit.save(FOLDER / f"{name}.safetensors")
     return rows
 
 
+def shipped(store: str, fold: float, names: Sequence[str] = tuple(NETWORKS)) -> list[dict[str, Any]]:
+    """The shipped networks on a fold of a store, or on all of it."""
+    rows = []
+    for name in names:
+        words = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors", f"fold={max(fold, 0):.0f}"]
+        fit = Fit([*NETWORKS[name], *words])
+        tested = fit.data.test_rows if fold >= 0 else np.arange(len(fit.data.store))
+        row = {"network": name, "store": store, "fold": fold, **summary(fit, tested), **fit.mean_image(tested)}
+        rows.append(row | {"crystals": len(tested)})
+        print(rows[-1], flush=True)
+    return rows
+
+
+def _tested(fit: Fit) -> dict[str, Any]:
+    test, sample = fit.data.test_rows, fit.data.train_sample_rows
+    return summary(fit, test) | {"test_crystals": len(test), "train": summary(fit, sample), **fit.mean_image(test)}
+
+
 def curve(store: str, seconds: float) -> list[dict[str, Any]]:
     rows = []
-    for words in (FORWARD, *map(inverse, NM)):
+    for words in ([*FORWARD, *FEW], FORWARD, *map(inverse, NM)):
         for crowd in CROWDS:
-            fit = Fit([*words, f"store={store}", "validation=none"], crowd).run(seconds, epochs=250)
+            fit = Fit([*words, f"store={store}", "validation=none"], crowd, without=left_out())
+            fit.run(seconds, epochs=250)
             rows.append({"network": " ".join(words[:2]), **summary(fit, fit.data.test_rows)})
             print(rows[-1], flush=True)
     return rows
 
 
+def _of(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What a row is about: measured again, it takes the place of the one before."""
+    return tuple(row.get(name) for name in ("settings", "network", "store", "fold")) + (
+        () if "settings" in row or "test_crystals" in row or "store" in row else (row["crystals"],)
+    )
+
+
+PARTS = {part.__name__: part for part in (settings, chosen, weights, curve, tune, shipped)}
+
+
 def main() -> None:
     what, store, amount, *names = sys.argv[1:]
-    part = {"settings": settings, "weights": weights, "curve": curve, "tune": tune}[what]
+    part = PARTS[what]
     rows = part(store, float(amount), *([names] if names else []))
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    others = [row for row in results.get(what, []) if names and row["network"] not in names]
-    results[what] = others + rows
+    measured = {_of(row) for row in rows}
+    results[what] = [row for row in results.get(what, []) if _of(row) not in measured] + rows
     write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
 
 

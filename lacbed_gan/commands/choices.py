@@ -84,6 +84,7 @@ def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -
         predict_span=model.loss_weights.span > 0,
         fold_of=pairs.fold_of,
         groups=pairs.groups,
+        few_beams=getattr(model.generator, "few_beams", None),
         standardisation=start.standardisation if start else None,
     )
     choices = {"model": model, "augment": augment, "condition": condition, "origin": origin, "size": data.size}

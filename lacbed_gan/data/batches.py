@@ -25,6 +25,7 @@ class PairImages:
         condition: (N, C) float32, numbers the network is given of each crystal; None for none.
         thickness: (T,) float32, what stands for each thickness where the network is told it; else None.
         span: (N, 1) float32, the number it is to predict of each crystal; None for none.
+        few_beams: (N, T, H, W) uint8, first answers that inputs of the forward direction hold; None for none.
         periodic: ρ is sampled at r = i/n; else at i/(n − 1), both edges of the cell included.
     """
 
@@ -34,6 +35,7 @@ class PairImages:
     thickness: Tensor | None = None
     span: Tensor | None = None
     periodic: bool = True
+    few_beams: Tensor | None = None
 
     def to(self, device: torch.device | str) -> PairImages:
         """The same on that device."""
@@ -80,6 +82,9 @@ class PairDataset(Dataset):
         batch = {"index": rows}
         if self.direction == "forward":
             pattern = self._gathered(images.pattern.flatten(0, 1).unsqueeze(1), items, moves, "angle")
+            if images.few_beams is not None:
+                first = self._gathered(images.few_beams.flatten(0, 1).unsqueeze(1), items, moves, "angle")
+                potential = torch.cat([potential, first], 1)
             batch |= {"input": potential, "target": pattern}
             if images.thickness is not None:
                 batch |= {"time": times, "thickness": images.thickness[times].unsqueeze(1)}

@@ -17,6 +17,7 @@ from lacbed_gan.data.augment import draw
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
 from lacbed_gan.data.choices import require_agreement, require_choice, thicknesses
 from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
+from lacbed_gan.data.few_beams import few_beams_of, require_few_beams
 from lacbed_gan.data.folds import FOLDS, assign_folds, validation_rows
 from lacbed_gan.data.views import require_nets
 from lacbed_gan.images.origin import canonical
@@ -59,6 +60,8 @@ class PairDataModule(L.LightningDataModule):
             a tenth of the training folds; "fold" (or True), the fold after this one (0 after 9); "none" (or False),
             nothing, and what is looked at is the test fold, as figure 3 of arXiv 2503.02852 does.
         groups: (N,) of which none is in two parts of the data; None: the formulas.
+        few_beams: cut-off in 1/Å of the exact pattern that inputs of the forward direction have as a second channel;
+            None: they have none. It is computed once for a store, and kept.
         point_group: training images and their patterns are turned and mirrored together, at random; in the inverse
             direction transposed only, and with the canonical origin only, because every pattern of a cubic crystal is
             its own mirror image and would have several answers.
@@ -99,6 +102,7 @@ class PairDataModule(L.LightningDataModule):
         predict_span: bool = False,
         standardisation: Mapping[str, Sequence[float]] | None = None,
         groups: Sequence[str] | None = None,
+        few_beams: float | None = None,
     ):
         super().__init__()
         require_choice("direction", direction, DIRECTIONS)
@@ -120,6 +124,8 @@ class PairDataModule(L.LightningDataModule):
                 f"{self.store.source} does not sample ρ at r = i/n: take augment.shift=false and origin=given, or "
                 "pairs that simulate made with rho_sampling=periodic"
             )
+        require_few_beams(self.store, direction, few_beams)
+        self.few_beams = few_beams
         self.direction, self.fold, self.batch_size, self.seed = direction, fold, batch_size, seed
         self.size = size or self.store.size
         self.point_group, self.shift, self.origin = point_group, shift, origin
@@ -155,7 +161,13 @@ class PairDataModule(L.LightningDataModule):
                 **self._numbers,
                 thickness=numbers if self.tells_thickness else None,
                 periodic=self.periodic,
+                few_beams=self._few_beams(),
             )
+
+    def _few_beams(self) -> torch.Tensor | None:
+        if self.few_beams is None:
+            return None
+        return torch.from_numpy(few_beams_of(self.store, self.thicknesses, self.size, self.few_beams))
 
     @property
     def images(self) -> PairImages:

@@ -24,7 +24,7 @@ from lacbed_gan.diffraction.window import Window
 Result = TypeVar("Result")
 SIMILAR = 1.3  # ratio of the numbers of beams of crystals that are computed together
 TOGETHER = {"cpu": 1, "cuda": 64}  # crystals at a time: a core is busy with one, a GPU is not
-AT_ONCE = {"cpu": 1, "cuda": 128}  # crystals among which those of one symmetry and of similar size are found
+AT_ONCE = {"cpu": 1, "cuda": 32}  # crystals among which those of one symmetry and of similar size are found
 
 
 @dataclass(frozen=True)

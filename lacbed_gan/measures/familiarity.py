@@ -39,13 +39,14 @@ def features(direction: str, images: Tensor) -> Tensor:
     means over blocks of a quadrant, which their symmetry repeats.
 
     Args:
-        images: (B, C, H, W) float32, H and W of `LEAST_SIZE` or more.
+        images: (B, C, H, W) float32, of the forward direction ρ first, H and W of `LEAST_SIZE` or more.
 
     Returns:
         (B, F) float32.
     """
     if direction == "forward":
-        coefficients = torch.fft.fft2(images - images.mean((-2, -1), keepdim=True))
+        potential = images[:, :1]
+        coefficients = torch.fft.fft2(potential - potential.mean((-2, -1), keepdim=True))
         values = coefficients.abs()[..., : DETAIL + 1, : DETAIL + 1].flatten(1)
     else:
         values = torch.nn.functional.adaptive_avg_pool2d(quadrant(fold(images)), DETAIL).flatten(1)

@@ -17,15 +17,20 @@ class Settings(BaseModel):
 
 
 class FourierSettings(Settings):
-    """Of `networks.fourier.FourierGenerator`; `quadrants` says that patterns have the symmetry 2mm, else 2."""
+    """Of `networks.fourier.FourierGenerator`; `quadrants` says that patterns have the symmetry 2mm, else 2.
+
+    `few_beams` is the cut-off in 1/Å of the exact pattern that a forward network corrects; None for none.
+    """
 
     name: Literal["fourier"] = "fourier"
     quadrants: bool = True
+    few_beams: Annotated[float, Field(gt=0, le=10)] | None = None
 
     @model_serializer(mode="wrap")
     def _named_where_new(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without what leaves a network, and the name of its run, as they were before there was the choice."""
-        return {name: value for name, value in handler(self).items() if (name, value) != ("quadrants", True)}
+        usual = {"quadrants": True, "few_beams": None}
+        return {name: value for name, value in handler(self).items() if (name, value) not in usual.items()}
 
     order: Annotated[int, Field(ge=1, le=1024)] = 20
     width: Width = 384

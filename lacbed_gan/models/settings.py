@@ -228,6 +228,10 @@ class NetworkSettings(Settings):
             raise ValueError(f"{generator.name} needs origin=canonical, with the two-fold axis of ρ on its first pixel")
         if isinstance(generator, SamplerSettings) and self.direction == "forward" and generator.counts is not None:
             raise ValueError("model.generator.counts is of patterns that networks are given: direction=inverse")
+        if self.few_beams and not self.forward:
+            raise ValueError("model.generator.few_beams is of forward networks, which are given ρ: take null")
+        if self.few_beams and self.model.channels > 1:
+            raise ValueError("model.generator.few_beams needs networks of one channel; take model.channels=1")
         if self.tells_thickness and isinstance(generator, WITHOUT_CONDITIONS):
             raise ValueError(f"{generator.name} cannot be told the thickness: take one, or another model")
         return self
@@ -242,9 +246,14 @@ class NetworkSettings(Settings):
         return self.forward and len(self.thickness) > 1
 
     @property
+    def few_beams(self) -> float | None:
+        """Cut-off in 1/Å of the exact pattern that a forward network corrects; None where it is given none."""
+        return getattr(self.model.generator, "few_beams", None)
+
+    @property
     def input_channels(self) -> int:
         """Channels of the generator's input image."""
-        return self.model.channels * (1 if self.forward else len(self.thickness))
+        return self.model.channels * (1 + (self.few_beams is not None) if self.forward else len(self.thickness))
 
     @property
     def conditions(self) -> int:

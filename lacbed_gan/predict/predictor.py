@@ -15,13 +15,21 @@ from torch import Tensor
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.data.conditions import NET, QUANTITIES, quantity, thickness_number
+from lacbed_gan.diffraction.few_beams import few_beam_patterns
 from lacbed_gan.diffraction.potential import projected_potential
+from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import ASSUMED, USER, Calibration, calibrate, other_energy
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.images.reduction import reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
+from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.weights import Trained
-from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings, pattern_warnings
+from lacbed_gan.predict.input_warnings import (
+    condition_warnings,
+    correction_warnings,
+    distance_warnings,
+    pattern_warnings,
+)
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PatternPrediction, PotentialPrediction
@@ -126,8 +134,18 @@ class Predictor(DrawsSamples):
         if len(self.thicknesses) > 1:  # the network is given it too
             numbers = torch.tensor([[thickness_number(t)] for t in nm])
             condition = numbers if condition is None else torch.cat([condition.expand(len(nm), -1), numbers], 1)
+        inputs, few_beams = image.expand(len(nm), 1, -1, -1), self._trained.settings.few_beams
+        if few_beams and image.max() > image.min():
+            span, window = float(rho.max() - rho.min()), Window(self.size, recipe.half_width)
+            patterns = few_beam_patterns([image.numpy()], [span], [crystal.a], nm, window, few_beams, recipe.energy_kv)
+            _, first = next(patterns)
+            inputs = torch.cat([inputs, torch.from_numpy(to_unit(to_uint8(first)))[:, None]], 1)
+        elif few_beams:  # nothing scatters
+            inputs = inputs.expand(-1, 2, -1, -1)
         with torch.inference_mode():
-            pattern = self._trained.predict(image.expand(len(nm), 1, -1, -1), condition)
+            pattern = self._trained.predict(inputs, condition)
+        if few_beams:
+            lines += correction_warnings(nm, correlation_r(pattern, inputs[:, 1:]).tolist())
         lines += self._unlike(image[None, None])
         if image.max() == image.min():
             lines.append("ρ is the same all over")

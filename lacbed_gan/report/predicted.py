@@ -100,6 +100,7 @@ def open_data(settings: Mapping[str, Any], standardisation: Mapping[str, Any] | 
         **{name: settings[name] for name in names if name in settings},
         fold_of=pairs.fold_of,
         groups=pairs.groups,
+        few_beams=((settings.get("model") or {}).get("generator") or {}).get("few_beams"),
         standardisation=standardisation,
     )
 

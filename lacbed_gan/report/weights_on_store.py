@@ -17,6 +17,7 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.tables import to_csv
 from lacbed_gan.data.conditions import QUANTITIES, quantity, thickness_number
+from lacbed_gan.data.few_beams import few_beams_of, require_few_beams
 from lacbed_gan.data.views import projected_group
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.images.scaling import to_unit
@@ -102,6 +103,7 @@ def evaluate_weights(trained: Trained, store: Store) -> Evaluation:
 def check_pairs(trained: Trained, store: Store) -> None:
     """SettingsError where the networks cannot be given the store's pairs."""
     settings, name = trained.settings, store.source
+    require_few_beams(store, settings.direction, settings.few_beams)
     if store.size % settings.size:
         raise SettingsError(f"{name} has {store.size} pixels, no multiple of the networks' {settings.size}")
     absent = [f"{t:g}" for t in settings.thickness if t not in store.thickness]
@@ -134,12 +136,15 @@ def _rows(trained: Trained, store: Store) -> Iterator[Row]:
     potential = _tensor(reduced_potential(np.asarray(store.potential), settings.size, settings.origin))[:, None]
     stored = [np.asarray(store.pattern[:, store.thickness.index(t)]) for t in times]
     pattern = torch.stack([_tensor(reduced_pattern(images, settings.size)) for images in stored], 1)
+    first = settings.few_beams and torch.from_numpy(few_beams_of(store, times, settings.size, settings.few_beams))
     conditions = [
         [trained.standardised(name, quantity(name, entry)) for name in settings.condition] for entry in store.index
     ]
     condition = torch.tensor(conditions, dtype=torch.float32) if settings.condition else None
     for time, thickness in enumerate(times if forward else [tuple(times) if len(times) > 1 else times[0]]):
         inputs, targets = (potential, pattern[:, time : time + 1]) if forward else (pattern, potential)
+        if first is not None:
+            inputs = torch.cat([potential, first[:, time : time + 1]], 1)
         given = condition
         if forward and len(settings.thickness) > 1:  # the network is told it
             number = torch.full((len(store), 1), thickness_number(thickness))

@@ -377,3 +377,24 @@ def test_inverse_pairs_of_all_thicknesses_have_a_channel_each(periodic):
     expected = (spans - spans[data.train_rows].mean()) / spans[data.train_rows].std()
     np.testing.assert_allclose(batch["span"][:, 0], expected[data.test_rows], rtol=1e-5)
     assert batch["condition"].shape == (len(data.test_rows), 1)
+
+
+def test_a_first_answer_is_the_second_channel_of_the_right_crystal_and_thickness(monkeypatch, periodic):
+    def numbered(potential, spans, a, thickness, window, *settings):
+        for place in reversed(range(len(potential))):  # any order
+            corner = np.zeros((len(thickness), window.size, window.size), np.float32)
+            corner[:, 0, 0] = 1
+            corner[:, 1, 1] = place / 64
+            corner[:, 2, 2] = np.asarray(thickness) / 400
+            yield place, corner
+
+    monkeypatch.setattr("lacbed_gan.data.few_beams.few_beam_patterns", numbered)
+    data = periodic(thickness="all", few_beams=1.5)
+    for batch in data.train_dataloader():
+        potential, first = batch["input"][:, 0], batch["input"][:, 1]
+        torch.testing.assert_close(potential, torch.from_numpy(data.store.potential[batch["index"]] / 255).float())
+        nm = torch.tensor(data.thicknesses)[batch["time"]]
+        torch.testing.assert_close(first[:, 1, 1], batch["index"] / 64, atol=0.003, rtol=0)
+        torch.testing.assert_close(first[:, 2, 2], nm.float() / 400, atol=0.003, rtol=0)
+    with pytest.raises(ValueError, match="few_beams is of forward networks"):
+        periodic(direction="inverse", few_beams=1.5)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, fold, quadrant, unfold
 from lacbed_gan.models.networks.sizes import check_inputs
 
+SURE = 0.02  # a first answer nearer to 0 or 1 counts as so near: an error there must be able to be corrected
 EMBEDDING = 64  # width of the embedded condition
 # Divisors that make the coefficients of min–max scaled ρ of order one: ρ_hk by 0.015 exp(−√(h² + k²)/4.5), ρ_00 by 0.1.
 MAGNITUDE, DECAY, MEAN = 0.015, 4.5, 0.1
@@ -34,6 +35,8 @@ class FourierGenerator(nn.Module):
         width: of the dense layers.
         depth: number of dense residual blocks.
         quadrants: patterns have the symmetry 2mm, else 2.
+        few_beams: forward only: the last input channel is the exact pattern of the beams up to this cut-off in 1/Å, as
+            in :mod:`lacbed_gan.diffraction.few_beams`. The dense layers see it, and what they give corrects it.
 
     Raises:
         ValueError: the image size is odd, or there is no such side.
@@ -50,6 +53,7 @@ class FourierGenerator(nn.Module):
         width: int = 384,
         depth: int = 3,
         quadrants: bool = True,
+        few_beams: float | None = None,
     ) -> None:
         super().__init__()
         if image_size < 4 or image_size % 2:
@@ -57,13 +61,18 @@ class FourierGenerator(nn.Module):
         if potential not in ("input", "output"):
             raise ValueError(f"potential is input or output for the Fourier generator, not {potential}")
         self.image_size, self.conditions, self.in_channels, self.order = image_size, conditions, in_channels, order
+        self.few_beams = few_beams
         order = min(order, image_size // 2 - 1)
         embedding = EMBEDDING if conditions else 0
         self.embed = nn.Sequential(nn.Linear(conditions, embedding), nn.SiLU()) if conditions else None
         if potential == "input":
             self.encoder = FromPotential(order)
-            features = in_channels * self.encoder.count
+            features = (in_channels - bool(few_beams)) * self.encoder.count
             self.decoder = ToPattern(image_size, out_channels, width, quadrants)
+            if few_beams:
+                self.first_answer = FromPattern(quadrants)
+                features += self.decoder.quadrant.out_features
+                nn.init.zeros_(self.decoder.quadrant.weight)  # training starts from the first answer
         else:
             self.encoder = FromPattern(quadrants)
             features = in_channels * image_size**2 // (4 if quadrants else 2)
@@ -82,13 +91,19 @@ class FourierGenerator(nn.Module):
         """
         check_inputs(image, condition, self.image_size, self.conditions)
         embedding = self.embed(condition) if self.conditions else None
+        first = None
+        if self.few_beams:
+            image, first = image[:, :-1], self.first_answer(image[:, -1:])
         x = self.encoder(image)
+        if first is not None:
+            x = torch.cat([x, first], dim=1)
         if embedding is not None:
             x = torch.cat([x, embedding], dim=1)
         x = self.first(x)
         for block in self.blocks:
             x = block(x, embedding)
-        return self.decoder(F.silu(self.norm(x)))
+        x = F.silu(self.norm(x))
+        return self.decoder(x) if first is None else self.decoder(x, first / 4 + 0.5)
 
 
 class FromPotential(nn.Module):
@@ -155,8 +170,12 @@ class ToPattern(nn.Module):
         self.shape = (channels, size // 2, size // 2 if quadrants else size)
         self.quadrant = nn.Linear(width, channels * self.shape[1] * self.shape[2])
 
-    def forward(self, x: Tensor) -> Tensor:
-        part = torch.sigmoid(self.quadrant(x)).unflatten(1, self.shape)
+    def forward(self, x: Tensor, first: Tensor | None = None) -> Tensor:
+        """With a first answer (B, C · S²/4 or S²/2) in [0, 1]: what the features add to its logits."""
+        logits = self.quadrant(x)
+        if first is not None:
+            logits = logits + torch.logit(first, SURE)
+        part = torch.sigmoid(logits).unflatten(1, self.shape)
         if self.quadrants:
             return unfold(part, 2 * self.shape[-1])
         return torch.cat([part.flip((-2, -1)), part], -2)

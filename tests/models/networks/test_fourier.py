@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, fold
 from lacbed_gan.models.networks.fourier import FourierGenerator, FromPotential, ToPotential
 
 SIDES = ["input", "output"]
@@ -118,3 +119,14 @@ def test_eight_pairs_are_learned(side):
         loss.backward()
         optimizer.step()
     assert loss < 0.2 * targets.var(0, correction=0).mean()
+
+
+@pytest.mark.parametrize("quadrants", [True, False])
+def test_an_untrained_network_answers_with_the_first_answer(quadrants):
+    network = FourierGenerator(16, in_channels=2, conditions=2, few_beams=1.5, quadrants=quadrants)
+    image = torch.rand(3, 2, 16, 16)
+    first = fold(image[:, 1:], MIRRORS if quadrants else TWO_FOLD)
+    answer = network(image, torch.rand(3, 2))
+    torch.testing.assert_close(answer, first.clamp(0.02, 0.98), atol=0.06, rtol=0)  # but for the last layer's bias
+    answer.square().sum().backward()
+    assert network.decoder.quadrant.weight.grad.abs().max() > 0
