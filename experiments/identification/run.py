@@ -1,6 +1,6 @@
 """Simulated patterns of crystals whose identity is known, identified among all known structures; see README.md.
 
-python experiments/identification/run.py part=validation count=20 [first=0] [output=FILE.jsonl]
+python experiments/identification/run.py part=validation count=20 [first=0] [largest=6.5] [output=FILE.jsonl]
 python experiments/identification/run.py summary=FILE.jsonl
 
 A run goes on where the one before ended: patterns that the output has are not calculated again.
@@ -35,12 +35,12 @@ SEARCHED = (30.0, 160.0)  # nm, since the thickness is not told
 BEST = 8  # candidates that are calculated with all pixels
 B_ISO = (0.3, 1.0)  # Å², of all atoms of a crystal
 A_ERROR = 0.01  # relative
-# Å, and Å² for each lattice point: cells whose patterns, and those of the candidates, take minutes
+# Å, unless another is given, and Å² for each lattice point; the patterns of larger cells take minutes
 LARGEST, AREA = 6.5, 25.0
 FOLDS = {"test": 0, "validation": 1}
 
 
-def crystals(part: str) -> list[tuple[str, float]]:
+def crystals(part: str, largest: float) -> list[tuple[str, float]]:
     """Names and cell edges of those of a fold of the standard set whose patterns take seconds, in a random order."""
     with gzip.open(STANDARD, "rt") as file:
         standard = set(file.read().split("\n"))
@@ -48,14 +48,16 @@ def crystals(part: str) -> list[tuple[str, float]]:
         rows = [row for row in map(json.loads, file) if row["id"] in standard]
     fold_of = assign_folds([row["formula"] for row in rows])
     chosen = [
-        (row["id"], row["a"]) for row, fold in zip(rows, fold_of, strict=True) if fold == FOLDS[part] and small(row)
+        (row["id"], row["a"])
+        for row, fold in zip(rows, fold_of, strict=True)
+        if fold == FOLDS[part] and small(row, largest)
     ]
     return sorted(chosen, key=lambda one: hashlib.sha256(one[0].encode()).hexdigest())
 
 
-def small(row: dict[str, Any]) -> bool:
+def small(row: dict[str, Any], largest: float) -> bool:
     """Whether a pattern takes seconds."""
-    return row["a"] <= LARGEST and row["a"] ** 2 / LATTICE_POINTS[row["hm"][0]] <= AREA
+    return row["a"] <= largest and row["a"] ** 2 / LATTICE_POINTS[row["hm"][0]] <= AREA
 
 
 def one_pattern(crystal: Crystal) -> tuple[np.ndarray, float, float, float]:
@@ -110,7 +112,7 @@ def summary(path: Path) -> str:
 
 
 def main(words: list[str]) -> int:
-    values = {"part": "validation", "count": "20", "first": "0", "output": "", "summary": ""}
+    values = {"part": "validation", "count": "20", "first": "0", "largest": str(LARGEST), "output": "", "summary": ""}
     values |= dict(word.split("=", 1) for word in words)
     if values["summary"]:
         print(summary(Path(values["summary"])))
@@ -119,7 +121,7 @@ def main(words: list[str]) -> int:
     first, count = int(values["first"]), int(values["count"])
     output = Path(values["output"]) if values["output"] else None
     done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output and output.exists() else {}
-    for name, edge in crystals(values["part"])[first : first + count]:
+    for name, edge in crystals(values["part"], float(values["largest"]))[first : first + count]:
         if name in done:
             continue
         near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]

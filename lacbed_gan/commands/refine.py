@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,11 +13,16 @@ from lacbed_gan.commands.series_settings import RefineSettings
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.predict.observed_files import read_observed
 
+if TYPE_CHECKING:
+    from lacbed_gan.predict.observation import Observation
+
 
 def check(settings: RefineSettings) -> None:
     """Refuse files that cannot be used, before any work."""
     Crystal.from_file(settings.crystal).seen(settings.zone, settings.x_axis)
-    _series(settings)
+    series = _series(settings)
+    if settings.start == "network" and (len(series) > 1 or len(settings.thickness) != 1):
+        raise SettingsError("start=network fits images of one thickness, which it needs to about 3 nm: thickness=…")
 
 
 def refine(settings: RefineSettings) -> None:
@@ -32,6 +37,9 @@ def refine(settings: RefineSettings) -> None:
     axes = {"zone": settings.zone, "x_axis": settings.x_axis, "align": settings.align == "auto"}
     observations = [observe(measured, hkl, **axes, **known) for measured, hkl in _series(settings)]
     print(f"{stem}: {observations[0].calibration}")
+    if settings.start == "network":
+        _refine_factors(settings, crystal, observations[0], stem)
+        return
     result = refined(
         observations,
         crystal,
@@ -47,6 +55,26 @@ def refine(settings: RefineSettings) -> None:
     save_refinement(result, settings.output, stem, settings.figure)
     print("\n".join(lines(result)))
     print(f"{result.seconds:.0f} s; numbers, tables and images in {settings.output}")
+
+
+def _refine_factors(settings: RefineSettings, crystal: Crystal, observation: Observation, stem: str) -> None:
+    from lacbed_gan.predict.loading import load
+    from lacbed_gan.predict.refinement.structure_factors import lines, refine_factors, save_factors
+
+    predictor = load(None if settings.checkpoint == "shipped" else settings.checkpoint, "inverse")
+    result = refine_factors(
+        observation,
+        crystal,
+        settings.thickness[0],
+        predictor,
+        absorption=settings.absorption,
+        g_max=settings.g_max,
+        b_iso=settings.b_iso,
+        told=lambda line: print(f"{stem}: {line}", flush=True),
+    )
+    save_factors(result, settings.output, stem)
+    print("\n".join(lines(result)))
+    print(f"numbers in {settings.output}")
 
 
 def _series(settings: RefineSettings) -> list[tuple[Any, Any]]:

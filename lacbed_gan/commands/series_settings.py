@@ -71,3 +71,5 @@ class RefineSettings(SeriesSettings):
     ]
     size: Annotated[int, Field(ge=16, le=128)]
     orders: Count
+    start: Literal["crystal", "network"]
+    checkpoint: Annotated[Source, Field(description="a path, or shipped")]

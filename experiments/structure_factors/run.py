@@ -1,0 +1,179 @@
+"""Structure factors fitted to simulated patterns, from what a network reads and from random errors; see README.md.
+
+python experiments/structure_factors/run.py [count=20] [first=0] [starts=network,0.1,0.3,0.5] [output=FILE.jsonl]
+python experiments/structure_factors/run.py summary=FILE.jsonl
+
+A run goes on where the one before ended.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import lacbed_gan as lg
+from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures
+from lacbed_gan.data.folds import assign_folds
+from lacbed_gan.diffraction.window import Window
+from lacbed_gan.predict.refinement.free_factors import Images, fit_factors
+from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
+
+G_MAX, LARGEST, MOST_BEAMS = 2.0, 6.0, 130  # 1/Å, Å
+THICKNESS, ERROR = (30.0, 60.0), 2.0  # nm, and how far off the thickness is that is told
+COUNTS, PIXELS, SIZE, DARK = 10_000, 300, 64, 6
+STRONGEST, RIGHT = 10, 0.03
+
+
+def crystals(first: int, count: int) -> list[Crystal]:
+    """Of fold 0 by formula, with few beams, in a random order."""
+    with gzip.open(STANDARD, "rt") as file:
+        standard = set(file.read().split("\n"))
+    with gzip.open(STRUCTURES) as file:
+        rows = [row for row in map(json.loads, file) if row["id"] in standard]
+    fold_of = assign_folds([row["formula"] for row in rows])
+    chosen = [row for row, fold in zip(rows, fold_of, strict=True) if fold == 0 and row["a"] <= LARGEST]
+    chosen.sort(key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())
+    found: list[Crystal] = []
+    for row in chosen:
+        near = open_structures(True, edges=(0.9999 * row["a"], 1.0001 * row["a"]))
+        one = next((x for x in near if isinstance(x, Crystal) and x.name == row["id"]), None)
+        if one is not None and len(scattering_of(one).beams) <= MOST_BEAMS:
+            found.append(one)
+        if len(found) == first + count:
+            break
+    return found[first:]
+
+
+def scattering_of(crystal: Crystal) -> lg.Scattering:
+    """With one B of all atoms."""
+    b = np.random.default_rng(list(crystal.name.encode())).uniform(0.3, 1.0)
+    return lg.Scattering(replace(crystal, b_iso=np.full(len(crystal.elements), b)), g_max=G_MAX)
+
+
+def reflections(scattering: lg.Scattering) -> list[tuple[int, int, int]]:
+    """The bright field and the shortest reflections whose lengths differ."""
+    chosen, seen = [(0, 0, 0)], set()
+    for h, k in scattering.beams.hk[1:].tolist():
+        if h * h + k * k not in seen and h >= 0 and k >= 0:
+            seen.add(h * h + k * k)
+            chosen.append((h, k, 0))
+    return chosen[: 1 + DARK]
+
+
+def fits(crystal: Crystal, starts: list[str], predictor: Any) -> list[dict[str, Any]]:
+    """One row a start: errors of the strongest structure factors, and whether the fit trusts itself."""
+    scattering = scattering_of(crystal)
+    random = np.random.default_rng([7, *crystal.name.encode()])
+    thickness = float(random.uniform(*THICKNESS))
+    u, hkl, window = scattering.of_sites(), reflections(scattering), Window(SIZE)
+    places = random.choice(SIZE * SIZE, PIXELS, replace=False)
+    k = torch.from_numpy(window.directions(scattering.projection.net, places // SIZE, places % SIZE))
+    intensity = scattering.intensity(u, k, [thickness], hkl)[:, 0].double().numpy().clip(0)
+    counts = random.poisson(COUNTS * intensity)
+    images = Images(hkl, k, counts / COUNTS, np.sqrt(np.maximum(counts, 1)) / COUNTS)
+    told = thickness + float(random.uniform(-ERROR, ERROR))
+    bright = lg.bright_field(scattering.crystal, [thickness], SIZE, g_max=G_MAX)[0].numpy()
+    noisy = random.poisson(COUNTS * bright.clip(0)).astype(np.float64)
+    size, rows = u.abs().numpy(), []
+    strongest = np.argsort(-size)[:STRONGEST]
+    for start in starts:
+        if start == "network":
+            observation = lg.observe(noisy, a=crystal.a, half_width=window.half_width, align=False)
+            begun = network_factors(predictor, observation, scattering)
+            prior = prior_of(scattering, begun)
+        else:
+            begun = u * (1 + float(start) * torch.from_numpy(random.standard_normal(len(u))))
+            prior = float(start) * size + 1e-5
+        began = time.perf_counter()
+        found = fit_factors(scattering, begun, prior, told, images)
+        off = np.abs(found.u.numpy() - u.numpy())[strongest]
+        relative, errors = off / size[strongest], found.errors[strongest]
+        rows.append(
+            {
+                "name": crystal.name,
+                "formula": crystal.formula,
+                "a": crystal.a,
+                "beams": len(scattering.beams),
+                "thickness": thickness,
+                "start": start,
+                "start_error": float(np.median((begun - u).abs().numpy()[strongest] / size[strongest])),
+                "worst": float(relative.max()),
+                "within": int((relative <= RIGHT).sum()),
+                "of": len(strongest),
+                # off by more than 3 % and by more than four standard errors of those that claim to be better
+                "wrong": int(((relative > RIGHT) & (off > 4 * errors)).sum()),
+                "claimed": int((errors <= RIGHT * size[strongest]).sum()),
+                "thickness_off": found.thickness - thickness,
+                "chi2": found.chi2,
+                "doubts": found.doubts,
+                "tries": found.tries,
+                "seconds": time.perf_counter() - began,
+            }
+        )
+    return rows
+
+
+def summary(path: Path) -> str:
+    """A line for each start."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    head = ["start", "crystals", "start off, median", "ten within 3 %", "U within 3 %", "flagged", "wrong, not flagged"]
+    head += ["thickness within 0.2 nm", "processor s, median"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for start in dict.fromkeys(row["start"] for row in rows):
+        of = [row for row in rows if row["start"] == start]
+        unflagged = sum(row["wrong"] > 0 and not row["doubts"] for row in of)
+        cells = [
+            start,
+            len(of),
+            f"{np.median([row['start_error'] for row in of]):.0%}",
+            sum(row["within"] == row["of"] for row in of),
+            f"{sum(row['within'] for row in of)} of {sum(row['of'] for row in of)}",
+            sum(bool(row["doubts"]) for row in of),
+            unflagged,
+            sum(abs(row["thickness_off"]) <= 0.2 for row in of),
+            f"{np.median([row['seconds'] for row in of]):.0f}",
+        ]
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(lines)
+
+
+def main(words: list[str]) -> int:
+    values = {"count": "20", "first": "0", "starts": "network,0.1,0.3,0.5", "output": "", "summary": ""}
+    values |= dict(word.split("=", 1) for word in words)
+    if values["summary"]:
+        print(summary(Path(values["summary"])))
+        return 0
+    torch.set_num_threads(1)
+    starts, output = values["starts"].split(","), Path(values["output"]) if values["output"] else None
+    done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output and output.exists() else {}
+    predictor = lg.load(None, "inverse") if "network" in starts else None
+    for crystal in crystals(int(values["first"]), int(values["count"])):
+        if crystal.name in done:
+            continue
+        rows = fits(crystal, starts, predictor)
+        for row in rows:
+            print(
+                f"{row['formula']} a {row['a']:.3f} Å, {row['thickness']:.1f} nm, start {row['start']} "
+                f"({row['start_error']:.0%} off): {row['within']} of {row['of']} within 3 %, worst {row['worst']:.1%}, "
+                f"χ² {row['chi2']:.2f}, thickness off {row['thickness_off']:.2f} nm, {row['tries']} tries, "
+                f"{row['seconds']:.0f} s" + (", flagged" if row["doubts"] else ""),
+                flush=True,
+            )
+        if output:
+            with output.open("a") as file:
+                file.write("".join(json.dumps(row) + "\n" for row in rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
