@@ -2,6 +2,7 @@
 
 python experiments/structure_factors/run.py [count=20] [first=0] [starts=network,0.1,0.3,0.5] [output=FILE.jsonl]
 python experiments/structure_factors/run.py summary=FILE.jsonl
+python experiments/structure_factors/run.py times=SrTiO3
 
 A run goes on where the one before ended.
 """
@@ -9,7 +10,6 @@ A run goes on where the one before ended.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import sys
 import time
@@ -21,33 +21,30 @@ import numpy as np
 import torch
 
 import lacbed_gan as lg
+from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.crystal.crystal import Crystal
-from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures
+from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, small_structures
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.predict.refinement.free_factors import Images, fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 
-G_MAX, LARGEST, MOST_BEAMS = 2.0, 6.0, 130  # 1/Å, Å
+G_MAX, LARGEST, AREA = 2.0, 6.5, 10.3  # 1/Å, Å, and Å² for each lattice point: up to 130 beams
 THICKNESS, ERROR = (30.0, 60.0), 2.0  # nm, and how far off the thickness is that is told
 COUNTS, PIXELS, SIZE, DARK = 10_000, 300, 64, 6
 STRONGEST, RIGHT = 10, 0.03
 
 
 def crystals(first: int, count: int) -> list[Crystal]:
-    """Of fold 0 by formula, with few beams, in a random order."""
+    """Of fold 0 by formula, with few beams: the smallest cell of each space group, then in a random order."""
     with gzip.open(STANDARD, "rt") as file:
         standard = set(file.read().split("\n"))
     with gzip.open(STRUCTURES) as file:
         rows = [row for row in map(json.loads, file) if row["id"] in standard]
-    fold_of = assign_folds([row["formula"] for row in rows])
-    chosen = [row for row, fold in zip(rows, fold_of, strict=True) if fold == 0 and row["a"] <= LARGEST]
-    chosen.sort(key=lambda row: hashlib.sha256(row["id"].encode()).hexdigest())
+    fold_of = dict(zip((row["id"] for row in rows), assign_folds([row["formula"] for row in rows]), strict=True))
     found: list[Crystal] = []
-    for row in chosen:
-        near = open_structures(True, edges=(0.9999 * row["a"], 1.0001 * row["a"]))
-        one = next((x for x in near if isinstance(x, Crystal) and x.name == row["id"]), None)
-        if one is not None and len(scattering_of(one).beams) <= MOST_BEAMS:
+    for one in small_structures(AREA):
+        if isinstance(one, Crystal) and fold_of[one.name] == 0 and one.a <= LARGEST:
             found.append(one)
         if len(found) == first + count:
             break
@@ -147,11 +144,32 @@ def summary(path: Path) -> str:
     return "\n".join(lines)
 
 
+def times(name: str) -> str:
+    """Seconds of exact derivatives, and of difference quotients, of a crystal of the catalogue."""
+    scattering = lg.Scattering(catalogue()[name].with_default_b_iso(0.6), g_max=G_MAX)
+    u, hkl, window = scattering.of_sites(), reflections(scattering), Window(32)
+    k = torch.from_numpy(window.directions(scattering.projection.net, np.arange(100) // 10, np.arange(100) % 10))
+    lines = [f"{name}: {len(scattering.beams)} beams, {len(u)} structure factors, {len(k)} pixels, 50 nm"]
+    for chosen in (None, hkl):
+        scattering.jacobian(u, k[:2], [50.0], hkl=chosen)  # compiles
+        began = time.perf_counter()
+        for _ in range(3):
+            scattering.intensity(u, k, [50.0], chosen)
+        middle = time.perf_counter()
+        scattering.jacobian(u, k, [50.0], hkl=chosen)
+        one, all_of_them = (middle - began) / 3, time.perf_counter() - middle
+        lines.append(
+            f"{1 if chosen is None else len(chosen)} reflections: intensity {one:.2f} s, exact derivatives "
+            f"{all_of_them:.2f} s, difference quotients {one * (len(u) + 1):.1f} s"
+        )
+    return "\n".join(lines)
+
+
 def main(words: list[str]) -> int:
-    values = {"count": "20", "first": "0", "starts": "network,0.1,0.3,0.5", "output": "", "summary": ""}
+    values = {"count": "20", "first": "0", "starts": "network,0.1,0.3,0.5", "output": "", "summary": "", "times": ""}
     values |= dict(word.split("=", 1) for word in words)
-    if values["summary"]:
-        print(summary(Path(values["summary"])))
+    if values["summary"] or values["times"]:
+        print(summary(Path(values["summary"])) if values["summary"] else times(values["times"]))
         return 0
     torch.set_num_threads(1)
     starts, output = values["starts"].split(","), Path(values["output"]) if values["output"] else None

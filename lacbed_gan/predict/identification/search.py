@@ -31,6 +31,7 @@ B_FACTORS = (0.5, 1.8)  # by which all B of a candidate are multiplied for trial
 B_STEPS = (-0.4, 0.4)  # of the logarithm of that factor, once more for ions
 IONICITIES = (0.3, 0.7)  # trials
 PARABOLAS = 2
+NEARBY = 12.0  # nm, from the thickness that a candidate had without them
 TRIED = 1.5  # times as many candidates as are calculated with all pixels are tried with other B
 FEW = 12  # calculations that are not worth the start of other processes
 
@@ -129,6 +130,8 @@ def _score(task: Task, crystal: Crystal) -> Scored | str:
 
 def _varied(task: Task, before: Scored) -> Scored | str:
     """With B, all multiplied by one factor, and the ionicity where what is left is least."""
+    near = tuple(t for t in task.thickness if abs(t - before.fit.thickness) <= NEARBY)
+    task = replace(task, thickness=near)
 
     def trial(logarithm: float, ionicity: float) -> Scored:
         factor = math.exp(logarithm)
