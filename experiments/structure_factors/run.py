@@ -29,9 +29,9 @@ from lacbed_gan.diffraction.window import Window
 from lacbed_gan.predict.refinement.free_factors import Images, fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 
-G_MAX, LARGEST, AREA = 2.0, 6.5, 10.3  # 1/Å, Å, and Å² for each lattice point: up to 130 beams
+G_MAX, LARGEST, AREA = 2.0, 6.5, 6.0  # 1/Å, Å, and Å² for each lattice point: up to 75 beams
 THICKNESS, ERROR = (30.0, 60.0), 2.0  # nm, and how far off the thickness is that is told
-COUNTS, PIXELS, SIZE, DARK = 10_000, 300, 64, 6
+COUNTS, PIXELS, SIZE, DARK = 10_000, 150, 64, 6
 STRONGEST, RIGHT = 10, 0.03
 
 
