@@ -86,7 +86,14 @@ def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -
         groups=pairs.groups,
         few_beams=getattr(model.generator, "few_beams", None),
         standardisation=start.standardisation if start else None,
+        measured=augment.measured,
+        absorbing=augment.absorbing,
     )
+    if augment.measured and not augment.absorbing and pairs.store.recipe.absorption == "none":
+        say(
+            "augment.measured: the pairs have no absorption, and measured patterns have; name some that have it with "
+            "augment.absorbing=…, made by simulate absorption=tds"
+        )
     choices = {"model": model, "augment": augment, "condition": condition, "origin": origin, "size": data.size}
     choices |= {"data": settings.data.model_copy(update={"group": pairs.grouped_by})}
     return settings.model_copy(update=choices | {"thickness": tuple(data.thicknesses)}), data
@@ -95,7 +102,8 @@ def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -
 def network_settings(settings: TrainSettings) -> NetworkSettings:
     """What decides which networks are built, of settings with every choice made."""
     try:
-        return NetworkSettings(**{name: getattr(settings, name) for name in NetworkSettings.model_fields})
+        own = {name: getattr(settings, name) for name in NetworkSettings.model_fields if hasattr(settings, name)}
+        return NetworkSettings(**own, measured=settings.augment.measured)
     except ValidationError as error:
         raise SettingsError(refusal(error, NetworkSettings, settings.plain())) from None
 

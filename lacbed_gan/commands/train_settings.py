@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PositiveFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from lacbed_gan.models.settings import (
     Betas,
@@ -75,10 +82,28 @@ class PublishedData(Settings):
 
 
 class Augmentation(Settings):
-    """What is drawn anew for every training pair."""
+    """What is drawn anew for every training pair.
+
+    Attributes:
+        measured: patterns such as a microscope gives, see `data.disturbances`.
+        absorbing: pairs of the same crystals with absorption, for half of the measured patterns.
+    """
 
     point_group: bool
     shift: bool
+    measured: bool = False
+    absorbing: Source | None = None
+
+    @model_serializer(mode="wrap")
+    def _named_where_new(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what leaves a run, and its name, as they were before there was the choice."""
+        return {key: value for key, value in handler(self).items() if value or key in ("point_group", "shift")}
+
+    @model_validator(mode="after")
+    def _of_measured_patterns(self) -> Augmentation:
+        if self.absorbing and not self.measured:
+            raise ValueError("augment.absorbing is for measured patterns: take augment.measured=true")
+        return self
 
 
 class Machine(Settings):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from lacbed_gan.data.augment import gather
+from lacbed_gan.data.measuring import Measuring
 from lacbed_gan.images.scaling import to_unit
 
 Moves = Callable[[Tensor], Tensor]
@@ -27,6 +29,8 @@ class PairImages:
         span: (N, 1) float32, the number it is to predict of each crystal; None for none.
         few_beams: (N, T, H, W) uint8, first answers that inputs of the forward direction hold; None for none.
         periodic: ρ is sampled at r = i/n; else at i/(n − 1), both edges of the cell included.
+        absorbed: (M, T, H, W) uint8, patterns of some of the crystals with absorption; None for none.
+        absorbed_row: (N,) int64, which of them is each crystal's, −1 for none.
     """
 
     potential: Tensor
@@ -36,28 +40,43 @@ class PairImages:
     span: Tensor | None = None
     periodic: bool = True
     few_beams: Tensor | None = None
+    absorbed: Tensor | None = None
+    absorbed_row: Tensor | None = None
 
     def to(self, device: torch.device | str) -> PairImages:
         """The same on that device."""
         values = (getattr(self, field.name) for field in fields(self))
         return PairImages(*(value.to(device) if isinstance(value, Tensor) else value for value in values))
 
+    def with_absorbed(self, absorbed: Tensor, rows: Tensor) -> PairImages:
+        """With patterns of some of the crystals with absorption, see there."""
+        return replace(self, absorbed=absorbed, absorbed_row=rows)
+
 
 class PairDataset(Dataset):
     """Some items of the images, served as whole batches on the device where the images are.
 
-    An item of the forward direction is one crystal at one thickness, number row · T + t; of the inverse direction
-    one crystal with the patterns at all T thicknesses, number row.
+    An item of the forward direction, and of measured patterns, is one crystal at one thickness, number row · T + t; of
+    the inverse direction else one crystal with the patterns at all T thicknesses, number row.
 
     Args:
         images: of all crystals of the store; shared between datasets, not copied.
         direction: forward or inverse.
         items: (n,) int64 on the CPU, the numbers of the items in this dataset.
         moves: gives the rows of `augment.draw` for positions in this dataset; None leaves images as they are.
+        measuring: makes patterns of the inverse direction such as a microscope gives; None leaves them as they are.
     """
 
-    def __init__(self, images: PairImages, direction: str, items: Tensor, moves: Moves | None = None):
+    def __init__(
+        self,
+        images: PairImages,
+        direction: str,
+        items: Tensor,
+        moves: Moves | None = None,
+        measuring: Measuring | None = None,
+    ):
         self.images, self.direction, self.items, self.moves = images, direction, items, moves
+        self.measuring = measuring
 
     def __len__(self) -> int:
         return len(self.items)
@@ -69,13 +88,14 @@ class PairDataset(Dataset):
             "input" and "target": (B, 1 or T, H, W) float32 in [0, 1]; "index": (B,) int64, the store rows;
             "condition": (B, C) float32 and "span": (B, 1) float32, where the images have them; where the network
             is told the thickness, "time": (B,) int64, which one, and "thickness": (B, 1) float32, what stands for it,
-            which is also the last column of the condition.
+            which is also the last column of the condition. With measured patterns the input is one at one of the
+            thicknesses, "time" says which, and the last three columns of the condition are those of `measuring.known`.
         """
         images, positions = self.images, torch.as_tensor(positions)
         device = images.potential.device
         moves = None if self.moves is None else self.moves(positions).to(device, non_blocking=True)
         items = self.items[positions].to(device, non_blocking=True)
-        count = images.pattern.shape[1] if self.direction == "forward" else 1
+        count = images.pattern.shape[1] if self.direction == "forward" or self.measuring else 1
         rows, times = items // count, items % count
         potential = self._gathered(images.potential, rows, moves, "real")
         condition = [] if images.condition is None else [images.condition[rows]]
@@ -90,7 +110,13 @@ class PairDataset(Dataset):
                 batch |= {"time": times, "thickness": images.thickness[times].unsqueeze(1)}
                 condition.append(batch["thickness"])
         else:
-            batch |= {"input": self._gathered(images.pattern, rows, moves, "angle"), "target": potential}
+            if self.measuring is None:
+                batch |= {"input": self._gathered(images.pattern, rows, moves, "angle"), "target": potential}
+            else:
+                gathered = partial(self._gathered, moves=moves, space="angle")
+                pattern, known = self.measuring.measured(images, items, gathered)
+                batch |= {"input": pattern, "target": potential, "time": times}
+                condition.append(known)
             if images.span is not None:
                 batch["span"] = images.span[rows]
         if condition:

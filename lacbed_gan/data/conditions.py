@@ -19,6 +19,7 @@ QUANTITIES: dict[str, tuple[str, Callable[[Mapping[str, Any]], float]]] = {
     "log_a": ("a (Å)", lambda entry: entry["a"]),
     "log_span": ("the range of ρ (1/Å²)", lambda entry: entry["rho_max"] - entry["rho_min"]),
 }
+MEASURED = ("thickness", "whether it is told", "window")  # given of each measured pattern, see `measuring.known`
 NET = ("log_b1", "log_b2", "log_angle")
 # Conditions as words.
 SHORTHAND = {"none": (), "cell": ("log_a",), "scale": ("log_a", "log_span"), "net": (*NET, "log_span")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,15 +14,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lacbed_gan.base.errors import SettingsError
+from lacbed_gan.data import disturbances
 from lacbed_gan.data.augment import draw
 from lacbed_gan.data.batches import EpochBatches, PairDataset, PairImages, epoch_generator
 from lacbed_gan.data.choices import require_agreement, require_choice, thicknesses
-from lacbed_gan.data.conditions import condition_names, standardised, thickness_number
+from lacbed_gan.data.conditions import condition_names, standardised
 from lacbed_gan.data.few_beams import few_beams_of, require_few_beams
 from lacbed_gan.data.folds import FOLDS, assign_folds, validation_rows
+from lacbed_gan.data.measuring import Measuring
+from lacbed_gan.data.reading import pair_images, require_absorbing
 from lacbed_gan.data.views import require_nets
-from lacbed_gan.images.origin import canonical
-from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.measures.baselines import baselines as baselines_of
 from lacbed_gan.measures.familiarity import CHUNK, LEAST_SIZE, Familiar, features, usual_distance
 from lacbed_gan.store.cache import kept
@@ -31,7 +33,8 @@ from lacbed_gan.store.store import Store
 DIRECTIONS = ("forward", "inverse")
 ORIGINS = ("given", "canonical")
 VALIDATIONS = ("part", "fold", "none")
-AUGMENTATION = 1  # number of its random stream
+AUGMENTATION, DISTURBANCE = 1, 2  # numbers of their random streams
+FIXED = -1  # stands for an epoch where patterns are disturbed the same way always
 
 
 class PairDataModule(L.LightningDataModule):
@@ -69,6 +72,10 @@ class PairDataModule(L.LightningDataModule):
         origin: "canonical" moves every ρ to the origin of `canonical_origin`; "given" leaves it.
         predict_span: batches of the inverse direction hold "span", the standardised log(ρ_max − ρ_min).
         standardisation: mean and deviation by name, of networks that know others than those of the training rows.
+        measured: patterns are such as a microscope gives, see `data.disturbances`, one of one of the thicknesses an
+            item; inverse only. Training ones follow from (seed, epoch), others are always the same.
+        absorbing: pairs of the same crystals, or some of them, with absorption, whose patterns are taken for half of
+            the measured ones.
 
     Attributes:
         standardisation: mean and deviation of each quantity that is given or predicted, over the training rows
@@ -103,6 +110,8 @@ class PairDataModule(L.LightningDataModule):
         standardisation: Mapping[str, Sequence[float]] | None = None,
         groups: Sequence[str] | None = None,
         few_beams: float | None = None,
+        measured: bool = False,
+        absorbing: Store | str | Path | None = None,
     ):
         super().__init__()
         require_choice("direction", direction, DIRECTIONS)
@@ -141,6 +150,12 @@ class PairDataModule(L.LightningDataModule):
         conditions, moments = standardised(self.condition, self.store.index, self.train_rows, standardisation)
         spans, span_moments = standardised(span, self.store.index, self.train_rows, standardisation)
         self.standardisation = moments | span_moments
+        self.measured, self.absorbing = measured, None
+        if (measured or absorbing is not None) and not (measured and direction == "inverse"):
+            raise SettingsError("augment.measured, and absorbing with it, is of patterns: direction=inverse")
+        if absorbing is not None:
+            self.absorbing = absorbing if isinstance(absorbing, Store) else open_store(absorbing)
+            require_absorbing(self.absorbing, self.store, self.thicknesses, self.size)
         self._numbers = {"condition": torch.from_numpy(conditions) if self.condition else None}
         self._numbers |= {"span": torch.from_numpy(spans) if span else None}
         self._images: PairImages | None = None
@@ -148,21 +163,10 @@ class PairDataModule(L.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Read the images of these thicknesses into memory, 8 bit; a loader moves them to the trainer's device."""
         if self._images is None:
-            potential = self.store.potential
-            if self.origin == "canonical":
-                potential = kept(self.store, "canonical", [], lambda: canonical(self.store.potential))
-            potential = reduced_potential(potential, self.size, "given")
-            times = [self.store.thickness.index(t) for t in self.thicknesses]
-            pattern = np.stack([reduced_pattern(self.store.pattern[:, time], self.size) for time in times], 1)
-            numbers = torch.tensor([thickness_number(t) for t in self.thicknesses])
-            self._images = PairImages(
-                torch.from_numpy(np.array(potential[:, None])),
-                torch.from_numpy(pattern),
-                **self._numbers,
-                thickness=numbers if self.tells_thickness else None,
-                periodic=self.periodic,
-                few_beams=self._few_beams(),
-            )
+            told = self.tells_thickness or self.measured
+            views = self.store, self.thicknesses, self.size, self.origin, self._numbers
+            images = pair_images(*views, tells_thickness=told, absorbing=self.absorbing)
+            self._images = replace(images, few_beams=self._few_beams())
 
     def _few_beams(self) -> torch.Tensor | None:
         if self.few_beams is None:
@@ -178,6 +182,11 @@ class PairDataModule(L.LightningDataModule):
     def tells_thickness(self) -> bool:
         """Whether the network is told the thickness: forward, of several."""
         return self.direction == "forward" and len(self.thicknesses) > 1
+
+    @property
+    def by_thickness(self) -> bool:
+        """Whether each image is at one of several thicknesses: forward, and of measured patterns."""
+        return self.tells_thickness or (self.measured and len(self.thicknesses) > 1)
 
     def dataset(self, rows: np.ndarray, batches: EpochBatches | None = None) -> PairDataset:
         """The pairs of these store rows, at all thicknesses; `setup` comes first.
@@ -199,11 +208,20 @@ class PairDataModule(L.LightningDataModule):
             def moves(positions: torch.Tensor) -> torch.Tensor:
                 return of_epoch(batches.epoch)[positions]
 
-        return PairDataset(self._images, self.direction, torch.from_numpy(self._items(rows)), moves)
+        measuring = None
+        if self.measured:
+
+            @lru_cache(1)
+            def drawn_in(epoch: int) -> Tensor:
+                items = len(self.store) * len(self.thicknesses)
+                return disturbances.draw(items, epoch_generator(self.seed, epoch, DISTURBANCE))
+
+            measuring = Measuring.of(self.store, lambda items: drawn_in(batches.epoch if batches else FIXED)[items])
+        return PairDataset(self._images, self.direction, torch.from_numpy(self._items(rows)), moves, measuring)
 
     def batch(self, rows: np.ndarray, thickness: float | None = None) -> dict[str, Tensor]:
-        """One batch of these store rows, forward at one of its thicknesses, the first one unless another is named."""
-        several = len(self.thicknesses) if self.direction == "forward" else 1
+        """One batch of these store rows, where each has one thickness at that, or the first."""
+        several = len(self.thicknesses) if self.by_thickness else 1
         time = 0 if thickness is None else self.thicknesses.index(thickness) % several
         return self.dataset(rows).__getitems__([i * several + time for i in range(len(rows))])
 
@@ -257,8 +275,8 @@ class PairDataModule(L.LightningDataModule):
         return {"mean_image": mean, "nearest": nearest}
 
     def familiarity(self) -> Familiar | None:
-        """What is kept of the training inputs; None of too few or too small ones to tell what is usual."""
-        if len(self.train_rows) < 2 or self.size < LEAST_SIZE:
+        """What is kept of the training inputs; None of too few, too small, or measured ones, of which none is usual."""
+        if len(self.train_rows) < 2 or self.size < LEAST_SIZE or self.measured:
             return None
 
         def compute() -> np.ndarray:
@@ -278,7 +296,7 @@ class PairDataModule(L.LightningDataModule):
 
     def _items(self, rows: np.ndarray) -> np.ndarray:
         """Numbers of the items of these rows, as `PairDataset` counts them."""
-        count = len(self.thicknesses) if self.direction == "forward" else 1
+        count = len(self.thicknesses) if self.by_thickness else 1
         return (rows[:, None] * count + np.arange(count)).ravel()
 
     def _loader(self, rows: np.ndarray, training: bool = False) -> DataLoader:

@@ -14,10 +14,11 @@ from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import ASSUMED, Calibration
 from lacbed_gan.images.defects import without_defects
 from lacbed_gan.images.filling import binned, smoothly_filled
-from lacbed_gan.images.scaling import robust_min_max
+from lacbed_gan.images.scaling import MASKED, robust_min_max
 from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, mirror
 
 LEAST_COVERED = 0.5  # of the angles that the network knows; with less it would see mostly what is made up
+LEAST_MASKED = 0.1  # the same of networks that know smaller windows
 COPIES = (*TWO_FOLD, *reversed(MIRRORS))  # that the symmetry 2mm makes equal
 MOST_POINTS = 4  # along an edge of a pixel, at which the image is read
 BROKEN = 0.03  # 1 − R of a pattern to its copies from which they are not averaged, but for noise and a slope
@@ -64,6 +65,7 @@ class Prepared:
         symmetry: how it differs from its own copies; not at all with the symmetry 2mm, which all cubic crystals give.
         saturated: share of pixels at the image's highest value.
         defects: hot and dead pixels of the image that were left out.
+        reach: half an edge of what is known of the pattern over that of the window.
     """
 
     pattern: np.ndarray
@@ -71,6 +73,7 @@ class Prepared:
     symmetry: Asymmetry
     saturated: float
     defects: int = 0
+    reach: float = 1.0
 
     @property
     def asymmetry(self) -> float:
@@ -79,7 +82,12 @@ class Prepared:
 
 
 def prepare_pattern(
-    image: np.ndarray, window: Window, calibration: Calibration, defects: int | None = None
+    image: np.ndarray,
+    window: Window,
+    calibration: Calibration,
+    defects: int | None = None,
+    masked: bool = False,
+    symmetric: bool = True,
 ) -> Prepared:
     """Leave out what has no value, crop to the window, turn to the axes, resample by area, scale to [0, 1].
 
@@ -92,10 +100,12 @@ def prepare_pattern(
         calibration: of the image. Without half_width and pixel_size the image, which has to be square, is taken to
             span the window.
         defects: how many hot and dead pixels were left out already; None: they are sought.
+        masked: what neither the image nor its copies cover is `MASKED`, for networks that know smaller windows.
+        symmetric: the symmetry 2mm makes copies equal; dark fields have none.
 
     Raises:
         PreparationError: calibration is missing, contradictory or not positive, the image is flat, or covers less than
-            half of the window.
+            half of the window, or with `masked` a tenth.
     """
     if image.ndim != 2 or not np.isfinite(image).any():
         raise PreparationError(f"the pattern is {image.shape}, not an image (H, W) with finite numbers")
@@ -114,18 +124,26 @@ def prepare_pattern(
         whole = np.where(circle.inside((height, width), calibration.aspect), whole, np.nan)
     pattern, share = resampled(whole, window, calibration, pitch)
     covered = float(share.mean())
-    if covered < LEAST_COVERED:
+    if covered < (LEAST_MASKED if masked else LEAST_COVERED):
         raise PreparationError(
             f"the image covers {covered:.0%} of the angles that the network knows, ±{window.half_width:g} reciprocal "
             "lattice units; check half_width, pixel_size, a, centre and aperture, measure larger angles, or take a "
             "network of smaller ones"
         )
     known = share > 0
-    symmetry = _asymmetry(pattern, known)
-    pattern = _averaged(pattern, known, symmetry)
-    if pattern.max() == pattern.min():
+    symmetry = _asymmetry(pattern, known) if symmetric else Asymmetry()
+    pattern = _averaged(pattern, known, symmetry) if symmetric else np.where(known, pattern, np.nan)
+    whole, reach = np.isfinite(pattern), 1.0
+    if not masked:
+        pattern, whole = smoothly_filled(pattern), np.ones_like(whole)
+    elif whole.any():
+        reach = min(1.0, 2 * float(np.abs(np.argwhere(whole) - (window.size - 1) / 2).max() + 0.5) / window.size)
+    values = pattern[whole]
+    if not len(values) or values.max() == values.min():
         raise PreparationError("the pattern is flat over the angles that the network knows")
-    return Prepared(robust_min_max(pattern).astype(np.float32), covered, symmetry, saturated, defects)
+    scaled = np.full(pattern.shape, MASKED, np.float32)
+    scaled[whole] = robust_min_max(values)
+    return Prepared(scaled, covered, symmetry, saturated, defects, reach)
 
 
 def resampled(
@@ -234,7 +252,7 @@ def _plane(difference: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _averaged(pattern: np.ndarray, known: np.ndarray, symmetry: Asymmetry) -> np.ndarray:
-    """Means over the copies that are alike; where none is, the turned one stands in for what is not known."""
+    """Means over the copies that are alike; where none is, the turned one stands in for what is not known; else NaN."""
     alike: tuple[tuple[int, ...], ...] = COPIES
     if symmetry.structure > BROKEN:  # not the mirrored ones, perhaps not even the one turned by 180°
         alike = TWO_FOLD if symmetry.turned <= BROKEN else ()
@@ -246,4 +264,4 @@ def _averaged(pattern: np.ndarray, known: np.ndarray, symmetry: Asymmetry) -> np
     if not whole.all() and not alike:
         missing = ~whole & mirror(known, TWO_FOLD[0])
         average[missing] = mirror(pattern, TWO_FOLD[0])[missing]
-    return smoothly_filled(average)
+    return average

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 Images = TypeVar("Images", np.ndarray, "Tensor")
 ENDS = (0.002, 0.998)  # quantiles of an image between which most of it lies
+MASKED = 0.5  # of pixels that were not measured, where networks know such; a Fourier network reads it as nothing
 BEYOND = 0.3  # of the range between them: as far as the minimum and the maximum of a pattern lie beyond them
 
 
@@ -36,16 +37,16 @@ def robust_min_max(image: np.ndarray) -> np.ndarray:
     A few pixels far off do not decide, and an image without such is scaled as those of training are.
 
     Args:
-        image: (H, W) real and finite.
+        image: real and finite, of any shape.
 
     Returns:
-        (H, W) float64 in [0, 1].
+        the same shape, float64 in [0, 1].
     """
     low, high = np.quantile(image, ENDS)
     beyond = BEYOND * (high - low)
-    if not beyond > 0:
-        return min_max(image)
-    return min_max(np.clip(image, low - beyond, high + beyond))
+    if beyond > 0:
+        image = np.clip(image, low - beyond, high + beyond)
+    return min_max(image, tuple(range(image.ndim)))
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

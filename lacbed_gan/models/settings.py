@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from lacbed_gan.data.conditions import QUANTITIES, SHORTHAND
+from lacbed_gan.data.conditions import MEASURED, QUANTITIES, SHORTHAND
 from lacbed_gan.models.network_settings import (
     WITHOUT_CONDITIONS,
     DiscriminatorSettings,
@@ -194,6 +194,8 @@ class NetworkSettings(Settings):
             them all as channels.
         condition: names of the logarithms that the networks are given.
         origin: of ρ.
+        measured: patterns are as a microscope gives them: the inverse network has one, at any of the thicknesses, and
+            is given `data.conditions.MEASURED` too.
     """
 
     direction: Direction
@@ -202,11 +204,13 @@ class NetworkSettings(Settings):
     condition: Condition
     origin: Origin
     model: ModelSettings
+    measured: bool = False
 
     @classmethod
     def of_run(cls, settings: Mapping[str, Any]) -> NetworkSettings:
         """From the plain settings of a run, which hold more."""
-        return cls(**{name: settings[name] for name in cls.model_fields})
+        needed = {name: settings[name] for name, field in cls.model_fields.items() if field.is_required()}
+        return cls(**needed, measured=settings.get("augment", settings).get("measured", False))
 
     @model_validator(mode="after")
     def _fits(self) -> NetworkSettings:
@@ -234,7 +238,19 @@ class NetworkSettings(Settings):
             raise ValueError("model.generator.few_beams needs networks of one channel; take model.channels=1")
         if self.tells_thickness and isinstance(generator, WITHOUT_CONDITIONS):
             raise ValueError(f"{generator.name} cannot be told the thickness: take one, or another model")
+        if self.measured:
+            self._require_measurable()
         return self
+
+    def _require_measurable(self) -> None:
+        """Raise ValueError unless such networks can have measured patterns."""
+        generator = self.model.generator
+        if self.forward:
+            raise ValueError("augment.measured is of the patterns that networks are given: direction=inverse")
+        if isinstance(generator, WITHOUT_CONDITIONS):
+            raise ValueError(f"{generator.name} cannot be told window and thickness of measured patterns")
+        if self.model.draws:
+            raise ValueError("augment.measured is for networks that give one answer: take model=fourier, and no noise")
 
     @property
     def forward(self) -> bool:
@@ -251,11 +267,18 @@ class NetworkSettings(Settings):
         return getattr(self.model.generator, "few_beams", None)
 
     @property
+    def images(self) -> int:
+        """Images that the networks are given of a pair."""
+        if self.forward:
+            return 1 + (self.few_beams is not None)
+        return 1 if self.measured else len(self.thickness)
+
+    @property
     def input_channels(self) -> int:
         """Channels of the generator's input image."""
-        return self.model.channels * (1 + (self.few_beams is not None) if self.forward else len(self.thickness))
+        return self.model.channels * self.images
 
     @property
     def conditions(self) -> int:
-        """Numbers that condition the generator: the named ones, and the thickness where it is told."""
-        return len(self.condition) + self.tells_thickness
+        """Numbers that condition the generator: the named ones, the thickness, what is known of measured patterns."""
+        return len(self.condition) + self.tells_thickness + len(MEASURED) * self.measured

@@ -69,7 +69,9 @@ class Start:
         """(key, value there, value here) of what the two must have alike."""
         start = self.settings
         pairs: list[tuple[str, Any, Any]] = [("direction", start.direction, run.direction)]
-        several = start.tells_thickness and run.tells_thickness  # which of them, it is told in nm
+        pairs.append(("augment.measured", start.measured, run.measured))
+        # which of them, it is told in nm
+        several = (start.tells_thickness and run.tells_thickness) or (start.measured and run.measured)
         if not several:
             pairs.append(("thickness", list(start.thickness), list(run.thickness)))
         there, here = (one.model.generator.model_dump() for one in (start, run))

@@ -57,10 +57,14 @@ def correction_warnings(thickness: Sequence[float], correlation: Sequence[float]
     ]
 
 
-def pattern_warnings(prepared: Prepared) -> list[str]:
-    """Of each way in which a prepared pattern is unlike those of the training data."""
+def pattern_warnings(prepared: Prepared, masked: bool = False) -> list[str]:
+    """Of each way in which a prepared pattern is unlike those of the training data.
+
+    Args:
+        masked: the network knows smaller windows.
+    """
     lines = []
-    if prepared.covered < COVERED:
+    if prepared.covered < COVERED and not masked:
         lines.append(
             f"the image covers {prepared.covered:.1%} of the angles that the network knows; the rest is taken from its "
             "mirror images, or goes on smoothly"

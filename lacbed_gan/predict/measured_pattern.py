@@ -72,7 +72,13 @@ class Reading:
 
 
 def read_pattern(
-    images: np.ndarray, calibration: Calibration, recipe: Recipe, size: int, distance: Distance, auto: bool = True
+    images: np.ndarray,
+    calibration: Calibration,
+    recipe: Recipe,
+    size: int,
+    distance: Distance,
+    auto: bool = True,
+    masked: bool = False,
 ) -> Reading:
     """Leave out defects, align where nobody says how the image lies, prepare, and judge by the training data.
 
@@ -82,6 +88,7 @@ def read_pattern(
         size: pixels along an edge of the network's images.
         distance: of an input (T, size, size) from the training data.
         auto: whether the pattern may tell centre, rotation and aperture.
+        masked: the network knows smaller windows, see `prepare_pattern`.
 
     Raises:
         PreparationError: it cannot be prepared.
@@ -110,7 +117,8 @@ def read_pattern(
 
     def candidate(one: Calibration) -> Candidate:
         prepared = tuple(
-            prepare_pattern(image, window, one, defects) for image, (_, defects) in zip(small, cleaned, strict=True)
+            prepare_pattern(image, window, one, defects, masked)
+            for image, (_, defects) in zip(small, cleaned, strict=True)
         )
         inputs = to_unit(reduced_pattern(np.stack([255 * each.pattern for each in prepared]), size))
         whole = replace(one.at(1 / factor), half_width=calibration.half_width)

@@ -45,7 +45,7 @@ class PotentialPrediction:
         potential: (H, W) float32 in [0, 1], sampled as the recipe says; row is y, column is x. Its origin is arbitrary.
         span: predicted ρ_max − ρ_min in 1/Å², None where the network does not predict it.
         pattern: (T, H, W) float32 in [0, 1], the prepared patterns that the network was given.
-        thickness: T values in nm.
+        thickness: T values in nm; where a network knows many and is told none, all that it knows.
         recipe: of the network's pairs, to whose window the patterns were brought.
         calibration: how the pattern lies, as user, file or the pattern itself say, or as is assumed.
         check: the pattern recomputed from ρ, None unless asked for.
@@ -64,7 +64,9 @@ class PotentialPrediction:
     @property
     def assumptions(self) -> str:
         """What the pattern was taken for, in one line, each part with its source."""
-        nm = ", ".join(f"{t:g}" for t in self.thickness)
+        several = len(self.thickness) > len(self.pattern)  # any of them
+        ends = (min(self.thickness), max(self.thickness)) if several else self.thickness
+        nm = (" to " if several else ", ").join(f"{t:g}" for t in ends)
         source = self.calibration.source.get("thickness", ASSUMED)
         absorption = ", no absorption" if self.recipe.absorption == "none" else ""
         pairs = f"as in the network's pairs: {self.recipe}{absorption}"

@@ -15,6 +15,7 @@ from torch import Tensor
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.data.conditions import NET, QUANTITIES, quantity, thickness_number
+from lacbed_gan.data.measuring import known
 from lacbed_gan.diffraction.few_beams import few_beam_patterns
 from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.diffraction.window import Window
@@ -58,6 +59,9 @@ class Predictor(DrawsSamples):
         recipe: how its training pairs were made, which is how its inputs are.
         needs_a: whether it has to be told the cell edge.
         alternatives: thicknesses in nm of which each has its own shipped network, this one's among them.
+        images: that it takes of a pattern.
+        measured: whether it knows measured patterns: smaller windows, and any thickness in the range of `thicknesses`,
+            told or not.
 
     Args:
         trained: the network.
@@ -76,6 +80,7 @@ class Predictor(DrawsSamples):
         self.size: int = settings.size
         self.recipe: Recipe = trained.recipe
         self.needs_a: bool = bool(settings.condition)
+        self.images, self.measured = settings.images, settings.measured
 
     def forward_pattern(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> np.ndarray:
         """LACBED patterns of a crystal seen along [001], as `predict_patterns`, without what is said about them.
@@ -161,7 +166,7 @@ class Predictor(DrawsSamples):
         check: bool = False,
         align: bool = True,
         calibration: Calibration | None = None,
-        **known: Any,
+        **user: Any,
     ) -> PotentialPrediction:
         """ρ from the pattern of a crystal seen along [001].
 
@@ -173,8 +178,8 @@ class Predictor(DrawsSamples):
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
             align: whether the pattern itself tells centre, rotation and aperture where they are not said.
             calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
-                together; None: what `a` and `known` say.
-            known: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
+                together; None: what `a` and `user` say.
+            user: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
                 :class:`lacbed_gan.images.calibration.Calibration`; without the first two the pattern is taken to span
                 the window of the recipe.
 
@@ -187,21 +192,20 @@ class Predictor(DrawsSamples):
             asked = [thickness] if isinstance(thickness, int | float) else thickness
             if (other := self.of(asked)) is not self:
                 return other.predict_potential(
-                    pattern, a, thickness=thickness, check=check, align=align, calibration=calibration, **known
+                    pattern, a, thickness=thickness, check=check, align=align, calibration=calibration, **user
                 )
             self.require_thickness(asked)
         images = np.asarray(pattern)
         images = images[None] if images.ndim == 2 else images
-        if images.ndim != 3 or len(images) != len(self.thicknesses):
+        if images.ndim != 3 or len(images) != self.images:
             nm = ", ".join(f"{t:g}" for t in self.thicknesses)
             few = f"; choose one of them with frame=0 … {len(images) - 1}" if images.ndim == 3 else ""
-            few = few if len(self.thicknesses) == 1 else ""
-            raise PredictionError(
-                f"the pattern is {images.shape}, but the network takes those at {nm} nm together{few}"
-            )
+            few = few if self.images == 1 else ""
+            takes = "one" if self.measured else f"those at {nm} nm together"
+            raise PredictionError(f"the pattern is {images.shape}, but the network takes {takes}{few}")
         if calibration is None:
             recipe = self.recipe
-            calibration = calibrate(Measured(images), recipe.energy_kv, recipe.half_width, a=a, **known)
+            calibration = calibrate(Measured(images), recipe.energy_kv, recipe.half_width, a=a, **user)
         source = dict(calibration.source) | {"thickness": ASSUMED if thickness is None else USER}
         calibration = replace(calibration, source=source)
         a = calibration.a
@@ -209,44 +213,62 @@ class Predictor(DrawsSamples):
             raise PredictionError(f"a={a} is not a positive number of Å")
         if a is None and (self.needs_a or check):
             raise PredictionError("a=… is needed, the cell edge in Å, which a pattern does not tell")
-        reading = read_pattern(images, calibration, self.recipe, self.size, self._distance, align)
+        nm = None if thickness is None else tuple(np.atleast_1d(thickness).astype(float).tolist())
+        reading = read_pattern(images, calibration, self.recipe, self.size, self._distance, align, self.measured)
         best, ambiguity = reading.best, reading.ambiguity
-        potential, span = self._potential(best.inputs, a)
-        result = self._check(best, potential, span) if check else None
+        potential, span = self._potential(best, a, nm)
+        if check and (why := self._unchecked(best, nm)):
+            check, ambiguity = False, [*ambiguity, why]
+        nm = nm or self.thicknesses
+        result = self._check(best, potential, nm, span) if check else None
         if result is not None and reading.rival is not None:  # of two rotations physics may tell
-            answer = self._potential(reading.rival.inputs, a)
-            other = self._check(reading.rival, *answer)
+            answer = self._potential(reading.rival, a, nm)
+            other = self._check(reading.rival, answer[0], nm, answer[1])
             if other is not None and other.residual < CLEARLY * result.residual:
                 best, result, (potential, span), ambiguity = reading.rival, other, answer, []
             elif other is None or result.residual < CLEARLY * other.residual:
                 ambiguity = []
         lines = self._conditions({"a": a})[1] + ambiguity + reading.warnings
         lines += [line] if (line := other_energy(calibration, self.recipe.energy_kv)) else []
-        lines += dict.fromkeys(line for image in best.prepared for line in pattern_warnings(image))
+        lines += dict.fromkeys(line for image in best.prepared for line in pattern_warnings(image, self.measured))
         lines += [] if best.distance is None else distance_warnings(best.distance)
         if np.ptp(potential) == 0:
             lines.append("the predicted ρ is the same all over")
         elif result is not None and result.flagged:
             lines.append(result.verdict)
-        return PotentialPrediction(
-            potential, span, best.inputs, self.thicknesses, self.recipe, best.calibration, result, lines
-        )
+        return PotentialPrediction(potential, span, best.inputs, nm, self.recipe, best.calibration, result, lines)
 
-    def _potential(self, inputs: np.ndarray, a: float | None) -> tuple[np.ndarray, float | None]:
-        """ρ (n, n) and its range of inputs (T, n, n)."""
+    def _potential(
+        self, pattern: Candidate, a: float | None, thickness: tuple[float, ...] | None
+    ) -> tuple[np.ndarray, float | None]:
+        """ρ (n, n) and its range; the thickness in nm, or None, is told to networks of measured patterns."""
         condition, _ = self._conditions({"a": a})
-        batch = torch.from_numpy(inputs)[None]
+        batch = torch.from_numpy(pattern.inputs)[None]
+        if self.measured:
+            number = torch.tensor([math.nan if thickness is None else thickness_number(thickness[0])])
+            facts = known(number, torch.tensor([pattern.prepared[0].reach]))
+            condition = facts if condition is None else torch.cat([condition, facts], 1)
         with torch.inference_mode():
             potential = self._trained.predict(batch, condition)[0, 0].numpy()
             span = self._trained.predict_span(batch, condition)
         return potential, None if span is None else float(span)
 
-    def _check(self, pattern: Candidate, potential: np.ndarray, span: float | None) -> PhysicsCheck | None:
+    def _unchecked(self, pattern: Candidate, thickness: tuple[float, ...] | None) -> str:
+        """Why the pattern is not recomputed from ρ; empty where it can be."""
+        if self.measured and thickness is None:
+            return "the pattern is not recomputed from ρ: say thickness=… in nm"
+        if pattern.prepared[0].reach < 1:
+            return "the pattern is not recomputed from ρ: it covers smaller angles than the calculation"
+        return ""
+
+    def _check(
+        self, pattern: Candidate, potential: np.ndarray, thickness: Sequence[float], span: float | None
+    ) -> PhysicsCheck | None:
         """The physics check of ρ (n, n); None where that is the same all over."""
         if np.ptp(potential) == 0:
             return None
         a = float(pattern.calibration.a or 0)
-        return check_potential(potential, pattern.inputs, a, self.recipe, self.thicknesses, span)
+        return check_potential(potential, pattern.inputs, a, self.recipe, thickness, span)
 
     def _require(self, direction: str) -> None:
         if self.direction != direction:
@@ -263,10 +285,15 @@ class Predictor(DrawsSamples):
         """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
         if len(thickness) > 1 and {*thickness} <= {*self.alternatives}:
             raise PredictionError("each thickness has its own shipped network: name one of them with thickness=…")
+        if self.measured:
+            low, high = min(self.thicknesses), max(self.thicknesses)
+            if wrong := [t for t in thickness if not low <= t <= high]:
+                raise PredictionError(f"thickness={wrong[0]:g} nm: the network knows {low:g} to {high:g} nm")
+            return tuple(map(float, thickness))
         for t in thickness:
             if t not in self.thicknesses:
-                known = ", ".join(f"{nm:g}" for nm in self.alternatives or self.thicknesses)
-                raise PredictionError(f"thickness={t:g} nm: the network never saw it; it knows {known} nm")
+                names = ", ".join(f"{nm:g}" for nm in self.alternatives or self.thicknesses)
+                raise PredictionError(f"thickness={t:g} nm: the network never saw it; it knows {names} nm")
         return tuple(map(float, thickness))
 
     def _conditions(self, entry: Mapping[str, Any]) -> tuple[Tensor | None, list[str]]:

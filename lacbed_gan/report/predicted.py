@@ -102,6 +102,8 @@ def open_data(settings: Mapping[str, Any], standardisation: Mapping[str, Any] | 
         groups=pairs.groups,
         few_beams=((settings.get("model") or {}).get("generator") or {}).get("few_beams"),
         standardisation=standardisation,
+        measured=settings.get("augment", {}).get("measured", False),
+        absorbing=settings.get("augment", {}).get("absorbing"),
     )
 
 

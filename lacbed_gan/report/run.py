@@ -84,8 +84,8 @@ def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
     """Measures of the last validation over images, beside those of two predictors that learn nothing.
 
     Each measure by its logged name (mean), with _standard_error, _median, _quartile_1 and _quartile_3; for inverse
-    networks also test/misjudged, the number of test images that the plain MSE misjudges. Forward networks of several
-    thicknesses have each measure per thickness too: test/mse@50nm.
+    networks also test/misjudged, the number of test images that the plain MSE misjudges. Networks that have one of
+    several thicknesses at a time have each measure per thickness too: test/mse@50nm.
     """
     values: dict[str, float] = {}
     for name, measure in module.measures.items():
@@ -95,7 +95,7 @@ def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
         statistics = summary(per_image)
         values[name] = statistics.pop("mean")
         values |= {f"{name}_{key}": value for key, value in statistics.items()}
-        if data.tells_thickness:
+        if data.by_thickness:
             times = module.rows[f"{name.split('/')[0]}/time"].compute()
             for time, thickness in enumerate(data.thicknesses):
                 values[f"{name}@{thickness:g}nm"] = float(per_image[times == time].mean())

@@ -104,6 +104,10 @@ def check_pairs(trained: Trained, store: Store) -> None:
     """SettingsError where the networks cannot be given the store's pairs."""
     settings, name = trained.settings, store.source
     require_few_beams(store, settings.direction, settings.few_beams)
+    if settings.measured:
+        raise SettingsError(
+            "networks of measured patterns (augment.measured=true) are not evaluated on calculated ones"
+        )
     if store.size % settings.size:
         raise SettingsError(f"{name} has {store.size} pixels, no multiple of the networks' {settings.size}")
     absent = [f"{t:g}" for t in settings.thickness if t not in store.thickness]

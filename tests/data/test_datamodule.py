@@ -251,7 +251,7 @@ def test_what_follows_from_the_store_is_computed_once(module, make_store, monkey
 
 def test_the_canonical_origin_is_found_once(periodic, monkeypatch):
     found = periodic(origin="canonical").batch(np.arange(30))["input"]
-    monkeypatch.setattr("lacbed_gan.data.datamodule.canonical", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("lacbed_gan.data.reading.canonical", lambda *_: pytest.fail("computed again"))
     assert torch.equal(periodic(origin="canonical", fold=4).batch(np.arange(30))["input"], found)
 
 

@@ -49,9 +49,21 @@ def test_inputs_of_one_thickness_and_of_several(direction, thickness, channels, 
     assert (one.input_channels, one.conditions) == (channels, conditions)
 
 
+def test_networks_of_measured_patterns_take_one_and_are_told_more():
+    """Runs of before say nothing of measured patterns and have none."""
+    made = settings(direction="inverse", thickness=[50, 100], condition="cell", measured=True)
+    assert (made.images, made.input_channels, made.conditions) == (1, 1, 4)
+    plain = made.model_dump(mode="json")
+    assert NetworkSettings.of_run(plain) == made
+    del plain["measured"]
+    assert NetworkSettings.of_run(plain | {"augment": {"shift": False, "measured": True}}) == made
+    assert not NetworkSettings.of_run(plain | {"augment": {"shift": False}}).measured
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"measured": True}, "augment.measured is of the patterns that networks are given: direction=inverse"),
         ({"size": 48}, "size=48: global_unet with filters=8, bottleneck=512, periodic=False takes sizes of 32, 64 and"),
         ({"size": 33, "generator": {"name": "fourier"}}, "even sizes from 4 up"),
         ({"size": 24, "generator": {"name": "global_generator"}, "condition": "none"}, "multiples of 16, from 32 up"),
