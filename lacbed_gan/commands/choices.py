@@ -41,6 +41,7 @@ def _start(name: str, path: Path) -> Start:
 def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -> tuple[TrainSettings, PairDataModule]:
     """Settings with every choice made, and the pairs as the run takes them."""
     from lacbed_gan.data.datamodule import PairDataModule
+    from lacbed_gan.data.reading import forbidden_lines
     from lacbed_gan.data.views import other_net, require_symmetry
 
     for line in pairs.lines:
@@ -88,7 +89,10 @@ def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -
         standardisation=start.standardisation if start else None,
         measured=augment.measured,
         absorbing=augment.absorbing,
+        reflections=settings.reflections,
     )
+    for line in forbidden_lines(pairs.store, settings.reflections) if settings.reflections else ():
+        say(line)
     if augment.measured and not augment.absorbing and pairs.store.recipe.absorption == "none":
         say(
             "augment.measured: the pairs have no absorption, and measured patterns have; name some that have it with "

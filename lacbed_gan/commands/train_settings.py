@@ -26,6 +26,7 @@ from lacbed_gan.models.settings import (
     Schedule,
     Settings,
 )
+from lacbed_gan.store.recipe import shortened
 
 CONDITION = "null, none, cell, scale, net, or a list of log_a, log_span, log_b1, log_b2, log_angle"
 Count = Annotated[int, Field(ge=1)]
@@ -49,6 +50,13 @@ def listed(value: Any) -> Any:
 
 Thickness = Annotated[
     tuple[PositiveFloat, ...], BeforeValidator(listed), Field(description="a number of nm or a list of them")
+]
+
+
+Reflections = Annotated[
+    tuple[tuple[int, ...], ...],
+    BeforeValidator(lambda value: tuple(map(shortened, value)) if isinstance(value, list | tuple) else value),
+    Field(description="a list of reflections of the store such as [[2,0],[1,1]]"),
 ]
 
 
@@ -152,6 +160,7 @@ class TrainSettings(Settings):
     Attributes:
         thickness: in nm; () for all of the store's.
         size, condition, origin: None where they are left to the store, the model and the start.
+        reflections: whose dark fields the inverse network is given too.
         start: "shipped", a file of weights, a run's checkpoint or its folder: networks to begin from.
     """
 
@@ -163,6 +172,7 @@ class TrainSettings(Settings):
     ]
     fold: Annotated[int, Field(ge=0, le=9, description="one of 0 … 9")]
     store: Source
+    reflections: Reflections = ()
     size: Annotated[int, Field(ge=1, le=65536)] | None
     condition: Annotated[Condition | None, Field(description=CONDITION)]
     origin: Origin | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import partial
 
 import torch
@@ -31,6 +31,8 @@ class PairImages:
         periodic: ρ is sampled at r = i/n; else at i/(n − 1), both edges of the cell included.
         absorbed: (M, T, H, W) uint8, patterns of some of the crystals with absorption; None for none.
         absorbed_row: (N,) int64, which of them is each crystal's, −1 for none.
+        dark_field: (N, T, G, H, W) uint8, patterns of G reflections, zeros of a forbidden one; None for none.
+        brightness: (N, T, G) float32, their maxima before scaling, as shares of the incident beam.
     """
 
     potential: Tensor
@@ -42,15 +44,13 @@ class PairImages:
     few_beams: Tensor | None = None
     absorbed: Tensor | None = None
     absorbed_row: Tensor | None = None
+    dark_field: Tensor | None = None
+    brightness: Tensor | None = None
 
     def to(self, device: torch.device | str) -> PairImages:
         """The same on that device."""
         values = (getattr(self, field.name) for field in fields(self))
         return PairImages(*(value.to(device) if isinstance(value, Tensor) else value for value in values))
-
-    def with_absorbed(self, absorbed: Tensor, rows: Tensor) -> PairImages:
-        """With patterns of some of the crystals with absorption, see there."""
-        return replace(self, absorbed=absorbed, absorbed_row=rows)
 
 
 class PairDataset(Dataset):
@@ -85,7 +85,8 @@ class PairDataset(Dataset):
         """The batch at these positions, already collated.
 
         Returns:
-            "input" and "target": (B, 1 or T, H, W) float32 in [0, 1]; "index": (B,) int64, the store rows;
+            "input" and "target": (B, C, H, W) float32 in [0, 1], C = 1, or of the inverse direction's input T bright
+            fields and then, at each thickness, those of the reflections; "index": (B,) int64, the store rows;
             "condition": (B, C) float32 and "span": (B, 1) float32, where the images have them; where the network
             is told the thickness, "time": (B,) int64, which one, and "thickness": (B, 1) float32, what stands for it,
             which is also the last column of the condition. With measured patterns the input is one at one of the
@@ -111,7 +112,9 @@ class PairDataset(Dataset):
                 condition.append(batch["thickness"])
         else:
             if self.measuring is None:
-                batch |= {"input": self._gathered(images.pattern, rows, moves, "angle"), "target": potential}
+                channels = [images.pattern, *([] if images.dark_field is None else [images.dark_field.flatten(1, 2)])]
+                patterns = [self._gathered(one, rows, moves, "angle") for one in channels]
+                batch |= {"input": torch.cat(patterns, 1), "target": potential}
             else:
                 gathered = partial(self._gathered, moves=moves, space="angle")
                 pattern, known = self.measuring.measured(images, items, gathered)

@@ -33,12 +33,21 @@ def _plain(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else "null" if value is None else str(value)
 
 
-def require_agreement(direction: str, origin: str, condition: Sequence[str], shift: bool, point_group: bool) -> None:
+def require_agreement(
+    direction: str, origin: str, condition: Sequence[str], shift: bool, point_group: bool, reflections: bool = False
+) -> None:
     """Refuse what a direction has no use for.
 
     Raises:
-        SettingsError: the condition, a shift of the origin, or turned copies where a pattern does not tell them.
+        SettingsError: the condition, a shift of the origin, or turned copies where a pattern does not tell them; dark
+            fields where there is no pattern to be read, or with turned copies.
     """
+    if reflections and direction != "inverse":
+        raise SettingsError("reflections are of the patterns that networks read: direction=inverse")
+    if reflections and point_group:
+        raise SettingsError(
+            "augment.point_group makes other reflections of dark fields; take augment.point_group=false"
+        )
     if direction != "inverse":
         return
     if "log_span" in condition:

@@ -22,12 +22,13 @@ from lacbed_gan.data.conditions import condition_names, standardised
 from lacbed_gan.data.few_beams import few_beams_of, require_few_beams
 from lacbed_gan.data.folds import FOLDS, assign_folds, validation_rows
 from lacbed_gan.data.measuring import Measuring
-from lacbed_gan.data.reading import pair_images, require_absorbing
+from lacbed_gan.data.reading import pair_images, require_absorbing, require_reflections
 from lacbed_gan.data.views import require_nets
 from lacbed_gan.measures.baselines import baselines as baselines_of
 from lacbed_gan.measures.familiarity import CHUNK, LEAST_SIZE, Familiar, features, usual_distance
 from lacbed_gan.store.cache import kept
 from lacbed_gan.store.packed import open_store
+from lacbed_gan.store.recipe import Indices, shortened
 from lacbed_gan.store.store import Store
 
 DIRECTIONS = ("forward", "inverse")
@@ -76,6 +77,7 @@ class PairDataModule(L.LightningDataModule):
             item; inverse only. Training ones follow from (seed, epoch), others are always the same.
         absorbing: pairs of the same crystals, or some of them, with absorption, whose patterns are taken for half of
             the measured ones.
+        reflections: whose dark fields are channels of the inverse network's input too, as hk0 or hkl.
 
     Attributes:
         standardisation: mean and deviation of each quantity that is given or predicted, over the training rows
@@ -112,6 +114,7 @@ class PairDataModule(L.LightningDataModule):
         few_beams: float | None = None,
         measured: bool = False,
         absorbing: Store | str | Path | None = None,
+        reflections: Sequence[Indices] = (),
     ):
         super().__init__()
         require_choice("direction", direction, DIRECTIONS)
@@ -120,7 +123,7 @@ class PairDataModule(L.LightningDataModule):
         validation = {True: "fold", False: "none"}.get(validation, validation)
         require_choice("validation", validation, VALIDATIONS)
         self.condition = condition_names(condition)
-        require_agreement(direction, origin, self.condition, shift, point_group)
+        require_agreement(direction, origin, self.condition, shift, point_group, bool(reflections))
         if batch_size < 1:
             raise SettingsError(f"batch_size={batch_size}: must be 1 or more")
         self.store = store if isinstance(store, Store) else open_store(store)
@@ -153,6 +156,9 @@ class PairDataModule(L.LightningDataModule):
         self.measured, self.absorbing = measured, None
         if (measured or absorbing is not None) and not (measured and direction == "inverse"):
             raise SettingsError("augment.measured, and absorbing with it, is of patterns: direction=inverse")
+        self.reflections = tuple(map(shortened, reflections))
+        if reflections:
+            require_reflections(self.store, self.reflections)
         if absorbing is not None:
             self.absorbing = absorbing if isinstance(absorbing, Store) else open_store(absorbing)
             require_absorbing(self.absorbing, self.store, self.thicknesses, self.size)
@@ -165,7 +171,8 @@ class PairDataModule(L.LightningDataModule):
         if self._images is None:
             told = self.tells_thickness or self.measured
             views = self.store, self.thicknesses, self.size, self.origin, self._numbers
-            images = pair_images(*views, tells_thickness=told, absorbing=self.absorbing)
+            others = {"absorbing": self.absorbing, "reflections": self.reflections}
+            images = pair_images(*views, tells_thickness=told, **others)
             self._images = replace(images, few_beams=self._few_beams())
 
     def _few_beams(self) -> torch.Tensor | None:
@@ -281,7 +288,8 @@ class PairDataModule(L.LightningDataModule):
 
         def compute() -> np.ndarray:
             rows = np.arange(len(self.store))
-            parts = [self.batch(rows[i : i + CHUNK])["input"] for i in range(0, len(rows), CHUNK)]
+            bright = len(self.thicknesses)  # or one, of ρ
+            parts = [self.batch(rows[i : i + CHUNK])["input"][:, :bright] for i in range(0, len(rows), CHUNK)]
             return torch.cat([features(self.direction, part) for part in parts]).half().cpu().numpy()
 
         training = torch.from_numpy(kept(self.store, "features", self._views, compute)[self.train_rows])

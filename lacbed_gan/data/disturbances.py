@@ -77,7 +77,7 @@ def disturbed(
             for equal ones.
 
     Returns:
-        (B, C, n, n) float32 in [0, 1], `MASKED` where nothing was measured.
+        (B, C, n, n) float32 in [0, 1], `MASKED` where nothing was measured but in empty channels.
     """
     n, active = patterns.shape[-1], (column(numbers, "left") >= LEFT).float()
     empty = patterns.amax((-2, -1), keepdim=True) == 0
@@ -102,8 +102,7 @@ def disturbed(
     measured = electrons + active[:, None, None, None] * noise
     measured = torch.cat([fold(measured[:, :1], copies), measured[:, 1:]], 1)
     known = _window(numbers, half_width, axis)
-    scaled = robust_scaled(measured, known) * ~empty
-    return torch.where(known[:, None], scaled, MASKED)
+    return torch.where(known[:, None], robust_scaled(measured, known), MASKED) * ~empty
 
 
 def resampling(size: int, scale: Tensor, shift: Tensor, sigma: Tensor) -> Tensor:

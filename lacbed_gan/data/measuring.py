@@ -49,7 +49,7 @@ class Measuring:
             gathered: takes rows (B,) of images (N, C, H, W) uint8 as float32 in [0, 1].
 
         Returns:
-            (B, 1, H, W) float32, and (B, 3) what `known` says.
+            (B, 1 + G, H, W) float32, the bright field and those of the reflections, and (B, 3) what `known` says.
         """
         assert images.thickness is not None
         count = images.pattern.shape[1]
@@ -60,10 +60,15 @@ class Measuring:
             others = gathered(images.absorbed.flatten(0, 1).unsqueeze(1), row.clamp(min=0) * count + items % count)
             taken = (row >= 0) & (column(numbers, "absorbed") < ABSORBED)
             pattern = torch.where(taken[:, None, None, None], others, pattern)
+        brightness = None
+        if images.dark_field is not None and images.brightness is not None:
+            pattern = torch.cat([pattern, gathered(images.dark_field.flatten(0, 1), items)], 1)
+            brightness = torch.nn.functional.pad(images.brightness.flatten(0, 1)[items], (1, 0), value=1.0)
         told = column(numbers, "told") < TOLD
         reach = reach_of(numbers, self.half_width)
         thickness = torch.where(told, images.thickness[items % count], torch.nan)
-        return disturbed(pattern, numbers, self.half_width, self.copies), known(thickness, reach)
+        patterns = disturbed(pattern, numbers, self.half_width, self.copies, brightness)
+        return patterns, known(thickness, reach)
 
 
 def known(thickness: Tensor, reach: Tensor) -> Tensor:

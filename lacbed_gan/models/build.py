@@ -87,7 +87,7 @@ def _generator(settings: NetworkSettings) -> nn.Module:
     side = "input" if settings.forward else "output"  # where ρ is
     match settings.model.generator:
         case FourierSettings():
-            return FourierGenerator(**sizes, **one_size, potential=side)
+            return FourierGenerator(**sizes, **one_size, potential=side, dark_fields=settings.dark_fields)
         case FlowSettings() | VariationalSettings() as kind:
             sampler = FlowSampler if kind.name == "flow" else VariationalSampler
             span = settings.model.loss_weights.span > 0 and not settings.forward

@@ -196,6 +196,7 @@ class NetworkSettings(Settings):
         origin: of ρ.
         measured: patterns are as a microscope gives them: the inverse network has one, at any of the thicknesses, and
             is given `data.conditions.MEASURED` too.
+        reflections: whose dark fields the inverse network is given too, at each thickness after the bright fields.
     """
 
     direction: Direction
@@ -205,12 +206,14 @@ class NetworkSettings(Settings):
     origin: Origin
     model: ModelSettings
     measured: bool = False
+    reflections: Annotated[tuple[tuple[int, ...], ...], Field(strict=False)] = ()
 
     @classmethod
     def of_run(cls, settings: Mapping[str, Any]) -> NetworkSettings:
         """From the plain settings of a run, which hold more."""
         needed = {name: settings[name] for name, field in cls.model_fields.items() if field.is_required()}
-        return cls(**needed, measured=settings.get("augment", settings).get("measured", False))
+        measured = settings.get("augment", settings).get("measured", False)
+        return cls(**needed, measured=measured, reflections=tuple(map(tuple, settings.get("reflections", ()))))
 
     @model_validator(mode="after")
     def _fits(self) -> NetworkSettings:
@@ -240,6 +243,10 @@ class NetworkSettings(Settings):
             raise ValueError(f"{generator.name} cannot be told the thickness: take one, or another model")
         if self.measured:
             self._require_measurable()
+        if self.reflections and self.forward:
+            raise ValueError("reflections are of the patterns that networks read: direction=inverse")
+        if self.reflections and (self.model.draws or self.model.channels > 1):
+            raise ValueError("reflections need a network that gives one answer and has model.channels=1")
         return self
 
     def _require_measurable(self) -> None:
@@ -267,11 +274,19 @@ class NetworkSettings(Settings):
         return getattr(self.model.generator, "few_beams", None)
 
     @property
+    def bright_fields(self) -> int:
+        """Bright fields, or ρ, that the networks are given of a pair."""
+        return 1 if self.forward or self.measured else len(self.thickness)
+
+    @property
     def images(self) -> int:
-        """Images that the networks are given of a pair."""
-        if self.forward:
-            return 1 + (self.few_beams is not None)
-        return 1 if self.measured else len(self.thickness)
+        """Images that the networks are given of a pair: the bright fields, and those of the reflections."""
+        return self.bright_fields + self.dark_fields + (self.few_beams is not None)
+
+    @property
+    def dark_fields(self) -> int:
+        """Dark fields among them, the last ones."""
+        return self.bright_fields * len(self.reflections)
 
     @property
     def input_channels(self) -> int:

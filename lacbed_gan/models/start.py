@@ -70,6 +70,7 @@ class Start:
         start = self.settings
         pairs: list[tuple[str, Any, Any]] = [("direction", start.direction, run.direction)]
         pairs.append(("augment.measured", start.measured, run.measured))
+        pairs.append(("reflections", list(start.reflections), list(run.reflections)))
         # which of them, it is told in nm
         several = (start.tells_thickness and run.tells_thickness) or (start.measured and run.measured)
         if not several:
@@ -79,7 +80,8 @@ class Start:
         pairs.append(("model.channels", start.model.channels, run.model.channels))
         pairs.append(("model.noise", start.model.noise, run.model.noise))
         pairs.append(("condition", list(start.condition), list(run.condition)))
-        if isinstance(start.model.generator, UNetSettings | SamplerSettings):  # dense layers of the image's size
+        whole = isinstance(start.model.generator, UNetSettings | SamplerSettings) or start.reflections
+        if whole:  # dense layers of the image's size
             pairs.append(("size", start.size, run.size))
         return [pair for pair in pairs if pair[1] != pair[2]]
 

@@ -12,7 +12,14 @@ from lacbed_gan.images.alignment import DIAGONAL, align
 from lacbed_gan.images.calibration import ASSUMED, Calibration
 from lacbed_gan.images.defects import with_partners, without_defects
 from lacbed_gan.images.filling import binned
-from lacbed_gan.images.preparation import MOST_POINTS, PreparationError, Prepared, pixel_pitch, prepare_pattern
+from lacbed_gan.images.preparation import (
+    MOST_POINTS,
+    Asymmetry,
+    PreparationError,
+    Prepared,
+    pixel_pitch,
+    prepare_pattern,
+)
 from lacbed_gan.images.reduction import reduced_pattern
 from lacbed_gan.images.scaling import to_unit
 from lacbed_gan.store.recipe import Recipe
@@ -79,6 +86,7 @@ def read_pattern(
     distance: Distance,
     auto: bool = True,
     masked: bool = False,
+    bright: int | None = None,
 ) -> Reading:
     """Leave out defects, align where nobody says how the image lies, prepare, and judge by the training data.
 
@@ -89,11 +97,15 @@ def read_pattern(
         distance: of an input (T, size, size) from the training data.
         auto: whether the pattern may tell centre, rotation and aperture.
         masked: the network knows smaller windows, see `prepare_pattern`.
+        bright: how many of the images, the first ones, are bright fields, which tell how all lie; None: all. Of the
+            others, dark fields, those that are flat are empty: the reflection is forbidden.
 
     Raises:
         PreparationError: it cannot be prepared.
     """
     window, known = recipe.window, calibration
+    bright = len(images) if bright is None else bright
+    empty = [i >= bright and np.ptp(image[np.isfinite(image)]) == 0 for i, image in enumerate(images)]
     whole = calibration.intensities(images.astype(np.float64, copy=False))
     cleaned = [without_defects(image) for image in whole]
     pitch = pixel_pitch(images.shape[-2], images.shape[-1], window, known)
@@ -104,12 +116,12 @@ def read_pattern(
         rest = min(small[0].shape[0] * known.aspect, small[0].shape[1]) * factor / min(height * known.aspect, width)
         known = replace(known, half_width=known.half_width * rest)
     known, alternatives = known.at(factor), ()
-    if auto and not all(np.ptp(image[np.isfinite(image)]) == 0 for image in small):
-        alignment = align(_mean(small), known)
+    if auto and not all(np.ptp(image[np.isfinite(image)]) == 0 for image in small[:bright]):
+        alignment = align(_mean(small[:bright]), known)
         known, alternatives = alignment.calibration, alignment.alternatives
     if factor == 1:  # features of a pattern are larger than the pixels of a larger frame
         centre = known.centre or ((height - 1) / 2, (width - 1) / 2)
-        small = [with_partners(image, clean, centre) for image, clean in zip(whole, small, strict=True)]
+        small[:bright] = [with_partners(*pair, centre) for pair in zip(whole[:bright], small[:bright], strict=True)]
         cleaned = [
             (clean, int((np.isnan(clean) & np.isfinite(image)).sum()))
             for image, clean in zip(whole, small, strict=True)
@@ -117,8 +129,10 @@ def read_pattern(
 
     def candidate(one: Calibration) -> Candidate:
         prepared = tuple(
-            prepare_pattern(image, window, one, defects, masked)
-            for image, (_, defects) in zip(small, cleaned, strict=True)
+            Prepared(np.zeros((window.size, window.size), np.float32), 1.0, Asymmetry(), 0.0)
+            if empty[i]
+            else prepare_pattern(image, window, one, cleaned[i][1], masked, symmetric=i < bright)
+            for i, image in enumerate(small)
         )
         inputs = to_unit(reduced_pattern(np.stack([255 * each.pattern for each in prepared]), size))
         whole = replace(one.at(1 / factor), half_width=calibration.half_width)

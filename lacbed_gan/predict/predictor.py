@@ -59,7 +59,8 @@ class Predictor(DrawsSamples):
         recipe: how its training pairs were made, which is how its inputs are.
         needs_a: whether it has to be told the cell edge.
         alternatives: thicknesses in nm of which each has its own shipped network, this one's among them.
-        images: that it takes of a pattern.
+        images: that it takes of a pattern: bright fields, then at each thickness those of the reflections.
+        reflections: hk or hkl whose dark fields it takes too.
         measured: whether it knows measured patterns: smaller windows, and any thickness in the range of `thicknesses`,
             told or not.
 
@@ -80,7 +81,7 @@ class Predictor(DrawsSamples):
         self.size: int = settings.size
         self.recipe: Recipe = trained.recipe
         self.needs_a: bool = bool(settings.condition)
-        self.images, self.measured = settings.images, settings.measured
+        self.images, self.measured, self.reflections = settings.images, settings.measured, settings.reflections
 
     def forward_pattern(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> np.ndarray:
         """LACBED patterns of a crystal seen along [001], as `predict_patterns`, without what is said about them.
@@ -171,8 +172,9 @@ class Predictor(DrawsSamples):
         """ρ from the pattern of a crystal seen along [001].
 
         Args:
-            pattern: (H, W), or (T, H, W) for a network that takes the patterns of T thicknesses together; NaN where a
-                pixel has no value.
+            pattern: (H, W), or (T, H, W) for a network that takes the patterns of T thicknesses together, with the
+                dark fields of its reflections after them, at each thickness in their order; NaN where a pixel has no
+                value. The dark field of a forbidden reflection is one value all over.
             a: cell edge in Å.
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
@@ -202,6 +204,9 @@ class Predictor(DrawsSamples):
             few = f"; choose one of them with frame=0 … {len(images) - 1}" if images.ndim == 3 else ""
             few = few if self.images == 1 else ""
             takes = "one" if self.measured else f"those at {nm} nm together"
+            if self.reflections:
+                names = ", ".join(" ".join(map(str, g if len(g) > 2 else (*g, 0))) for g in self.reflections)
+                takes += f" and then, at each thickness, the dark fields of {names}, {self.images} images"
             raise PredictionError(f"the pattern is {images.shape}, but the network takes {takes}{few}")
         if calibration is None:
             recipe = self.recipe
@@ -214,7 +219,10 @@ class Predictor(DrawsSamples):
         if a is None and (self.needs_a or check):
             raise PredictionError("a=… is needed, the cell edge in Å, which a pattern does not tell")
         nm = None if thickness is None else tuple(np.atleast_1d(thickness).astype(float).tolist())
-        reading = read_pattern(images, calibration, self.recipe, self.size, self._distance, align, self.measured)
+        bright = self.images // (1 + len(self.reflections))
+        reading = read_pattern(
+            images, calibration, self.recipe, self.size, self._distance, align, self.measured, bright
+        )
         best, ambiguity = reading.best, reading.ambiguity
         potential, span = self._potential(best, a, nm)
         if check and (why := self._unchecked(best, nm)):
@@ -230,7 +238,8 @@ class Predictor(DrawsSamples):
                 ambiguity = []
         lines = self._conditions({"a": a})[1] + ambiguity + reading.warnings
         lines += [line] if (line := other_energy(calibration, self.recipe.energy_kv)) else []
-        lines += dict.fromkeys(line for image in best.prepared for line in pattern_warnings(image, self.measured))
+        shown = best.prepared[:bright]
+        lines += dict.fromkeys(line for image in shown for line in pattern_warnings(image, self.measured))
         lines += [] if best.distance is None else distance_warnings(best.distance)
         if np.ptp(potential) == 0:
             lines.append("the predicted ρ is the same all over")
@@ -268,7 +277,8 @@ class Predictor(DrawsSamples):
         if np.ptp(potential) == 0:
             return None
         a = float(pattern.calibration.a or 0)
-        return check_potential(potential, pattern.inputs, a, self.recipe, thickness, span)
+        bright = pattern.inputs[: self.images // (1 + len(self.reflections))]
+        return check_potential(potential, bright, a, self.recipe, thickness, span)
 
     def _require(self, direction: str) -> None:
         if self.direction != direction:
@@ -316,7 +326,8 @@ class Predictor(DrawsSamples):
     def _distance(self, inputs: np.ndarray) -> float | None:
         """Of inputs (C, H, W) from the training data, in units of the usual one; None where nothing is kept of it."""
         familiar = self._trained.familiar
-        return None if familiar is None else familiar.distance(self.direction, torch.from_numpy(inputs)[None])
+        bright = len(inputs) // (1 + len(self.reflections))
+        return None if familiar is None else familiar.distance(self.direction, torch.from_numpy(inputs[:bright])[None])
 
 
 def _warned(prediction: Any) -> Any:

@@ -104,6 +104,7 @@ def open_data(settings: Mapping[str, Any], standardisation: Mapping[str, Any] | 
         standardisation=standardisation,
         measured=settings.get("augment", {}).get("measured", False),
         absorbing=settings.get("augment", {}).get("absorbing"),
+        reflections=settings.get("reflections", ()),
     )
 
 

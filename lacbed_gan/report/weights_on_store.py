@@ -18,6 +18,7 @@ from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.tables import to_csv
 from lacbed_gan.data.conditions import QUANTITIES, quantity, thickness_number
 from lacbed_gan.data.few_beams import few_beams_of, require_few_beams
+from lacbed_gan.data.reading import dark_fields, require_reflections
 from lacbed_gan.data.views import projected_group
 from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.images.scaling import to_unit
@@ -108,6 +109,8 @@ def check_pairs(trained: Trained, store: Store) -> None:
         raise SettingsError(
             "networks of measured patterns (augment.measured=true) are not evaluated on calculated ones"
         )
+    if settings.reflections:
+        require_reflections(store, settings.reflections)
     if store.size % settings.size:
         raise SettingsError(f"{name} has {store.size} pixels, no multiple of the networks' {settings.size}")
     absent = [f"{t:g}" for t in settings.thickness if t not in store.thickness]
@@ -149,6 +152,9 @@ def _rows(trained: Trained, store: Store) -> Iterator[Row]:
         inputs, targets = (potential, pattern[:, time : time + 1]) if forward else (pattern, potential)
         if first is not None:
             inputs = torch.cat([potential, first[:, time : time + 1]], 1)
+        if settings.reflections:
+            dark = dark_fields(store, times, settings.size, settings.reflections)
+            inputs = torch.cat([pattern, dark.flatten(1, 2)], 1)
         given = condition
         if forward and len(settings.thickness) > 1:  # the network is told it
             number = torch.full((len(store), 1), thickness_number(thickness))

@@ -22,6 +22,7 @@ NEUTRAL = {
     "gradient_clip": None,
     "accumulate": 1,
     "early_stopping": None,
+    "reflections": [],
     "discriminator": {"learning_rate": None, "steps": 1, "delay": 0},
 }
 

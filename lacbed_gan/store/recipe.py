@@ -90,7 +90,7 @@ class Recipe:
                 known[name] = _rule(rule, known[name], name)
             elif not _number(known[name]):
                 raise ValueError(name)
-        for name, kind in (("thickness", float), ("dark_field", _indices), ("zone", _whole), ("x_axis", int)):
+        for name, kind in (("thickness", float), ("dark_field", shortened), ("zone", _whole), ("x_axis", int)):
             try:
                 known[name] = tuple(map(kind, known.get(name, ())))
             except (TypeError, ValueError):
@@ -174,7 +174,7 @@ def _whole(value: Any) -> Indices:
     return tuple(int(x) for x in value)
 
 
-def _indices(value: Any) -> Indices:
-    """Three or four whole numbers, or the first two of a reflection hk0."""
+def shortened(value: Any) -> Indices:
+    """Indices of a reflection, three or four whole numbers, or the first two of one hk0."""
     h, k, *others = _whole(value)
     return (h, k, *others) if any(others[-1:]) or len(others) > 1 else (h, k)

@@ -3,7 +3,8 @@
 potential.npy  (N, H, W) uint8        projected potentials ρ, min–max scaled per image
 pattern.npy    (N, T, H, W) uint8     patterns at T thicknesses, min–max scaled per image
 intensity.npy  (N, T, H, W) float32   raw intensities in [0, 1]; only where they were asked for
-dark_field.npy (N, G, T, H, W) float32  raw intensities of G reflections hk0; only where they were asked for
+dark_field.npy (N, G, T, H, W) uint8    patterns of G reflections, scaled likewise; only where they were asked for
+dark_field_range.npy (N, G, T, 2) float32  their minima and maxima before scaling
 index.jsonl                           one line a crystal, in the order of the arrays
 meta.json                             version, thicknesses, size, settings, checksums
 """
@@ -22,10 +23,11 @@ import numpy as np
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.base.messages import printable
+from lacbed_gan.store.dark_fields import DarkFields
 from lacbed_gan.store.recipe import Recipe
 
 FORMAT = "lacbed_gan store"
-VERSION = 1
+VERSIONS = (1, 2)  # 2: dark fields, where there are any, are in 8 bit; in 1 they were float32
 
 # Every index line has these; what a data set does not know is null, but never the id or the formula.
 # rho_min and rho_max are the range of ρ in 1/Å² before scaling, a is in Å, number is the space group's.
@@ -39,8 +41,8 @@ class StoreError(UserError):
 Layout = dict[str, tuple[tuple[int, ...], np.dtype[Any]]]  # name of an array → shape of one crystal's record, dtype
 
 
-def array_layout(size: int, thicknesses: int, intensity: bool, reflections: int = 0) -> Layout:
-    """The arrays of a store."""
+def array_layout(size: int, thicknesses: int, intensity: bool, reflections: int = 0, version: int = 2) -> Layout:
+    """The arrays of a store of a version of the format."""
     layout: Layout = {
         "potential": ((size, size), np.dtype(np.uint8)),
         "pattern": ((thicknesses, size, size), np.dtype(np.uint8)),
@@ -48,7 +50,10 @@ def array_layout(size: int, thicknesses: int, intensity: bool, reflections: int 
     if intensity:
         layout["intensity"] = ((thicknesses, size, size), np.dtype("<f4"))
     if reflections:
-        layout["dark_field"] = ((reflections, thicknesses, size, size), np.dtype("<f4"))
+        kind = np.dtype("<f4" if version == 1 else np.uint8)
+        layout["dark_field"] = ((reflections, thicknesses, size, size), kind)
+    if reflections and version > 1:
+        layout["dark_field_range"] = ((reflections, thicknesses, 2), np.dtype("<f4"))
     return layout
 
 
@@ -139,10 +144,11 @@ class Store:
         """(N, T, H, W) float32 in [0, 1], or None where raw intensities were not kept."""
         return self.arrays.get("intensity")
 
-    @property
-    def dark_field(self) -> np.ndarray | None:
-        """(N, G, T, H, W) float32 in [0, 1], in the order of `recipe.dark_field`, or None where there are none."""
-        return self.arrays.get("dark_field")
+    @cached_property
+    def dark_field(self) -> DarkFields | None:
+        """Patterns of the reflections, in the order of `recipe.dark_field`, or None where there are none."""
+        images = self.arrays.get("dark_field")
+        return None if images is None else DarkFields.kept(images, self.arrays.get("dark_field_range"))
 
     @cached_property
     def index(self) -> list[dict[str, Any]]:
@@ -226,9 +232,10 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
     """The content of a meta.json, once it is known to describe a store that this program reads."""
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise StoreError(f"{source}: does not describe a lacbed_gan store")
-    if meta.get("version") != VERSION:
+    if meta.get("version") not in VERSIONS:
         raise StoreError(
-            f"{source}: store format version {printable(meta.get('version'), 20)}, this program reads {VERSION}; "
+            f"{source}: store format version {printable(meta.get('version'), 20)}, this program reads up to "
+            f"{VERSIONS[-1]}; "
             "use the lacbed_gan that wrote it or make the store again"
         )
     kinds = {"finished": bool, "size": int, "thickness": list, "intensity": bool, "settings": dict}
@@ -256,7 +263,7 @@ def check_meta(meta: Any, source: str) -> dict[str, Any]:
 def _layout(meta: Mapping[str, Any]) -> Layout:
     """`array_layout` of a finished store; a packed one keeps the setting of its dark-field patterns, not them."""
     reflections = len(meta["settings"].get("dark_field", ())) if "dark_field" in meta["sha256"] else 0
-    return array_layout(meta["size"], len(meta["thickness"]), meta["intensity"], reflections)
+    return array_layout(meta["size"], len(meta["thickness"]), meta["intensity"], reflections, meta["version"])
 
 
 def _map_array(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

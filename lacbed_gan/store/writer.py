@@ -18,7 +18,8 @@ import numpy as np
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.locks import Occupied, exclusive
 from lacbed_gan.base.version import program_version
-from lacbed_gan.store.store import FORMAT, INDEX_KEYS, VERSION, StoreError, array_layout, read_meta
+from lacbed_gan.store.dark_fields import DarkFields
+from lacbed_gan.store.store import FORMAT, INDEX_KEYS, VERSIONS, StoreError, array_layout, read_meta
 
 _json = partial(json.dumps, default=np.generic.item, allow_nan=False, ensure_ascii=False)  # NumPy's scalars too
 # The header of an .npy file, of one fixed length, so that it can be rewritten in place when N is known.
@@ -47,7 +48,7 @@ class StoreWriter:
         size: pixels along an image edge.
         thickness: T thicknesses in nm.
         settings: every setting that changes the images, as plain JSON values; ``dark_field`` among them lists
-            the reflections whose patterns are kept, float32.
+            the reflections whose patterns are kept, 8 bit.
         save_intensity: also keep raw intensities, float32.
         shard: what meta.json says of a store that is one part of a larger one; such a part may be empty.
 
@@ -69,12 +70,13 @@ class StoreWriter:
         self.folder = Path(folder)
         self.done: list[str] = []
         """Ids of the crystals present, in order."""
-        self._layout = array_layout(size, len(thickness), save_intensity, len(settings.get("dark_field", ())))
+        reflections = len(settings.get("dark_field", ()))
+        self._layout = array_layout(size, len(thickness), save_intensity, reflections)
         self._meta: dict[str, Any] = json.loads(
             _json(
                 {
                     "format": FORMAT,
-                    "version": VERSION,
+                    "version": VERSIONS[-1] if reflections else VERSIONS[0],  # which versions before can read
                     "finished": False,
                     "program": program_version(),
                     "size": int(size),
@@ -110,6 +112,7 @@ class StoreWriter:
         pattern: np.ndarray,
         intensity: np.ndarray | None = None,
         dark_field: np.ndarray | None = None,
+        dark_field_range: np.ndarray | None = None,
     ) -> None:
         """Add one crystal; when this returns it is on disk.
 
@@ -118,14 +121,20 @@ class StoreWriter:
             potential: (H, W) uint8.
             pattern: (T, H, W) uint8.
             intensity: (T, H, W) float32, exactly when the store keeps intensities.
-            dark_field: (G, T, H, W) float32, exactly when the store keeps dark-field patterns.
+            dark_field: (G, T, H, W), exactly when the store keeps dark-field patterns: float32 in [0, 1], shares of the
+                incident beam; or uint8, as a store has them, with their range.
+            dark_field_range: (G, T, 2) float32, minima and maxima of 8-bit ones.
 
         Raises:
             ValueError: an array or the entry does not fit the store; nothing is written.
             StoreError: the id is already there.
             OSError: the disk is full or gone; the store is as it was before.
         """
-        arrays = {"potential": potential, "pattern": pattern, "intensity": intensity, "dark_field": dark_field}
+        if dark_field is not None and dark_field.dtype == np.float32:
+            scaled = DarkFields.of(dark_field)
+            dark_field, dark_field_range = scaled.images, scaled.range
+        arrays = {"potential": potential, "pattern": pattern, "intensity": intensity}
+        arrays |= {"dark_field": dark_field, "dark_field_range": dark_field_range}
         records = {}
         for name, array in arrays.items():
             shape, dtype = self._layout.get(name, (None, None))

@@ -39,8 +39,11 @@ STORES = {
     "missing array": (lambda f: (f / "pattern.npy").unlink(), "s/pattern.npy: missing; make the store again"),
     "wrong shape": (lambda f: np.save(f / "potential.npy", np.zeros((30, 8, 8), np.uint8)), "s/potential.npy: shape"),
     "wrong type": (lambda f: np.save(f / "potential.npy", np.zeros((30, 128, 128))), "float64 where meta.json says"),
-    "wrong version": (lambda f: edit_meta(f, version=99), "store format version 99, this program reads 1; use the"),
-    "version of text": (lambda f: edit_meta(f, version="1\n2"), "store format version 1 2, this program reads 1"),
+    "wrong version": (
+        lambda f: edit_meta(f, version=99),
+        "store format version 99, this program reads up to 2; use the",
+    ),
+    "version of text": (lambda f: edit_meta(f, version="1\n2"), "store format version 1 2, this program reads up to 2"),
     "index shorter than the arrays": (
         lambda f: edit(f, "index.jsonl", lambda data: data[: data.rindex(b"\n", 0, -1) + 1]),
         "s: index.jsonl has 29 lines for 30 crystals in the arrays",
@@ -116,7 +119,7 @@ PACKED = {
     "no archive": (lambda path: path.write_bytes(b"text"), "not a packed store, or damaged"),
     "a bomb": (bomb, "it expands to 4 GiB, more than 4"),
     "arrays of petabytes": (in_meta(count=10**9, size=10**4), "GiB, more than 4"),
-    "another version": (in_meta(version=2), "store format version 2, this program reads 1"),
+    "another version": (in_meta(version=3), "store format version 3, this program reads up to 2"),
     "a wrong byte under a right checksum": (archive(in_arrays), "potential differs from its checksum"),
     "an unknown symmetry": (
         archive(lambda members: members.update({"symmetry.json": b'["6mm"]'})),

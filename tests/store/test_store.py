@@ -1,5 +1,6 @@
 """Reading a store: what comes back, and what is refused."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -59,10 +60,14 @@ def test_dark_field_patterns(tmp_path, some_crystals, contents):
                 if stop == 3:
                     writer.finish()
             if name == "cut" and stop == 2:
-                os.truncate(tmp_path / name / "dark_field.npy", 128 + dark[0].nbytes + 5)
+                os.truncate(tmp_path / name / "dark_field.npy", 128 + dark[0].size + 5)
     assert contents(tmp_path / "s") == contents(tmp_path / "cut")
     store = Store.open(tmp_path / "s")
-    np.testing.assert_array_equal(store.dark_field, dark)
+    assert store.dark_field.images.dtype == np.uint8 and store.meta["version"] == 2
+    ends = np.stack([dark.min((-2, -1)), dark.max((-2, -1))], -1)
+    np.testing.assert_array_equal(store.dark_field.range, ends)
+    for row in range(3):
+        np.testing.assert_allclose(store.dark_field.intensity(row), dark[row], atol=0.5 / 255 + 1e-6)
     store.verify()
     data = bytearray((tmp_path / "s" / "dark_field.npy").read_bytes())
     data[-1] ^= 1
@@ -72,6 +77,30 @@ def test_dark_field_patterns(tmp_path, some_crystals, contents):
     (tmp_path / "s" / "dark_field.npy").unlink()
     with pytest.raises(StoreError, match=r"dark_field.npy: missing"):
         Store.open(tmp_path / "s")
+
+
+def test_dark_fields_of_an_older_store_are_brought_to_8_bit(tmp_path, some_crystals):
+    """A store of version 1, which kept them as float32, is opened, verified and seen like one of today."""
+    settings = SETTINGS | {"dark_field": [[1, 0], [2, 2]]}
+    dark = np.random.default_rng(0).random((3, 2, 2, 16, 16), dtype=np.float32)
+    dark[1, 0] = 0  # forbidden
+    for name in ("new", "old"):
+        with StoreWriter(tmp_path / name, 16, THICKNESS, settings) as writer:
+            for i in range(3):
+                entry, potential, pattern, _ = some_crystals[i]
+                writer.append(entry, potential, pattern, dark_field=dark[i])
+            writer.finish()
+    new, old = Store.open(tmp_path / "new"), tmp_path / "old"
+    np.save(old / "dark_field.npy", dark)
+    (old / "dark_field_range.npy").unlink()
+    sums = {name: value for name, value in new.meta["sha256"].items() if name != "dark_field_range"}
+    edit_meta(old, version=1, sha256=sums | {"dark_field": hashlib.sha256(dark.tobytes()).hexdigest()})
+    store = Store.open(old)
+    store.verify()
+    np.testing.assert_array_equal(store.dark_field.images, new.dark_field.images)
+    np.testing.assert_array_equal(store.dark_field.range, new.dark_field.range)
+    assert new.dark_field.forbidden.tolist() == [[False, False], [True, False], [False, False]]
+    assert not new.dark_field.images[1, 0].any() and not new.dark_field.intensity(1)[0].any()
 
 
 def edit_meta(folder, **changes):
@@ -113,7 +142,7 @@ def cut_pattern(folder):
         (lambda f: (f / "meta.json").write_text("{"), "not JSON"),
         (lambda f: (f / "meta.json").write_text("[]"), "does not describe"),
         (lambda f: (f / "meta.json").write_bytes(b"\xff\xfe"), "cannot be read"),
-        (lambda f: edit_meta(f, version=2), "version 2, this program reads 1"),
+        (lambda f: edit_meta(f, version=3), "version 3, this program reads up to 2"),
         (lambda f: edit_meta(f, finished=False), "unfinished"),
         (lambda f: edit_meta(f, thickness=None), "thickness missing"),
         (lambda f: edit_meta(f, sha256={}), "sha256.index"),

@@ -37,6 +37,8 @@ class FourierGenerator(nn.Module):
         quadrants: patterns have the symmetry 2mm, else 2.
         few_beams: forward only: the last input channel is the exact pattern of the beams up to this cut-off in 1/Å, as
             in :mod:`lacbed_gan.diffraction.few_beams`. The dense layers see it, and what they give corrects it.
+        dark_fields: inverse only: so many of the input channels, the last ones, are dark fields, which have no such
+            symmetry and are read whole.
 
     Raises:
         ValueError: the image size is odd, or there is no such side.
@@ -54,6 +56,7 @@ class FourierGenerator(nn.Module):
         depth: int = 3,
         quadrants: bool = True,
         few_beams: float | None = None,
+        dark_fields: int = 0,
     ) -> None:
         super().__init__()
         if image_size < 4 or image_size % 2:
@@ -74,8 +77,9 @@ class FourierGenerator(nn.Module):
                 features += self.decoder.quadrant.out_features
                 nn.init.zeros_(self.decoder.quadrant.weight)  # training starts from the first answer
         else:
-            self.encoder = FromPattern(quadrants)
-            features = in_channels * image_size**2 // (4 if quadrants else 2)
+            self.encoder = FromPattern(quadrants, dark_fields)
+            features = (in_channels - dark_fields) * image_size**2 // (4 if quadrants else 2)
+            features += dark_fields * image_size**2
             self.decoder = ToPotential(image_size, out_channels, width, order)
         self.first = nn.Linear(features + embedding, width)
         self.blocks = nn.ModuleList(DenseBlock(width, embedding) for _ in range(depth))
@@ -149,16 +153,20 @@ class ToPotential(nn.Module):
 
 
 class FromPattern(nn.Module):
-    """Pattern (B, C, S, S) in [0, 1] → the mean of its quadrants or its halves, of order one, (B, C · S²/4 or S²/2)."""
+    """Pattern (B, C, S, S) in [0, 1] → the mean of its quadrants or its halves, of order one, (B, C · S²/4 or S²/2).
 
-    def __init__(self, quadrants: bool = True) -> None:
+    The last channels may be dark fields, of which all S² pixels are taken.
+    """
+
+    def __init__(self, quadrants: bool = True, dark_fields: int = 0) -> None:
         super().__init__()
-        self.quadrants = quadrants
+        self.quadrants, self.dark_fields = quadrants, dark_fields
 
     def forward(self, pattern: Tensor) -> Tensor:
-        folded = fold(pattern, MIRRORS if self.quadrants else TWO_FOLD)
+        bright, dark = pattern.split([pattern.shape[1] - self.dark_fields, self.dark_fields], 1)
+        folded = fold(bright, MIRRORS if self.quadrants else TWO_FOLD)
         part = quadrant(folded) if self.quadrants else folded[..., folded.shape[-2] // 2 :, :]
-        return 4 * (part - 0.5).flatten(1)
+        return 4 * (torch.cat([part.flatten(1), dark.flatten(1)], 1) - 0.5)
 
 
 class ToPattern(nn.Module):
