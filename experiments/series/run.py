@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,11 @@ from lacbed_gan.models.inference import predict
 
 RESULTS = Path(__file__).parent / "results.json"
 SEEDS = (0, 1, 2)
+WORDS = ["direction=inverse", "size=32", "validation=part", "origin=canonical", "model.generator.width=256"]
 SETS: dict[str, list[list[int]]] = {
     "bright field": [],
-    "with 2 0 0": [[2, 0]],
-    "with 1 1 0": [[1, 1]],
-    "with 2 0 0, 1 1 0": [[2, 0], [1, 1]],
     "with 2 0 0, 1 1 0, 2 2 0, 4 0 0": [[2, 0], [1, 1], [2, 2], [4, 0]],
+    "with 2 0 0": [[2, 0]],
 }
 NEUTRAL = {
     "absorbed": 1.0, "blur": 0.0, "scale": 0.5, "row": 0.5, "column": 0.5, "background": 0.0, "slope_row": 0.5,
@@ -107,16 +106,15 @@ def judged(answer: Tensor, target: Tensor) -> dict[str, list[float]]:
     return {"mse": [float(error.mean()), float(error.median())], "r": [float(r.mean()), float(r.median())]}
 
 
-def of_disturbances(store: str, epochs: float = 120, longer: float = 360) -> list[dict[str, Any]]:
-    """Networks of clean and of disturbed patterns on clean and on disturbed ones, 50 nm, 64²."""
-    words = ["direction=inverse", "thickness=50", "store=bundled", "size=64", "validation=part", "origin=canonical"]
+def of_disturbances(store: str, epochs: float = 40, longer: float = 120) -> Iterator[dict[str, Any]]:
+    """Networks of clean and of disturbed patterns on clean and on disturbed ones, 50 nm, 32²."""
+    words = [*WORDS, "thickness=50", "store=bundled"]
     measured = [*words, "augment.measured=true"]
     networks = {
         "clean": (words, epochs),
         "disturbed": ([*measured, f"augment.absorbing={store}"], epochs),
         "disturbed, three times as long": ([*measured, f"augment.absorbing={store}"], longer),
     }
-    rows: list[dict[str, Any]] = []
     for seed in SEEDS:
         examples = SeriesFit(networks["disturbed"][0], seed)
         images = examples.images
@@ -140,9 +138,7 @@ def of_disturbances(store: str, epochs: float = 120, longer: float = 360) -> lis
                 row[case] = judged(fit.answers(image, condition), target)
             noise = torch.rand(inputs["clean"].shape, generator=torch.Generator().manual_seed(0))
             row["noise as input"] = judged(fit.answers(noise, condition), target)
-            rows.append(row)
-            print(json.dumps(row), flush=True)
-    return rows
+            yield row
 
 
 def to_target(fit: Fit, rows: Sequence[int]) -> Tensor:
@@ -150,33 +146,31 @@ def to_target(fit: Fit, rows: Sequence[int]) -> Tensor:
     return fit.images.potential[torch.tensor(rows)].float() / 255
 
 
-def of_reflections(store: str, epochs: float = 120) -> list[dict[str, Any]]:
+def of_reflections(store: str, epochs: float = 40) -> Iterator[dict[str, Any]]:
     """Dark fields as channels, each thickness by itself, 32²."""
-    rows = []
-    for nm in (50, 100, 150, 200):
-        for name, reflections in SETS.items():
-            for seed in SEEDS:
-                words = ["direction=inverse", f"thickness={nm}", f"store={store}", "size=32", "validation=part"]
-                chosen = str(reflections).replace(" ", "")
-                fit = SeriesFit([*words, "origin=canonical", f"reflections={chosen}"], seed)
+    for name, reflections in SETS.items():
+        chosen = str(reflections).replace(" ", "")
+        for seed in SEEDS:
+            for nm in (50, 100, 150, 200):
+                fit = SeriesFit([*WORDS, f"thickness={nm}", f"store={store}", f"reflections={chosen}"], seed)
                 fit.run(float("inf"), epochs, size=64, seed=seed)
                 test = fit.data.test_rows.tolist()
                 batch = fit.batch(torch.tensor(test))
                 row: dict[str, Any] = {"thickness": nm, "input": name, "seed": seed, "crystals": len(fit.rows)}
                 row |= {"tested": len(test), "epochs": fit.epochs, "seconds": fit.seconds}
                 row |= judged(fit.answers(batch["input"], batch.get("condition")), batch["target"])
-                rows.append(row | fit.mean_image(fit.data.test_rows))
-                print(json.dumps(rows[-1]), flush=True)
-    return rows
+                yield row | fit.mean_image(fit.data.test_rows)
 
 
 def main() -> None:
     what, store, *length = sys.argv[1:]
     part = {"disturbances": of_disturbances, "reflections": of_reflections}[what]
-    rows = part(store, *map(float, length))
-    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    results[what] = rows
-    write_atomically(RESULTS, json.dumps(results, indent=1) + "\n")
+    rows = []
+    for row in part(store, *map(float, length)):
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+        results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        write_atomically(RESULTS, json.dumps(results | {what: rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

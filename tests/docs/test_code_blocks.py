@@ -30,6 +30,7 @@ from lacbed_gan.diffraction.constants import HALF_WIDTH
 from lacbed_gan.models.shipped_weights import shipped_file
 from lacbed_gan.store import packed
 from lacbed_gan.store.store import Store, sha256
+from lacbed_gan.store.writer import StoreWriter
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/[!_]*.md"))]
@@ -161,8 +162,12 @@ def place_stand_ins(name, config, made):
             for key in ("root", "folds", "metadata"):
                 if path := getattr(config.data, key):
                     link(path, images / key)
+        elif config.reflections:
+            write_stand_in(Path(config.store), dark_field=[list(g) for g in config.reflections])
         elif config.store != "bundled":
             link(Path(config.store), packed.BUNDLED)
+        if config.augment.absorbing:
+            write_stand_in(Path(config.augment.absorbing), absorption="tds")
     elif name == "simulate" and config.structures not in NAMED:
         path = Path(config.structures)
         path = path if path.suffix == ".cif" else path / CIF.name
@@ -196,6 +201,19 @@ def place_stand_ins(name, config, made):
         shutil.copytree(run, config.runs / run.name, dirs_exist_ok=True)
     elif name == "join":
         config.output.mkdir(parents=True, exist_ok=True)
+
+
+def write_stand_in(folder, **settings):
+    """A store of a few shipped pairs that says of itself what is asked for; its dark fields are bright ones."""
+    if folder.exists():
+        return
+    store = a_tenth()
+    with StoreWriter(folder, store.size, store.thickness, store.settings | settings) as writer:
+        for row, entry in enumerate(store.index[:40]):
+            count = len(settings.get("dark_field", ()))
+            dark = np.repeat(store.pattern[row][None] / np.float32(255), count, 0) if count else None
+            writer.append(entry, store.potential[row], store.pattern[row], dark_field=dark)
+        writer.finish()
 
 
 def place_input(path, config):
