@@ -26,7 +26,6 @@ from lacbed_gan.models.settings import (
     Schedule,
     Settings,
 )
-from lacbed_gan.store.recipe import shortened
 
 CONDITION = "null, none, cell, scale, net, or a list of log_a, log_span, log_b1, log_b2, log_angle"
 Count = Annotated[int, Field(ge=1)]
@@ -53,9 +52,19 @@ Thickness = Annotated[
 ]
 
 
+def of_the_zone(value: Any) -> Any:
+    """Reflections as a store's recipe names them; anything else as it is, for the schema to refuse."""
+    from lacbed_gan.store.recipe import shortened  # it reads crystals
+
+    try:
+        return tuple(map(shortened, value)) if isinstance(value, list | tuple) else value
+    except (TypeError, ValueError):
+        return value
+
+
 Reflections = Annotated[
     tuple[tuple[int, ...], ...],
-    BeforeValidator(lambda value: tuple(map(shortened, value)) if isinstance(value, list | tuple) else value),
+    BeforeValidator(of_the_zone),
     Field(description="a list of reflections of the store such as [[2,0],[1,1]]"),
 ]
 

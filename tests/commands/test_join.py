@@ -79,7 +79,7 @@ def test_joined_is_what_one_command_writes(here, capsys):
     assert set(contents(here / "big")) == {
         "meta.json",
         "index.jsonl",
-        *(f"{name}.npy" for name in ("potential", "pattern", "intensity", "dark_field")),
+        *(f"{name}.npy" for name in ("potential", "pattern", "intensity", "dark_field", "dark_field_range")),
     }
     with pytest.raises(SettingsError, match="finished store; there is nothing left to join"):
         joined()
@@ -223,7 +223,7 @@ def test_a_store_of_something_else_is_not_continued(here):
             other.index[0] | {"id": "other"},
             *(a[0] for a in (other.potential, other.pattern)),
             other.intensity[0],
-            other.dark_field[0],
+            other.dark_field.intensity(0),
         )
     before = contents(here / "big")
     with pytest.raises(StoreError, match="holds an unfinished store of other crystals"):
