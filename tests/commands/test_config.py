@@ -41,7 +41,7 @@ def command(shared_store, tmp_path, monkeypatch, capsys):
     [
         (["bogus=1"], "'bogus'; keys are direction, thickness, fold, store"),
         (["model.bogus=1"], "keys of model are generator, discriminator"),
-        (["model.generator.bogus=1"], "keys of model.generator are name, quadrants, order, width, depth"),
+        (["model.generator.bogus=1"], "keys of model.generator are name, quadrants, few_beams, order, width, depth"),
         (["model=pix2pixhd", "model.generator.bottleneck=8"], "name, filters, downsamplings, blocks, local_blocks"),
         (["logger=csv", "logger.project=mine"], "keys of logger are name"),
         (["+fold=3"], "'+fold=3' adds or deletes a key; keys are direction"),
