@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from lacbed_gan.predict.identification.identification import identify
     from lacbed_gan.predict.loading import load
     from lacbed_gan.predict.observation import observe
-    from lacbed_gan.predict.predictor import Predictor, TrustWarning
+    from lacbed_gan.predict.predictor import Predictor
     from lacbed_gan.predict.refinement.refinement import refine
+    from lacbed_gan.predict.trust import TrustWarning
 
 # Where each name is defined: imported when it is first used, because PyTorch takes seconds.
 _HOMES = {
@@ -35,7 +36,7 @@ _HOMES = {
     "InverseCGAN": "lacbed_gan.models.directions",
     "PairDataModule": "lacbed_gan.data.datamodule",
     "Predictor": "lacbed_gan.predict.predictor",
-    "TrustWarning": "lacbed_gan.predict.predictor",
+    "TrustWarning": "lacbed_gan.predict.trust",
     "load": "lacbed_gan.predict.loading",
     "identify": "lacbed_gan.predict.identification.identification",
     "observe": "lacbed_gan.predict.observation",

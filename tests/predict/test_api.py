@@ -15,7 +15,7 @@ from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.models.build import build_gan
 from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.models.weights import WeightsError, load_weights
-from lacbed_gan.predict.predictor import PredictionError
+from lacbed_gan.predict.trust import PredictionError
 
 SILICON = ("Si", "F d -3 m:1", 5.431, [lg.Site("Si", (0.0, 0.0, 0.0))])
 
@@ -102,7 +102,8 @@ def test_inverse_takes_a_pattern_and_a(make_weights):
         span = np.exp(float(trained.span_head(shown, condition)) * 0.8 + 1.2)
     assert np.array_equal(found.pattern[0], np.rint(255 * pattern).astype(np.float32) / np.float32(255))
     assert np.array_equal(found.potential, expected) and found.span == pytest.approx(span)
-    assert found.warnings == [] and found.check is None
+    (line,) = found.warnings  # an untrained network
+    assert line.startswith("few beams make another pattern") and found.check is None
     assert np.allclose(predictor.potential(pattern[None], a=5.43), found.potential, atol=1e-5)
     for message, arguments in [
         ("a=… is needed", {}),

@@ -9,7 +9,8 @@ from lacbed_gan.images.scaling import MASKED
 from lacbed_gan.models.build import build_networks
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import Trained, load_weights, save_weights
-from lacbed_gan.predict.predictor import PredictionError, Predictor
+from lacbed_gan.predict.predictor import Predictor
+from lacbed_gan.predict.trust import PredictionError
 
 SIZE = 32
 

@@ -121,7 +121,7 @@ def test_physics_decides_between_two_rotations_where_the_training_data_do_not(ne
         residual = 0.5 - 0.5 * float(np.corrcoef(inputs[0].ravel(), pattern.ravel())[0, 1])
         return PhysicsCheck(residual, 0.0, 1.0, 0.0, 0.0)
 
-    monkeypatch.setattr("lacbed_gan.predict.predictor.check_potential", check)
+    monkeypatch.setattr("lacbed_gan.predict.potentials.check_potential", check)
     prediction = network.predict_potential(turned, entry["a"], half_width=network.recipe.half_width, check=True)
     assert prediction.calibration.rotation == pytest.approx(40, abs=0.3)
     assert not any("as well as" in line for line in prediction.warnings)

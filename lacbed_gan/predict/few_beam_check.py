@@ -1,0 +1,77 @@
+"""Whether few beams make of a predicted ρ a pattern like the one it was predicted from: a fraction of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
+from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.window import Window
+from lacbed_gan.images.scaling import min_max
+from lacbed_gan.predict.physics_check import SPANS, absorption_ratio, coarse_pixels, periodic_image
+from lacbed_gan.store.recipe import Recipe
+
+G_MAX, GRID = 2.2, 10  # 1/Å; pixels along an edge of a quadrant
+MOST_BEAMS = 1500
+RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which is some percent off itself
+# nm → R below which an answer is doubted: nine in ten right ones are above and nine in ten wrong ones below
+# (experiments/weights/doubted.py, crystals that are neither trained nor tested on)
+LIMITS = {50.0: 0.85, 100.0: 0.80, 150.0: 0.65, 200.0: 0.63}
+
+
+def limit(thickness: Sequence[float]) -> float:
+    """The mean over thicknesses in nm, in between and beyond those of `LIMITS` that of the nearest ones."""
+    return float(np.interp(thickness, list(LIMITS), list(LIMITS.values())).mean())
+
+
+def agreement(
+    potential: np.ndarray, pattern: np.ndarray, a: float, recipe: Recipe, thickness: Sequence[float], span: float
+) -> float | None:
+    """R of the patterns, mean over the thicknesses, for the best of some ranges of ρ near the predicted one.
+
+    Ranges are tried until one is above the limit, so that a right answer mostly costs one calculation. None for a cell
+    so large that it would take long.
+
+    Args:
+        potential: (n, n), sampled as the recipe says, of any range.
+        pattern: (T, H, H), of any range, over the recipe's window.
+        a: cell edge in Å.
+        thickness: T values in nm.
+        span: predicted ρ_max − ρ_min in 1/Å².
+
+    Raises:
+        ValueError: ρ is flat, or the calculation fails.
+    """
+    waves = coefficients(periodic_image(min_max(potential), recipe))
+    window = Window(pattern.shape[-1], recipe.half_width)
+    pixels = coarse_pixels(pattern.shape[-1], GRID)
+    measured = pattern[:, pixels[0], pixels[1]]
+    settings = {
+        "g_max": min(G_MAX, recipe.usual_g_max),
+        "energy_kv": recipe.energy_kv,
+        "absorption_ratio": absorption_ratio(recipe),
+    }
+    span = float(np.clip(span, *SPANS))
+    if len(waves.beams(span, Net.square(a), settings["g_max"])) > MOST_BEAMS:
+        return None
+    best = -1.0
+    for share in RANGES:
+        computed = bright_field_at(waves, share * span, Net.square(a), thickness, pixels, window, **settings).numpy()
+        pairs = zip(computed, measured, strict=True)
+        best = max(best, float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])))
+        if best >= limit(thickness):
+            break
+    return best
+
+
+def agreement_warnings(value: float | None, thickness: Sequence[float]) -> list[str]:
+    """Of an answer whose R, as `agreement` gives it, is below the limit."""
+    if value is None or value >= limit(thickness):
+        return []
+    return [
+        f"few beams make another pattern of the predicted ρ than the one given (R {value:.2f}, {limit(thickness):.2f} "
+        "or more for nine in ten right answers): ρ is wrong, or a, the thickness or the angles are, or the pattern "
+        "holds more than diffraction"
+    ]

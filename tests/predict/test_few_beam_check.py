@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.diffraction import bright_field, projected_potential
+from lacbed_gan.predict.few_beam_check import LIMITS, agreement, agreement_warnings, limit
+from lacbed_gan.predict.loading import load
+
+THICKNESS = (100.0,)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return load().recipe
+
+
+@pytest.fixture(scope="module")
+def potentials():
+    return {name: projected_potential(catalogue()[name].with_default_b_iso(0.5), 64).numpy() for name in ("GaAs", "Cu")}
+
+
+@pytest.fixture(scope="module")
+def pattern():
+    crystal = catalogue()["GaAs"].with_default_b_iso(0.5)
+    return bright_field(crystal, THICKNESS, 32, g_max=3.0).numpy()
+
+
+def test_the_right_potential_agrees_also_where_its_range_is_some_percent_off(potentials, pattern, recipe):
+    a, right = catalogue()["GaAs"].a, potentials["GaAs"]
+    for share in (1.0, 0.9, 1.12):
+        value = agreement(right, pattern, a, recipe, THICKNESS, share * float(np.ptp(right)))
+        assert value > limit(THICKNESS) and agreement_warnings(value, THICKNESS) == []
+
+
+def test_a_wrong_one_is_doubted(potentials, pattern, recipe):
+    a, wrong = catalogue()["GaAs"].a, potentials["Cu"]
+    value = agreement(wrong, pattern, a, recipe, THICKNESS, float(np.ptp(wrong)))
+    assert value < limit(THICKNESS) - 0.1
+    (line,) = agreement_warnings(value, THICKNESS)
+    assert f"R {value:.2f}, 0.80 or more" in line
+    turned = np.roll(potentials["GaAs"], 5, 0) + potentials["GaAs"]  # two crystals in one cell
+    assert agreement(turned, pattern, a, recipe, THICKNESS, float(np.ptp(turned))) < limit(THICKNESS)
+
+
+def test_a_cell_of_very_many_beams_is_not_looked_at(potentials, pattern, recipe):
+    value = agreement(potentials["Cu"], pattern, 60.0, recipe, THICKNESS, 2.0)
+    assert value is None and agreement_warnings(value, THICKNESS) == []
+
+
+def test_limits_between_thicknesses():
+    assert limit([50]) == LIMITS[50.0] and limit([20]) == LIMITS[50.0]
+    assert limit([75]) == pytest.approx((LIMITS[50.0] + LIMITS[100.0]) / 2)
+    assert limit([50, 200]) == pytest.approx((LIMITS[50.0] + LIMITS[200.0]) / 2)
