@@ -75,7 +75,7 @@ def test_every_block_is_of_a_known_kind(page):
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if any(k == "python" for k, *_ in blocks(p))], ids=lambda p: p.name)
-@pytest.mark.filterwarnings("ignore::lacbed_gan.predict.predictor.TrustWarning")  # as the pages say
+@pytest.mark.filterwarnings("ignore::lacbed_gan.predict.trust.TrustWarning")  # as the pages say
 def test_python_runs(page, shared_store, tmp_path, monkeypatch):
     """All blocks of a page, one after the other, in a folder with a CIF and a store."""
     monkeypatch.chdir(tmp_path)
