@@ -149,8 +149,13 @@ def normal_numbers(seed: Tensor, shape: Sequence[int]) -> Tensor:
         bits = bits & 0xFFFFFFFF
         bits = (bits ^ (bits >> 16)) * factor
     bits = bits & 0xFFFFFFFF
-    uniform = ((bits ^ (bits >> 16)) >> 8).float() / 2**24 + 2**-25
-    return (math.sqrt(2) * torch.erfinv(2 * uniform - 1)).unflatten(1, tuple(shape))
+    return normal_of(bits ^ (bits >> 16)).unflatten(1, tuple(shape))
+
+
+def normal_of(bits: Tensor) -> Tensor:
+    """Normal numbers, none infinite, of 32 random bits each (int64)."""
+    odd = 2 * (bits >> 9) + 1 - 2**23  # exact in single precision, and never ±2²³
+    return math.sqrt(2) * torch.erfinv(odd.float() / 2**23)
 
 
 def _window(numbers: Tensor, half_width: float, axis: Tensor) -> Tensor:

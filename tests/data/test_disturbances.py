@@ -14,6 +14,7 @@ from lacbed_gan.data.disturbances import (
     disturbed,
     draw,
     normal_numbers,
+    normal_of,
     reach_of,
     resampling,
     robust_scaled,
@@ -95,6 +96,12 @@ def test_numbers_of_noise_differ_between_pairs_channels_and_neighbours():
     noise = normal_numbers(torch.tensor([0.1, 0.2]), (2, 32, 32))
     for one, other in ((noise[0], noise[1]), (noise[:, 0], noise[:, 1]), (noise[..., 1:], noise[..., :-1])):
         assert abs(float((one * other).mean())) < 0.1
+
+
+def test_no_noise_is_infinite():
+    """Not even of the ends of the random numbers, which come once in some ten million."""
+    ends = normal_of(torch.tensor([0, 2**31, 2**32 - 1]))
+    assert torch.isfinite(ends).all() and ends[0] == -ends[2] and 4.5 < float(ends[2]) < 6
 
 
 def test_windows_and_apertures_are_masked():
