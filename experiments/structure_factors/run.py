@@ -26,10 +26,10 @@ from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, small_structures
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction.window import Window
-from lacbed_gan.predict.refinement.free_factors import Images, fit_factors
+from lacbed_gan.predict.refinement.free_factors import FITS, Images, fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 
-G_MAX, LARGEST, AREA = 2.0, 6.5, 6.0  # 1/Å, Å, and Å² for each lattice point: up to 75 beams
+G_MAX, AREA, MOST_BEAMS = 2.0, 6.0, 90  # 1/Å, and Å² for each lattice point
 THICKNESS, ERROR = (30.0, 60.0), 2.0  # nm, and how far off the thickness is that is told
 COUNTS, PIXELS, SIZE, DARK = 10_000, 150, 64, 6
 STRONGEST, RIGHT = 10, 0.03
@@ -44,7 +44,9 @@ def crystals(first: int, count: int) -> list[Crystal]:
     fold_of = dict(zip((row["id"] for row in rows), assign_folds([row["formula"] for row in rows]), strict=True))
     found: list[Crystal] = []
     for one in small_structures(AREA):
-        if isinstance(one, Crystal) and fold_of[one.name] == 0 and one.a <= LARGEST:
+        if not isinstance(one, Crystal) or fold_of[one.name] != 0:
+            continue
+        if len(scattering_of(one).beams) <= MOST_BEAMS:
             found.append(one)
         if len(found) == first + count:
             break
@@ -123,8 +125,17 @@ def fits(crystal: Crystal, starts: list[str], predictor: Any) -> list[dict[str, 
 def summary(path: Path) -> str:
     """A line for each start."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    head = ["start", "crystals", "start off, median", "ten within 3 %", "U within 3 %", "flagged", "wrong, not flagged"]
-    head += ["thickness within 0.2 nm", "processor s, median"]
+    head = [
+        "start",
+        "crystals",
+        "start off, median",
+        "ten within 3 %",
+        "U within 3 %",
+        "reached noise",
+        "flagged",
+        "wrong, not flagged",
+    ]
+    head += ["thickness within 0.2 nm", "s, median"]
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for start in dict.fromkeys(row["start"] for row in rows):
         of = [row for row in rows if row["start"] == start]
@@ -135,6 +146,7 @@ def summary(path: Path) -> str:
             f"{np.median([row['start_error'] for row in of]):.0%}",
             sum(row["within"] == row["of"] for row in of),
             f"{sum(row['within'] for row in of)} of {sum(row['of'] for row in of)}",
+            sum(row["chi2"] <= FITS for row in of),
             sum(bool(row["doubts"]) for row in of),
             unflagged,
             sum(abs(row["thickness_off"]) <= 0.2 for row in of),
