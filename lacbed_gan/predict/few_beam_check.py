@@ -14,7 +14,7 @@ from lacbed_gan.predict.physics_check import SPANS, absorption_ratio, coarse_pix
 from lacbed_gan.store.recipe import Recipe
 
 G_MAX, GRID = 2.2, 10  # 1/Å; pixels along an edge of a quadrant
-MOST_BEAMS = 1500
+MOST_BEAMS = 5000
 RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which is some percent off itself
 # nm → R below which an answer is doubted: nine in ten right ones are above and nine in ten wrong ones below
 # (experiments/weights/doubted.py, crystals that are neither trained nor tested on)
