@@ -17,7 +17,7 @@ import torch
 from matplotlib.figure import Figure
 
 import lacbed_gan as lg
-from lacbed_gan.images.origin import canonical
+from lacbed_gan.images.reduction import reduced_pattern, reduced_potential
 from lacbed_gan.measures.metrics import mse
 from lacbed_gan.measures.origin import aligned
 from lacbed_gan.store.packed import open_store
@@ -33,8 +33,11 @@ def main(checkpoint: str, files: list[str]) -> None:
     stores = [open_store(file) for file in files]
     index = [entry for store in stores for entry in store.index]
     time = stores[0].thickness.index(network.thicknesses[0])
-    pattern = torch.from_numpy(np.concatenate([store.pattern[:, time] for store in stores])).float() / 255
-    potential = np.concatenate([np.asarray(store.potential) for store in stores])
+    images = [reduced_pattern(np.asarray(store.pattern[:, time]), network.size) for store in stores]
+    pattern = torch.from_numpy(np.concatenate(images)).float() / 255
+    potential = np.concatenate(
+        [reduced_potential(np.asarray(store.potential), network.size, "canonical") for store in stores]
+    )
     half = pattern.shape[-1] // 2
     flat = pattern[:, half:, half:].flatten(1)
     square = flat.square().sum(1)
@@ -43,7 +46,7 @@ def main(checkpoint: str, files: list[str]) -> None:
     first, second = torch.nonzero(distance < NEAR, as_tuple=True)
     places = torch.unique(torch.cat([first, second]))
     images = torch.zeros(len(pattern), *pattern.shape[1:])
-    images[places] = torch.from_numpy(canonical(potential[places.numpy()])).float() / 255
+    images[places] = torch.from_numpy(potential[places.numpy()]).float() / 255
     apart = mse(images[first], aligned(images[first], images[second]))
     order = (apart / (distance[first, second] + 1e-4)).argsort(descending=True)
     figure = Figure(figsize=(10, 2.6 * -(-PAIRS // 2)), layout="constrained")
