@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -44,7 +45,8 @@ def fitted_spread(trained: Trained, data: PairDataModule, rows: np.ndarray, coun
     """Spread of the samples of inverse networks by crystals of a store that they were not trained on.
 
     Of a grid of `SCALES` and `TAILS` it is the one with the least Σ (share that holds the truth − level)² over
-    `LEVELS`. Samples are drawn at a few scales from the same random numbers, and |U_hk| of other scales interpolated.
+    `LEVELS`, unless it is at an end of the scales: then it stays as learned. Samples are drawn at a few scales from the
+    same random numbers, and |U_hk| of other scales interpolated.
 
     Args:
         trained: its network has the spread of 1 and 0 afterwards, whatever it had.
@@ -68,10 +70,19 @@ def fitted_spread(trained: Trained, data: PairDataModule, rows: np.ndarray, coun
     )  # (scales, n, crystals, STRONGEST)
     truth = torch.stack([x[at] for x, at in zip(truths, places, strict=True)])
     found = {(scale, tail): _shares(values, truth, Spread(scale, tail)) for scale, tail in product(SCALES, TAILS)}
+    best = _nearest(found)
+    return FittedSpread(best, len(rows), found[AS_LEARNED], found[best])
+
+
+def _nearest(found: Mapping[tuple[float, float], tuple[float, ...]]) -> Spread:
+    """The spread whose shares are nearest to `LEVELS`; as learned where that is at an end of the scales.
+
+    There no spread makes the intervals right, and the mean of samples that are so wide is a bad answer.
+    """
     best = min(
         found, key=lambda pair: sum((share - level) ** 2 for share, level in zip(found[pair], LEVELS, strict=True))
     )
-    return FittedSpread(Spread(*best), len(rows), found[AS_LEARNED], found[best])
+    return AS_LEARNED if best[0] in (SCALES[0], SCALES[-1]) else Spread(*best)
 
 
 def _shares(values: Tensor, truth: Tensor, spread: Spread) -> tuple[float, ...]:

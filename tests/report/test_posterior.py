@@ -1,5 +1,7 @@
 """Samples of a test fold judged as a distribution."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from lacbed_gan.models.networks.drawing import AS_LEARNED, Spread
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import Trained
 from lacbed_gan.report.posterior import answers_of, judged, posterior_summary, rank_figure, spread_rows
-from lacbed_gan.report.spread import DRAWN, SCALES, _shares, fitted_spread
+from lacbed_gan.report.spread import DRAWN, SCALES, TAILS, _nearest, _shares, fitted_spread
 from lacbed_gan.store.recipe import Recipe
 
 FOURIER = {"name": "fourier", "order": 3, "width": 16, "depth": 1}
@@ -107,8 +109,15 @@ def test_the_spread_that_is_found_makes_intervals_right(width, scale):
     assert _shares(values, truth, AS_LEARNED) != pytest.approx(LEVELS, abs=0.1)
 
 
+def test_a_spread_at_an_end_of_the_grid_is_not_taken():
+    far = dict.fromkeys(product(SCALES, TAILS), (0.0, 0.1, 0.2))
+    assert _nearest(far | {(SCALES[3], TAILS[1]): LEVELS}) == Spread(SCALES[3], TAILS[1])
+    for end in (SCALES[0], SCALES[-1]):
+        assert _nearest(far | {(end, TAILS[1]): LEVELS}) == AS_LEARNED
+
+
 def test_the_spread_of_a_network_is_found_on_given_rows(data):
-    """A network whose noise decides little: as wide as the grid goes, and nearer to what intervals say than before."""
+    """A network whose noise decides little: no spread is right, or one nearer to what intervals say than before."""
     trained = trained_with(noise=3)
     found = fitted_spread(trained, data, data.train_rows[:3], None)
     assert trained.network.spread == AS_LEARNED and found.crystals == 3
