@@ -95,7 +95,7 @@ def test_killed_and_started_again(program, shared_store, tmp_path, wandb_records
 
 def test_side_by_side(shared_store, tmp_path, monkeypatch, capsys):
     """A damaged run does not stop the others, and the command says which, and that not all is done."""
-    words = ["experiment=smoke", "trainer=cpu", f"store={shared_store}", "logger=csv"]
+    words = ["experiment=smoke", "trainer=cpu", f"store={shared_store}", "logger=csv", "epochs=40"]  # seconds each
     damaged = tmp_path / "runs" / run_name(composed("train", [*words, "fold=0"]).plain())
     (damaged / "last.ckpt").mkdir(parents=True)
     line = ["-m", *words, "fold=0,1,2", "hydra/launcher=joblib"]
