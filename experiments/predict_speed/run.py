@@ -3,7 +3,7 @@
     python experiments/predict_speed/run.py
 
 Copies of one CIF of tests/data/felix with other lattice parameters, one and 21 of them, with and without figures; the
-best of five commands each, on an idle machine. Prints and writes results.md.
+best of two commands each, on an idle machine. Prints and writes results.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lacbed_gan.base.files import write_atomically
 
 HERE = Path(__file__).parent
 CIF = HERE.parents[1] / "tests" / "data" / "felix" / "SrTiO3.cif"
-FURTHER, REPEATS = 20, 5
+FURTHER, REPEATS = 20, 2
 
 
 def seconds(folder: Path, count: int, figure: bool) -> float:
