@@ -70,7 +70,9 @@ class Fit:
         self.module.config = {"settings": choices.plain() | {"group": "weights"}, "data": provenance(self.data)}
         if start:
             begin_from(start, self.module, network_settings(choices), settings.fold)
-            self.module.config["data"]["start"] = f"{settings.start} ({start.checksum})"
+            name = Path(start.name).name  # a file that others can open knows no folder of this machine
+            self.module.config["settings"]["start"] = name
+            self.module.config["data"]["start"] = f"{name} ({start.checksum})"
         self.known = load_weights(start.name).familiar if start else None
         self.average = copy.deepcopy(self.module.generator).requires_grad_(False)
         self.forward = choices.direction == "forward"
