@@ -12,10 +12,9 @@ from lacbed_gan.diffraction.from_potential import coefficients
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.recursion.converged import intensities
+from lacbed_gan.diffraction.together import SIMILAR, TOGETHER
 from lacbed_gan.diffraction.window import Window
 
-SIMILAR = 1.3  # ratio of the numbers of beams of crystals that a GPU computes together
-TOGETHER = {"cpu": 1, "cuda": 64}
 # The symmetry 2mm that every pattern of a cubic crystal along [001] has
 MIRRORS = (((1, 0), (0, 1)), ((-1, 0), (0, 1)), ((1, 0), (0, -1)), ((-1, 0), (0, -1)))
 

@@ -10,13 +10,14 @@ from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max
-from lacbed_gan.predict.physics_check import SPANS, absorption_ratio, coarse_pixels, periodic_image
+from lacbed_gan.predict.physics_check import SPANS, coarse_pixels, periodic_image
 from lacbed_gan.store.recipe import Recipe
 
 G_MAX, GRID = 2.2, 10  # 1/Å; pixels along an edge of a quadrant
 MOST_BEAMS = 5000
 RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which is some percent off itself
-# nm → R below which an answer is doubted: nine in ten right ones are above and nine in ten wrong ones below
+# nm → R below which an answer is doubted: of all four together nine in ten right ones are above and
+# nine in ten wrong ones below
 # (experiments/weights/doubted.py, crystals that are neither trained nor tested on)
 LIMITS = {50.0: 0.85, 100.0: 0.80, 150.0: 0.65, 200.0: 0.63}
 
@@ -32,7 +33,7 @@ def agreement(
     """R of the patterns, mean over the thicknesses, for the best of some ranges of ρ near the predicted one.
 
     Ranges are tried until one is above the limit, so that a right answer mostly costs one calculation. None for a cell
-    so large that it would take long.
+    so large that it would take long. Patterns have no absorption.
 
     Args:
         potential: (n, n), sampled as the recipe says, of any range.
@@ -48,17 +49,13 @@ def agreement(
     window = Window(pattern.shape[-1], recipe.half_width)
     pixels = coarse_pixels(pattern.shape[-1], GRID)
     measured = pattern[:, pixels[0], pixels[1]]
-    settings = {
-        "g_max": min(G_MAX, recipe.usual_g_max),
-        "energy_kv": recipe.energy_kv,
-        "absorption_ratio": absorption_ratio(recipe),
-    }
+    net, settings = Net.square(a), {"g_max": min(G_MAX, recipe.usual_g_max), "energy_kv": recipe.energy_kv}
     span = float(np.clip(span, *SPANS))
-    if len(waves.beams(span, Net.square(a), settings["g_max"])) > MOST_BEAMS:
+    if len(waves.beams(span, net, settings["g_max"])) > MOST_BEAMS:
         return None
     best = -1.0
     for share in RANGES:
-        computed = bright_field_at(waves, share * span, Net.square(a), thickness, pixels, window, **settings).numpy()
+        computed = bright_field_at(waves, share * span, net, thickness, pixels, window, **settings).numpy()
         pairs = zip(computed, measured, strict=True)
         best = max(best, float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])))
         if best >= limit(thickness):
