@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -92,8 +93,14 @@ def parameter_rows(result: Refinement) -> list[Row]:
     rows = []
     for p, value, error in zip(result.parameters, result.values, result.errors, strict=True):
         said = "at its bound" if p.name in result.at_bounds else f"{error:.2g}"
-        rows.append({"name": p.name, "value": f"{value:.4f}", "error": said, "unit": p.unit})
+        rows.append({"name": p.name, "value": rounded(value, error), "error": said, "unit": p.unit})
     return rows
+
+
+def rounded(value: float, error: float) -> str:
+    """To the second digit of the error; with four decimals where there is none."""
+    decimals = max(0, 1 - math.floor(math.log10(error))) if 0 < error < math.inf else 4
+    return f"{value:.{decimals}f}".replace("-", "−")
 
 
 def refinement_line(result: Refinement) -> str:

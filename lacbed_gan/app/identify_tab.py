@@ -22,9 +22,11 @@ from lacbed_gan.app.identification import (
     refined,
     refinement_line,
 )
+from lacbed_gan.app.row_table import RowTable
 from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence, plain_name, series_from
 from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
 from lacbed_gan.crystal import Crystal
+from lacbed_gan.crystal.formulas import printed_formula
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.predict.identification.identification import Identification
 from lacbed_gan.predict.identification.search import Scored
@@ -43,7 +45,7 @@ class IdentifyTab:
         self._series: tuple[Measured, tuple[Hkl, ...]] | None = None
         self._own: Crystal | None = None
         self._result: Identification | None = None
-        self._shown: tuple[Observation, np.ndarray] | None = None  # with calculated images (R, n, n)
+        self._shown: tuple[Observation, np.ndarray, str] | None = None  # calculated images (R, n, n), and of what
         with ui.row().classes("tab"):
             with ui.column().classes("inputs"):
                 self._build_inputs()
@@ -53,13 +55,14 @@ class IdentifyTab:
                     "(R, H, W) and hkl (R, 3) of a series. Compared with 14,270 cubic structures along [001], or with "
                     "your own CIF; a minute or more."
                 )
-                self._table = _table(CANDIDATES, "rank", self._chosen)
-                self._reflection = ui.select([], label="reflection", on_change=self._draw).props("dense outlined")
+                self._table = RowTable(CANDIDATES, "rank", self._chosen)
+                self._reflection = ui.select([], label="reflection", on_change=self._draw)
+                self._reflection.props("dense outlined").classes("reflection").set_visibility(False)
                 with ui.element().classes("panels"):
                     names = ("measured", "calculated", "measured − calculated")
                     self._panels = [Panel(name, colours, self._caption) for name in names]
                 self._fit_line = ui.label().classes("about")
-                self._fit = _table(PARAMETERS, "name")
+                self._fit = RowTable(PARAMETERS, "name")
 
     def stop(self) -> None:
         """End what is being computed."""
@@ -69,12 +72,16 @@ class IdentifyTab:
         """Go on with the file and the fields that a page before this one had."""
         for name, text in self._memory.get("fields", {}).items():
             self._numbers[name].value = text
+        if (crystal := self._memory.get("crystal")) is not None:
+            self._alone(crystal)
         if file := self._memory.get("file"):
             self._latest.start(self._take(*file))
 
     def _build_inputs(self) -> None:
         Drop("Drop a pattern or a series here, or click", self._dropped, self._decline)
         Drop("A CIF of your own instead of all known crystals", self._crystal_dropped, self._decline)
+        self._all = ui.button(on_click=lambda: self._alone(None)).props("flat dense no-caps").classes("wide")
+        self._all.set_visibility(False)
 
         def number(label: str, hint: str) -> NumberField:
             return NumberField(label, hint, self._remember)
@@ -90,7 +97,7 @@ class IdentifyTab:
         }
         self._absorption = ui.select(["tds", "proportional", "none"], value="tds", label="absorption")
         self._absorption.props("dense options-dense outlined").classes("wide")
-        with ui.row():
+        with ui.row().classes("buttons"):
             self._begin = ui.button("identify", on_click=lambda: self._latest.start(self._identify()))
             self._refine = ui.button("refine", on_click=lambda: self._latest.start(self._fit_chosen()))
             self._cancel = ui.button("cancel", on_click=self._latest.stop).props("flat")
@@ -115,19 +122,34 @@ class IdentifyTab:
         self._series, self._name, self._result = series, plain_name(name), None
         self._memory["file"] = data, name
         self._clear()
-        count = len(series[1])
-        self._messages.show(f"{self._name}: {count} {'reflection' if count == 1 else 'reflections'}", [])
-        self._begin.enable()
-        self._refine.set_enabled(self._own is not None)
+        self._tell_given()
 
     async def _crystal_dropped(self, data: bytes, name: str) -> None:
         try:
-            self._own = await asyncio.to_thread(crystal_from, data, name)
+            crystal = await asyncio.to_thread(crystal_from, data, name)
         except Refused as refusal:
             self._messages.decline(str(refusal))
             return
-        self._messages.show(f"{self._own.name}: {self._own.formula}, compared alone", [])
-        self._refine.set_enabled(self._series is not None)
+        self._alone(crystal)
+
+    def _alone(self, crystal: Crystal | None) -> None:
+        """Compare with this crystal alone, or with all known ones; what was found before is of others."""
+        self._latest.stop()
+        self._own = self._memory["crystal"] = crystal
+        self._all.text = "" if crystal is None else f"{crystal.name} alone: take all known crystals again"
+        self._all.set_visibility(crystal is not None)
+        self._result = None
+        self._clear()
+        self._tell_given()
+
+    def _tell_given(self) -> None:
+        """Say which images there are and what they will be compared with; offer what can be done with them."""
+        count = 0 if self._series is None else len(self._series[1])
+        images = f"{self._name}: {count} {'reflection' if count == 1 else 'reflections'}" if count else ""
+        alone = self._own and f"compared with {printed_formula(self._own.formula)} ({self._own.name}) alone"
+        self._messages.show("; ".join(filter(None, (images, alone))), [])
+        self._begin.set_enabled(count > 0)
+        self._refine.set_enabled(count > 0 and self._own is not None)
 
     def _options(self) -> dict[str, Any]:
         """Arguments of `identify`.
@@ -151,12 +173,12 @@ class IdentifyTab:
     async def _identify(self) -> None:
         """Candidates, the likeliest first; until they are there the search can be cancelled."""
         crystals = [] if self._own is None else [self._own]
-        result = await self._computed("Compared with known crystals", identified, crystals)
+        what = "known crystals" if self._own is None else self._own.name
+        result = await self._computed(f"{self._name} is being compared with {what}", identified, crystals)
         if result is None:
             return
         self._result = result
-        self._table.rows = candidate_rows(result)
-        self._table.selected = self._table.rows[:1]
+        self._table.fill(candidate_rows(result))
         self._messages.show(f"{self._name}: {result.observation.calibration}", list(result.remarks))
         self._messages.verdict(result.verdict.text, result.verdict.if_measured == NONE)
         self._show(result.verdict.order[0])
@@ -169,12 +191,13 @@ class IdentifyTab:
         if crystal is None:
             return
         near = None if one is None else one.fit.thickness
-        result = await self._computed(f"{crystal.formula} is being fitted", refined, [crystal], near)
+        formula = printed_formula(crystal.formula)
+        result = await self._computed(f"{formula} is being fitted", refined, [crystal], near)
         if result is None:
             return
-        self._fit.rows = parameter_rows(result)
-        self._fit_line.text = f"{crystal.formula}, fitted: {refinement_line(result)}"
-        self._shown = result.observations[0], result.images[0]
+        self._fit.fill(parameter_rows(result))
+        self._fit_line.text = f"{formula}, fitted: {refinement_line(result)}"
+        self._shown = result.observations[0], result.images[0], f"{formula}, fitted"
         self._offer(result.observations[0].hkl)
 
     async def _computed(self, what: str, function: Any, crystals: list[Crystal], near: float | None = None) -> Any:
@@ -200,10 +223,11 @@ class IdentifyTab:
 
     def _candidate(self) -> Scored | None:
         """That of the chosen row."""
-        if self._result is None or not self._table.selected:
+        row = self._table.chosen
+        if self._result is None or row is None:
             return None
         ranked = [*self._result.verdict.order, *self._result.ranking.others]
-        return ranked[self._table.selected[0]["rank"] - 1]
+        return ranked[row["rank"] - 1]
 
     def _chosen(self) -> None:
         if (one := self._candidate()) is not None:
@@ -213,7 +237,8 @@ class IdentifyTab:
         """The images of a candidate, where they were calculated with all pixels."""
         assert self._result is not None
         compared = self._result.ranking.compared
-        self._shown = None if one.images is None else (compared, one.images.calculated)
+        what = f"{printed_formula(one.crystal.formula)}, {one.fit.thickness:.1f} nm"
+        self._shown = None if one.images is None else (compared, one.images.calculated, what)
         self._offer(compared.hkl)
 
     def _offer(self, hkl: Sequence[Hkl]) -> None:
@@ -221,6 +246,7 @@ class IdentifyTab:
         names = {i: " ".join(map(str, g)) for i, g in enumerate(hkl)}
         kept = self._reflection.value if self._reflection.value in names else 0
         self._reflection.set_options(names, value=kept)
+        self._reflection.set_visibility(True)
         self._draw()
 
     def _draw(self) -> None:
@@ -228,27 +254,19 @@ class IdentifyTab:
             for panel in self._panels:
                 panel.clear("calculated roughly only" if self._result else "")
             return
-        observation, calculated = self._shown
+        observation, calculated, what = self._shown
         index = self._reflection.value
-        for panel, picture in zip(self._panels, pictures(observation, index, calculated[index]), strict=True):
-            panel.show(picture, "scaled by the measured extremes")
+        lines = ("0 and 1 are the measured extremes", what, "of the measured range")
+        shown = pictures(observation, index, calculated[index])
+        for panel, picture, line in zip(self._panels, shown, lines, strict=True):
+            panel.show(picture, line)
 
     def _clear(self) -> None:
-        self._shown, self._table.rows, self._fit.rows, self._fit_line.text = None, [], [], ""
+        self._shown, self._fit_line.text = None, ""
+        for table in (self._table, self._fit):
+            table.fill([])
+        self._reflection.set_visibility(False)
         self._draw()
 
     def _caption(self) -> str:
         return self._name
-
-
-def _table(heads: dict[str, str], key: str, on_select: Any = None) -> ui.table:
-    columns = [{"name": name, "label": head, "field": name, "align": "left"} for name, head in heads.items()]
-    table = ui.table(
-        columns=columns,
-        rows=[],
-        row_key=key,
-        selection="single" if on_select else None,
-        on_select=on_select and (lambda _: on_select()),
-    )
-    table.props("dense flat").classes("wide")
-    return table

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from lacbed_gan.app.identification import (
     pictures,
     refined,
     refinement_line,
+    rounded,
 )
 from lacbed_gan.app.identify_tab import IdentifyTab
 from lacbed_gan.app.uploads import Refused, series_from
@@ -102,6 +104,11 @@ def test_identified_refined_and_written_with_units(series):
     assert "r of 2 images, median" in refinement_line(fit)
 
 
+def test_values_have_the_digits_of_their_errors():
+    said = [rounded(*pair) for pair in ((62.6491, 0.17), (-0.00241, 0.023), (1234.4, 250.0), (0.5, math.inf))]
+    assert said == ["62.65", "−0.002", "1234", "0.5000"]
+
+
 class Here:
     """Stands for the processes beside the page."""
 
@@ -126,14 +133,21 @@ def test_the_tab(file):
                 tab._numbers[name].value = text
             tab._absorption.value = "none"
             await tab._crystal_dropped(CIF, "cu.cif")
+            given = "copper.npz: 2 reflections; compared with Cu (cu.cif) alone"
+            assert tab._messages._about.text == given and memory["crystal"].formula == "Cu"
             await tab._identify()
             assert [row["formula"] for row in tab._table.rows] == ["Cu"] and tab._messages._verdict.text
             tab._reflection.value = 1
             assert [panel._title.text for panel in tab._panels] == [
                 "2 0 0, measured", "2 0 0, calculated", "2 0 0, measured − calculated"
             ]  # fmt: skip
+            assert tab._panels[1]._line.text.startswith("Cu, 5") and not tab._fit._table.visible
             await tab._fit_chosen()
-            assert tab._fit.rows[0]["unit"] == "nm" and "r of 2 images" in tab._fit_line.text
+            assert tab._fit.rows[0]["unit"] == "nm" and "Cu, fitted: r of 2 images" in tab._fit_line.text
+            assert tab._panels[1]._line.text == "Cu, fitted"
+            tab._alone(None)
+            assert tab._own is None and not tab._table.rows and not tab._refine.enabled and tab._begin.enabled
+            assert tab._messages._about.text == "copper.npz: 2 reflections"
             await tab._take(b"", "none.npz")
             assert tab._messages._refusal.text == "none.npz is empty. Still there: copper.npz."
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from lacbed_gan.base.files import replacing, write_atomically
 from lacbed_gan.base.tables import to_csv
+from lacbed_gan.crystal.formulas import conventional_formula, printed_formula
 from lacbed_gan.images.colours import COLOUR_MAP
 from lacbed_gan.predict.identification.identification import UNITS, Identification
 
@@ -81,8 +82,9 @@ def lines(result: Identification, count: int = 12) -> list[str]:
     for row in result.rows[:count]:
         bright = "–" if row["r_bright_field"] is None else f"{row['r_bright_field']:.4f}"
         known = "yes" if row["from_experiment"] else "no"
+        formula = conventional_formula(row["formula"])[:22]
         rows.append(
-            f"{row['rank']:4d}  {row['formula'][:22]:22}  {row['a']:6.4f}  {known:5}  {row['thickness']:14.1f}"
+            f"{row['rank']:4d}  {formula:22}  {row['a']:6.4f}  {known:5}  {row['thickness']:14.1f}"
             f"  {row['r']:.4f}  {bright:10}  {row['blur']:9.2f}  {row['b_factor']:4.2f}  {row['ionicity']:.2f}"
         )
     return [*rows, result.verdict.text]
@@ -104,7 +106,11 @@ def save_figure(result: Identification, path: Path) -> None:
         _show(grid[0, 2 * column], measured, low, high, f"{_text(compared.hkl[i])}, measured")
         for row, one in enumerate(best, 1):
             assert one.images is not None
-            title = f"{one.crystal.formula}, {one.fit.thickness:.1f} nm" if column == 0 else _text(compared.hkl[i])
+            title = (
+                f"{printed_formula(one.crystal.formula)}, {one.fit.thickness:.1f} nm"
+                if column == 0
+                else _text(compared.hkl[i])
+            )
             _show(grid[row, 2 * column], one.images.calculated[i], low, high, title)
             residual, reach = measured - one.images.calculated[i], 0.3 * (high - low)
             _show(grid[row, 2 * column + 1], residual, -reach, reach, f"residual, r {one.fit.r[i]:.3f}", "coolwarm")

@@ -12,6 +12,7 @@ import numpy as np
 
 from lacbed_gan.base.errors import UserError
 from lacbed_gan.crystal.crystal import Crystal
+from lacbed_gan.crystal.formulas import conventional_formula
 from lacbed_gan.crystal.open_databases import seen_in_experiments
 from lacbed_gan.images.felix_series import DIRECT
 from lacbed_gan.images.measured import Measured
@@ -171,7 +172,7 @@ def identify(
         if reason is None:
             first = first_ranking(predictor, observation, crystals)
             crystals = [crystals[i] for i in first.order[:LISTED]]
-            likely = ", ".join(crystal.formula for crystal in crystals[:5])
+            likely = ", ".join(conventional_formula(crystal.formula) for crystal in crystals[:5])
             told(f"the network's ρ is nearest to those of {likely}")
         else:
             remarks.append(f"no ranking by the network: {reason}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from lacbed_gan.crystal.formulas import conventional_formula
 from lacbed_gan.predict.identification.search import Scored
 
 # Provisional: four calculated patterns of the validation part left 0.001 to 0.047 (experiments/identification).
@@ -64,7 +65,7 @@ def judge(
     if by_experiment:
         alike.sort(key=lambda one: not is_known(one))  # stable
     order = [*alike, *best[len(alike) :]]
-    formulas = [f"{one.crystal.formula} ({one.fit.thickness:.0f} nm)" for one in alike]
+    formulas = [f"{conventional_formula(one.crystal.formula)} ({one.fit.thickness:.0f} nm)" for one in alike]
     names = ", ".join(formulas[:6]) + (", …" if len(alike) > 6 else "")
     numbers = f"the best one leaves {first:.2%} of the variance beyond noise"
     if len(alike) == 1:
