@@ -112,17 +112,23 @@ def refinement_line(result: Refinement) -> str:
     return f"{line}; {result.seconds:.0f} s."
 
 
-def pictures(observation: Observation, index: int, calculated: np.ndarray) -> tuple[Picture, Picture, Picture]:
-    """One reflection as measured, as calculated (n, n), and what is left; 0 and 1 are the measured extremes."""
+def pictures(observation: Observation, index: int, calculated: np.ndarray | None) -> tuple[Picture, ...]:
+    """One reflection as measured, as calculated (n, n), and what is left; 0 and 1 are the measured extremes.
+
+    The first alone where nothing was calculated.
+    """
     known, name = observation.known, " ".join(map(str, observation.hkl[index]))
     values = observation.images[index]
     low, high = float(values[known].min()), float(values[known].max())
-    measured, fitted = (np.where(known, (x - low) / (high - low), 0.0).astype(np.float32) for x in (values, calculated))
     half = observation.absolute if observation.absolute is not None else float(observation.half_width or 0)
     n = observation.size
     frame = Frame(n, 2 * half / n, (n - 1) / 2, "1/Å" if observation.absolute is not None else "1/a", ("k_x", "k_y"))
-    return (
-        Picture(measured, frame, f"{name}, measured"),
-        Picture(fitted, frame, f"{name}, calculated"),
-        Picture(measured - fitted, frame, f"{name}, measured − calculated", signed=True),
-    )
+
+    def scaled(image: np.ndarray) -> np.ndarray:
+        return np.where(known, (image - low) / (high - low), 0.0).astype(np.float32)
+
+    measured = Picture(scaled(values), frame, f"{name}, measured")
+    if calculated is None:
+        return (measured,)
+    left = Picture(measured.image - scaled(calculated), frame, f"{name}, measured − calculated", signed=True)
+    return measured, Picture(scaled(calculated), frame, f"{name}, calculated"), left

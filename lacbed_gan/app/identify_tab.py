@@ -45,7 +45,7 @@ class IdentifyTab:
         self._series: tuple[Measured, tuple[Hkl, ...]] | None = None
         self._own: Crystal | None = None
         self._result: Identification | None = None
-        self._shown: tuple[Observation, np.ndarray, str] | None = None  # calculated images (R, n, n), and of what
+        self._shown: tuple[Observation, np.ndarray | None, str] | None = None  # calculated (R, n, n), of what
         with ui.row().classes("tab"):
             with ui.column().classes("inputs"):
                 self._build_inputs()
@@ -53,7 +53,7 @@ class IdentifyTab:
                 self._messages = Messages(
                     "Which known crystal a pattern is of, and how thick: drop a bright field, or an NPZ with image "
                     "(R, H, W) and hkl (R, 3) of a series. Compared with 14,270 cubic structures along [001], or with "
-                    "your own CIF; a minute or more."
+                    "your own CIF; some minutes."
                 )
                 self._table = RowTable(CANDIDATES, "rank", self._chosen)
                 self._reflection = ui.select([], label="reflection", on_change=self._draw)
@@ -207,6 +207,7 @@ class IdentifyTab:
         for button in (self._begin, self._refine):
             button.disable()
         self._cancel.enable()
+        self._messages.decline("")
         try:
             with self._messages.waiting(what), in_a_sentence("The calculation"):
                 options = self._options()
@@ -234,11 +235,11 @@ class IdentifyTab:
             self._show(one)
 
     def _show(self, one: Scored) -> None:
-        """The images of a candidate, where they were calculated with all pixels."""
+        """The images of a candidate; calculated ones where they have all pixels."""
         assert self._result is not None
-        compared = self._result.ranking.compared
+        compared, images = self._result.ranking.compared, one.images
         what = f"{printed_formula(one.crystal.formula)}, {one.fit.thickness:.1f} nm"
-        self._shown = None if one.images is None else (compared, one.images.calculated, what)
+        self._shown = compared, None if images is None else images.calculated, what
         self._offer(compared.hkl)
 
     def _offer(self, hkl: Sequence[Hkl]) -> None:
@@ -250,16 +251,18 @@ class IdentifyTab:
         self._draw()
 
     def _draw(self) -> None:
+        for panel in self._panels:
+            panel.clear()
         if self._shown is None or self._reflection.value is None:
-            for panel in self._panels:
-                panel.clear("calculated roughly only" if self._result else "")
             return
         observation, calculated, what = self._shown
         index = self._reflection.value
         lines = ("0 and 1 are the measured extremes", what, "of the measured range")
-        shown = pictures(observation, index, calculated[index])
-        for panel, picture, line in zip(self._panels, shown, lines, strict=True):
+        shown = pictures(observation, index, None if calculated is None else calculated[index])
+        for panel, picture, line in zip(self._panels, shown, lines, strict=False):
             panel.show(picture, line)
+        for panel in self._panels[len(shown) :]:
+            panel.clear("calculated roughly only")
 
     def _clear(self) -> None:
         self._shown, self._fit_line.text = None, ""

@@ -27,7 +27,7 @@ class RowTable:
             selection="single" if on_choice else None,
             on_select=on_choice and (lambda _: on_choice()),
         )
-        self._table.props("dense flat hide-bottom").classes("wide")
+        self._table.props("dense flat hide-bottom").classes("wide choices" if on_choice else "wide")
         self.fill([])
 
     @property

@@ -95,6 +95,8 @@ def test_identified_refined_and_written_with_units(series):
     measured, calculated, left = pictures(result.ranking.compared, 1, first.images.calculated[1])
     assert measured.title == "2 0 0, measured" and measured.frame.unit == "1/Å" and left.signed
     assert measured.image.min() == 0 and measured.image.max() == 1
+    (alone,) = pictures(result.ranking.compared, 1, None)
+    assert np.array_equal(alone.image, measured.image)
     assert np.allclose(left.image, measured.image - calculated.image) and np.abs(left.image).mean() < 0.05
 
     fit = refined(*series, [first.crystal], first.fit.thickness, OPTIONS)
