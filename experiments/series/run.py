@@ -112,11 +112,11 @@ def of_disturbances(store: str, epochs: float = 40, longer: float = 120) -> Iter
     measured = [*words, "augment.measured=true"]
     networks = {
         "clean": (words, epochs),
-        "disturbed": ([*measured, f"augment.absorbing={store}"], epochs),
+        "clean, three times as long": (words, longer),
         "disturbed, three times as long": ([*measured, f"augment.absorbing={store}"], longer),
     }
     for seed in SEEDS:
-        examples = SeriesFit(networks["disturbed"][0], seed)
+        examples = SeriesFit(networks["disturbed, three times as long"][0], seed)
         images = examples.images
         test = [row for row in examples.data.test_rows.tolist() if images.absorbed_row[row] >= 0]
         inputs, conditions, target = {}, {}, to_target(examples, test)
@@ -131,7 +131,7 @@ def of_disturbances(store: str, epochs: float = 40, longer: float = 120) -> Iter
             row |= {"epochs": fit.epochs, "seconds": fit.seconds}
             for case, image in inputs.items():
                 condition = conditions[case]
-                if name == "clean":
+                if name.startswith("clean"):
                     condition = condition[:, : condition.shape[1] - 3]
                     stored = fit.batch(torch.tensor(test))["input"]
                     image = stored if case == "clean" else filled(image)

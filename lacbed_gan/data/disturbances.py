@@ -3,8 +3,9 @@
 Blur of the beam and the detector, errors of the camera length (scale) and of the zone axis (centre), background and
 slope, counting noise, an aperture, and windows smaller than the network's. Then they are prepared as those of a user
 are before prediction: averaged over copies that symmetry makes equal, scaled by robust ends, masked where nothing was
-measured. A quarter of the pairs is left as it is. Absorption is not among them: no function of a pattern without
-absorption gives the one with it (`experiments/series`), so that pairs which were calculated with it are needed.
+measured. Half of the pairs are left as they are, so that networks lose nothing on clean patterns. Absorption is not
+drawn: no function of a pattern without it gives the one with it (`experiments/series`), so that pairs which were
+calculated with it are needed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor
 from lacbed_gan.images.scaling import BEYOND, ENDS, MASKED
 from lacbed_gan.images.symmetry import Axes, fold
 
-LEFT = 0.25  # share of the pairs that are left as they are
+LEFT = 0.5  # share of the pairs that are left as they are
 BLUR = 0.15  # reciprocal lattice units, largest deviation of the Gaussian
 SCALE = 0.02  # largest relative error of the angles
 CENTRE = 0.1  # reciprocal lattice units, largest error of the zone axis along each axis, once it was sought
