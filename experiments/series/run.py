@@ -8,7 +8,7 @@
     python experiments/series/run.py reflections stores/series
 
 Networks are trained by the error alone, as in `experiments/weights`, on folds 1 to 9 but for the validation part, and
-judged on fold 0. What is measured goes into results.json here.
+judged on fold 0. What is measured goes into results.json here; of reflections what it has is not done again.
 """
 
 from __future__ import annotations
@@ -146,12 +146,15 @@ def to_target(fit: Fit, rows: Sequence[int]) -> Tensor:
     return fit.images.potential[torch.tensor(rows)].float() / 255
 
 
-def of_reflections(store: str, epochs: float = 40) -> Iterator[dict[str, Any]]:
-    """Dark fields as channels, each thickness by itself, 32²."""
+def of_reflections(store: str, epochs: float = 40, done: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
+    """Dark fields as channels, each thickness by itself, 32²; without what is done already."""
+    there = {(row["input"], row["seed"], row["thickness"]) for row in done}
     for name, reflections in SETS.items():
         chosen = str(reflections).replace(" ", "")
         for seed in SEEDS:
             for nm in (50, 100, 150, 200):
+                if (name, seed, nm) in there:
+                    continue
                 fit = SeriesFit([*WORDS, f"thickness={nm}", f"store={store}", f"reflections={chosen}"], seed)
                 fit.run(float("inf"), epochs, size=64, seed=seed)
                 test = fit.data.test_rows.tolist()
@@ -164,9 +167,13 @@ def of_reflections(store: str, epochs: float = 40) -> Iterator[dict[str, Any]]:
 
 def main() -> None:
     what, store, *length = sys.argv[1:]
-    part = {"disturbances": of_disturbances, "reflections": of_reflections}[what]
-    rows = []
-    for row in part(store, *map(float, length)):
+    rows: list[dict[str, Any]] = []
+    if what == "reflections":
+        rows = json.loads(RESULTS.read_text(encoding="utf-8")).get(what, []) if RESULTS.exists() else []
+        found = of_reflections(store, *map(float, length), done=list(rows))
+    else:
+        found = of_disturbances(store, *map(float, length))
+    for row in found:
         rows.append(row)
         print(json.dumps(row), flush=True)
         results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}

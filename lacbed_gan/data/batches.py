@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from lacbed_gan.data.augment import gather
 from lacbed_gan.data.measuring import Measuring
-from lacbed_gan.images.scaling import to_unit
+from lacbed_gan.images.scaling import by_strength, to_unit
 
 Moves = Callable[[Tensor], Tensor]
 
@@ -32,7 +32,7 @@ class PairImages:
         absorbed: (M, T, H, W) uint8, patterns of some of the crystals with absorption; None for none.
         absorbed_row: (N,) int64, which of them is each crystal's, −1 for none.
         dark_field: (N, T, G, H, W) uint8, patterns of G reflections, zeros of a forbidden one; None for none.
-        brightness: (N, T, G) float32, their maxima before scaling, as shares of the incident beam.
+        dark_range: (N, T, G) float32, their maximum − minimum before scaling, as shares of the incident beam.
     """
 
     potential: Tensor
@@ -45,7 +45,7 @@ class PairImages:
     absorbed: Tensor | None = None
     absorbed_row: Tensor | None = None
     dark_field: Tensor | None = None
-    brightness: Tensor | None = None
+    dark_range: Tensor | None = None
 
     def to(self, device: torch.device | str) -> PairImages:
         """The same on that device."""
@@ -112,9 +112,12 @@ class PairDataset(Dataset):
                 condition.append(batch["thickness"])
         else:
             if self.measuring is None:
-                channels = [images.pattern, *([] if images.dark_field is None else [images.dark_field.flatten(1, 2)])]
-                patterns = [self._gathered(one, rows, moves, "angle") for one in channels]
-                batch |= {"input": torch.cat(patterns, 1), "target": potential}
+                pattern = self._gathered(images.pattern, rows, moves, "angle")
+                if images.dark_field is not None and images.dark_range is not None:
+                    dark = self._gathered(images.dark_field.flatten(1, 2), rows, moves, "angle")
+                    dark = by_strength(dark.unflatten(1, images.dark_field.shape[1:3]), images.dark_range[rows])
+                    pattern = torch.cat([pattern, dark.flatten(1, 2)], 1)
+                batch |= {"input": pattern, "target": potential}
             else:
                 gathered = partial(self._gathered, moves=moves, space="angle")
                 pattern, known = self.measuring.measured(images, items, gathered)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lacbed_gan.images.scaling import BEYOND, ENDS, MASKED
+from lacbed_gan.images.scaling import BEYOND, ENDS, MASKED, by_strength
 from lacbed_gan.images.symmetry import Axes, fold
 
 LEFT = 0.5  # share of the pairs that are left as they are
@@ -64,21 +64,21 @@ def disturbed(
     numbers: Tensor,
     half_width: float,
     copies: Sequence[Axes],
-    brightness: Tensor | None = None,
+    ranges: Tensor | None = None,
 ) -> Tensor:
     """Patterns as they would be measured and prepared.
 
     Args:
         patterns: (B, C, n, n) float32 in [0, 1]: the bright field, then dark fields of the same crystal, which share
-            window, blur and errors; empty ones stay empty.
+            window, blur and errors; empty ones stay empty, others are scaled `by_strength`.
         numbers: (B, len(NAMES)) of `draw`, on the device of the patterns.
         half_width: half an edge of the pattern in reciprocal lattice units.
         copies: operations that take the bright field to itself, over which it is averaged.
-        brightness: (B, C) maxima, as shares of the incident beam, that divide the electrons among the channels; None
-            for equal ones.
+        ranges: (B, C − 1) of the dark fields, as shares of the incident beam, which divide the electrons among the
+            channels; the bright field has as many as one of 1.
 
     Returns:
-        (B, C, n, n) float32 in [0, 1], `MASKED` where nothing was measured but in empty channels.
+        (B, C, n, n) float32 in [0, 1]; where nothing was measured `MASKED` of the bright field, 0 of dark ones.
     """
     n, active = patterns.shape[-1], (column(numbers, "left") >= LEFT).float()
     empty = patterns.amax((-2, -1), keepdim=True) == 0
@@ -97,13 +97,20 @@ def disturbed(
     background = (active * BACKGROUND * column(numbers, "background"))[:, None, None, None]
     electrons = (moved + background + slopes[0] * axis[:, None] + slopes[1] * axis).clamp(min=0)
     low, high = (math.log(x) for x in COUNTS)
-    counts = torch.exp(low + (high - low) * column(numbers, "counts"))[:, None]
-    counts = (counts if brightness is None else counts * brightness.clamp(1e-4, 1))[..., None, None]
+    brightness = torch.ones_like(numbers[:, :1])
+    if ranges is not None:
+        brightness = torch.cat([brightness, ranges.clamp(1e-4, 1)], 1)
+    counts = (torch.exp(low + (high - low) * column(numbers, "counts"))[:, None] * brightness)[..., None, None]
     noise = (electrons / counts).sqrt() * normal_numbers(column(numbers, "seed"), patterns.shape[1:])
     measured = electrons + active[:, None, None, None] * noise
     measured = torch.cat([fold(measured[:, :1], copies), measured[:, 1:]], 1)
     known = _window(numbers, half_width, axis)
-    return torch.where(known[:, None], robust_scaled(measured, known), MASKED) * ~empty
+    scaled, spans = robust_scaled(measured, known)
+    bright = torch.where(known[:, None], scaled[:, :1], MASKED)
+    if ranges is None:
+        return bright
+    dark = scaled[:, 1:] * (known[:, None] & ~empty[:, 1:])
+    return torch.cat([bright, by_strength(dark, ranges * spans[:, 1:])], 1)
 
 
 def resampling(size: int, scale: Tensor, shift: Tensor, sigma: Tensor) -> Tensor:
@@ -127,16 +134,24 @@ def resampling(size: int, scale: Tensor, shift: Tensor, sigma: Tensor) -> Tensor
     return cubic @ blur
 
 
-def robust_scaled(images: Tensor, known: Tensor) -> Tensor:
-    """As `images.scaling.robust_min_max` of the pixels that are known: (B, C, n, n), known (B, n, n) → in [0, 1]."""
+def robust_scaled(images: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """As `images.scaling.robust_min_max` of the pixels that are known.
+
+    Args:
+        images: (B, C, n, n).
+        known: (B, n, n) bool.
+
+    Returns:
+        (B, C, n, n) in [0, 1], and (B, C) what became 1 less what became 0.
+    """
     values = torch.where(known[:, None], images, torch.inf).flatten(2).sort(-1).values
     last = known.flatten(1).sum(1, keepdim=True)[:, None] - 1
     low, high = (_quantile(values, last, end) for end in ENDS)
     beyond = BEYOND * (high - low)
     bottom = torch.maximum(values[..., :1], low - beyond)
     top = torch.minimum(values.gather(-1, last.expand(-1, values.shape[1], -1)), high + beyond)
-    bottom, top = bottom[..., None], top[..., None]
-    return ((images - bottom) / (top - bottom).clamp(min=1e-12)).clamp(0, 1)
+    bottom, span = bottom[..., None], (top - bottom)[..., None].clamp(min=1e-12)
+    return ((images - bottom) / span).clamp(0, 1), span.flatten(1)
 
 
 def normal_numbers(seed: Tensor, shape: Sequence[int]) -> Tensor:

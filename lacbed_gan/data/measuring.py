@@ -60,14 +60,14 @@ class Measuring:
             others = gathered(images.absorbed.flatten(0, 1).unsqueeze(1), row.clamp(min=0) * count + items % count)
             taken = (row >= 0) & (column(numbers, "absorbed") < ABSORBED)
             pattern = torch.where(taken[:, None, None, None], others, pattern)
-        brightness = None
-        if images.dark_field is not None and images.brightness is not None:
+        ranges = None
+        if images.dark_field is not None and images.dark_range is not None:
             pattern = torch.cat([pattern, gathered(images.dark_field.flatten(0, 1), items)], 1)
-            brightness = torch.nn.functional.pad(images.brightness.flatten(0, 1)[items], (1, 0), value=1.0)
+            ranges = images.dark_range.flatten(0, 1)[items]
         told = column(numbers, "told") < TOLD
         reach = reach_of(numbers, self.half_width)
         thickness = torch.where(told, images.thickness[items % count], torch.nan)
-        patterns = disturbed(pattern, numbers, self.half_width, self.copies, brightness)
+        patterns = disturbed(pattern, numbers, self.half_width, self.copies, ranges)
         return patterns, known(thickness, reach)
 
 

@@ -53,11 +53,8 @@ def pair_images(
         periodic=store.recipe.periodic,
     )
     if reflections:
-        patterns, brightness = (
-            dark_fields(store, thicknesses, size, reflections),
-            _brightness(store, thicknesses, reflections),
-        )
-        images = replace(images, dark_field=patterns, brightness=brightness)
+        dark = dark_fields(store, thicknesses, size, reflections)
+        images = replace(images, dark_field=dark, dark_range=_ranges(store, thicknesses, reflections))
     if absorbing is None:
         return images
     row_of = {entry["id"]: row for row, entry in enumerate(absorbing.index)}
@@ -127,12 +124,13 @@ def dark_fields(store: Store, thicknesses: Sequence[float], size: int, reflectio
     return torch.from_numpy(np.stack(stacks, 1))
 
 
-def _brightness(store: Store, thicknesses: Sequence[float], reflections: Sequence[Indices]) -> Tensor:
-    """(N, T, G) float32: their maxima before scaling."""
+def _ranges(store: Store, thicknesses: Sequence[float], reflections: Sequence[Indices]) -> Tensor:
+    """(N, T, G) float32: maximum − minimum of each before scaling."""
     assert store.dark_field is not None
     places = [store.recipe.dark_field.index(g) for g in reflections]
     times = [store.thickness.index(t) for t in thicknesses]
-    return torch.from_numpy(store.dark_field.range[:, places][:, :, times, 1].swapaxes(1, 2).copy())
+    ends = store.dark_field.range[:, places][:, :, times].swapaxes(1, 2)
+    return torch.from_numpy(ends[..., 1] - ends[..., 0])
 
 
 def _patterns(store: Store, thicknesses: Sequence[float], size: int) -> Tensor:

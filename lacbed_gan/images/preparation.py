@@ -14,7 +14,7 @@ from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.calibration import ASSUMED, Calibration
 from lacbed_gan.images.defects import without_defects
 from lacbed_gan.images.filling import binned, smoothly_filled
-from lacbed_gan.images.scaling import MASKED, robust_min_max
+from lacbed_gan.images.scaling import MASKED, robust_ends, robust_min_max
 from lacbed_gan.images.symmetry import MIRRORS, TWO_FOLD, mirror
 
 LEAST_COVERED = 0.5  # of the angles that the network knows; with less it would see mostly what is made up
@@ -66,6 +66,7 @@ class Prepared:
         saturated: share of pixels at the image's highest value.
         defects: hot and dead pixels of the image that were left out.
         reach: half an edge of what is known of the pattern over that of the window.
+        span: what became 1 less what became 0, in the image's unit.
     """
 
     pattern: np.ndarray
@@ -74,6 +75,7 @@ class Prepared:
     saturated: float
     defects: int = 0
     reach: float = 1.0
+    span: float = 0.0
 
     @property
     def asymmetry(self) -> float:
@@ -101,7 +103,7 @@ def prepare_pattern(
             span the window.
         defects: how many hot and dead pixels were left out already; None: they are sought.
         masked: what neither the image nor its copies cover is `MASKED`, for networks that know smaller windows.
-        symmetric: the symmetry 2mm makes copies equal; dark fields have none.
+        symmetric: the symmetry 2mm makes copies equal; dark fields have none, and where they are masked they are 0.
 
     Raises:
         PreparationError: calibration is missing, contradictory or not positive, the image is flat, or covers less than
@@ -141,9 +143,10 @@ def prepare_pattern(
     values = pattern[whole]
     if not len(values) or values.max() == values.min():
         raise PreparationError("the pattern is flat over the angles that the network knows")
-    scaled = np.full(pattern.shape, MASKED, np.float32)
+    scaled = np.full(pattern.shape, MASKED if symmetric else 0.0, np.float32)
     scaled[whole] = robust_min_max(values)
-    return Prepared(scaled, covered, symmetry, saturated, defects, reach)
+    low, high = robust_ends(values)
+    return Prepared(scaled, covered, symmetry, saturated, defects, reach, high - low)
 
 
 def resampled(

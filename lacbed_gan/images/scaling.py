@@ -42,11 +42,36 @@ def robust_min_max(image: np.ndarray) -> np.ndarray:
     Returns:
         the same shape, float64 in [0, 1].
     """
+    return min_max(np.clip(image, *robust_ends(image)), tuple(range(image.ndim)))
+
+
+def robust_ends(image: np.ndarray) -> tuple[float, float]:
+    """What `robust_min_max` makes 0 and 1."""
     low, high = np.quantile(image, ENDS)
     beyond = BEYOND * (high - low)
-    if beyond > 0:
-        image = np.clip(image, low - beyond, high + beyond)
-    return min_max(image, tuple(range(image.ndim)))
+    least, largest = float(image.min()), float(image.max())
+    return (max(least, float(low - beyond)), min(largest, float(high + beyond))) if beyond > 0 else (least, largest)
+
+
+def by_strength(images: Tensor, ranges: Tensor) -> Tensor:
+    """Dark fields of one series as networks are given them: from 0 to the square root of each one's share.
+
+    Weak reflections stay weak, which minimum to maximum of each would not tell; the root, of which the kinematic value
+    is |U_g|, leaves something of them beside strong ones.
+
+    Args:
+        images: (..., G, H, W) in [0, 1], each from its minimum to its maximum.
+        ranges: (..., G) maximum − minimum of each before, in one unit; 0 of an empty one.
+
+    Returns:
+        (..., G, H, W) in [0, 1]; 1 is the maximum of the strongest.
+
+    >>> import torch
+    >>> by_strength(torch.ones(2, 1, 1), torch.tensor([0.36, 0.09])).flatten()
+    tensor([1.0000, 0.5000])
+    """
+    share = ranges / ranges.amax(-1, keepdim=True).clamp(min=1e-12)
+    return images * share.sqrt()[..., None, None]
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from lacbed_gan.images.alignment import DIAGONAL, align
 from lacbed_gan.images.calibration import ASSUMED, Calibration
@@ -21,7 +22,7 @@ from lacbed_gan.images.preparation import (
     prepare_pattern,
 )
 from lacbed_gan.images.reduction import reduced_pattern
-from lacbed_gan.images.scaling import to_unit
+from lacbed_gan.images.scaling import by_strength, to_unit
 from lacbed_gan.store.recipe import Recipe
 
 NEARER = 1.3  # times as near to the training data decides between two rotations
@@ -135,6 +136,10 @@ def read_pattern(
             for i, image in enumerate(small)
         )
         inputs = to_unit(reduced_pattern(np.stack([255 * each.pattern for each in prepared]), size))
+        if bright < len(images):  # at each thickness those of one series
+            spans = torch.tensor([0.0 if none else each.span for each, none in zip(prepared, empty, strict=True)])
+            series = torch.from_numpy(inputs[bright:]).unflatten(0, (bright, -1))
+            inputs[bright:] = by_strength(series, spans[bright:].view(bright, -1)).flatten(0, 1).numpy()
         whole = replace(one.at(1 / factor), half_width=calibration.half_width)
         return Candidate(whole, prepared, inputs, distance(inputs))
 

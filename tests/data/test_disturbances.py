@@ -19,7 +19,7 @@ from lacbed_gan.data.disturbances import (
     resampling,
     robust_scaled,
 )
-from lacbed_gan.images.scaling import MASKED, robust_min_max
+from lacbed_gan.images.scaling import MASKED, robust_ends, robust_min_max
 from lacbed_gan.images.symmetry import MIRRORS, fold
 
 HALF_WIDTH = 7.266
@@ -60,10 +60,12 @@ def test_robust_scaling_is_that_of_prediction_over_the_pixels_that_are_known():
     image = torch.randn(1, 2, 20, 20, generator=torch.Generator().manual_seed(2)) ** 3
     mask = torch.zeros(1, 20, 20, dtype=torch.bool)
     mask[:, 3:17, 2:19] = True
-    found = robust_scaled(image, mask)
+    found, spans = robust_scaled(image, mask)
     for channel in range(2):
-        expected = robust_min_max(image[0, channel][mask[0]].double().numpy())
-        np.testing.assert_allclose(found[0, channel][mask[0]], expected, atol=1e-5)
+        values = image[0, channel][mask[0]].double().numpy()
+        np.testing.assert_allclose(found[0, channel][mask[0]], robust_min_max(values), atol=1e-5)
+        low, high = robust_ends(values)
+        assert float(spans[0, channel]) == pytest.approx(high - low, rel=1e-5)
 
 
 @pytest.mark.parametrize(("scale", "shift", "sigma"), [(1.0, 1.3, 0.0), (1.02, 0.0, 0.0), (1.0, 0.0, 1.5)])
@@ -123,13 +125,21 @@ def test_what_is_even_over_the_pattern_leaves_nothing():
     assert float((plain - sloped).abs().max()) < 0.12  # noise of 10,000 counts, of another background
 
 
-def test_empty_channels_stay_empty_and_weak_ones_are_noisier():
+def test_empty_channels_stay_empty_and_weak_ones_are_weak_and_noisier():
     images = patterns(1, 32, 3)
     images[:, 1] = 0
-    drawn = numbers(counts=0.5)
-    brightness = torch.tensor([[1.0, 1.0, 0.05]])
-    clean = disturbed(images, numbers(), HALF_WIDTH, MIRRORS)
-    weak = disturbed(images, drawn, HALF_WIDTH, MIRRORS, brightness) - clean
-    equal = disturbed(images, drawn, HALF_WIDTH, MIRRORS) - clean
-    assert not clean[:, 1].any() and not weak[:, 1].any()
-    assert float(weak[:, 2].std()) > 2 * float(equal[:, 2].std())
+    strong, weak = torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0, 0.05]])
+    clean = disturbed(images, numbers(), HALF_WIDTH, MIRRORS, strong)
+    assert not clean[:, 1].any() and float(clean[:, 2].max()) == 1
+    noise = [disturbed(images, numbers(counts=0.5), HALF_WIDTH, MIRRORS, r) - clean for r in (strong, weak)]
+    assert not noise[0][:, 1].any() and float(noise[1][:, 2].std()) > 2 * float(noise[0][:, 2].std())
+    images[:, 1] = images[:, 2]
+    both = disturbed(images, numbers(), HALF_WIDTH, MIRRORS, torch.tensor([[0.04, 0.16]]))
+    assert float(both[:, 2].max()) == 1 and float(both[:, 1].max()) == pytest.approx(0.5, abs=0.08)
+
+
+def test_dark_fields_are_nothing_where_they_were_not_measured():
+    images, ranges = patterns(1, 32, 2), torch.ones(1, 1)
+    bright, dark = disturbed(images, numbers(window=0.0), HALF_WIDTH, MIRRORS, ranges)[0]
+    outside = bright == MASKED
+    assert outside.float().mean() > 0.5 and not dark[outside].any() and dark[~outside].any()

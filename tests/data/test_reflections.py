@@ -36,12 +36,15 @@ def module(store, **arguments):
 def test_they_follow_the_bright_fields_thickness_by_thickness(store):
     data = module(store, reflections=[[1, 1, 0], [2, 0, 0]])
     rows = np.array([3, 11])
-    found = (255 * data.batch(rows)["input"]).round().numpy()
+    found = data.batch(rows)["input"].numpy()
     assert found.shape == (2, 6, 16, 16)
-    np.testing.assert_array_equal(found[:, :2], store.pattern[rows])
-    for time in (0, 1):
-        for place, g in enumerate((1, 0)):
-            np.testing.assert_array_equal(found[:, 2 + 2 * time + place], store.dark_field.images[rows, g, time])
+    np.testing.assert_array_equal((255 * found[:, :2]).round(), store.pattern[rows])
+    for row, series in zip(rows, found, strict=True):
+        images, ends = store.dark_field.images[row] / 255, store.dark_field.range[row]
+        for time in (0, 1):  # the strongest of that thickness to 1, others to the root of their share
+            span = np.diff(ends[[1, 0], time])[..., None]
+            expected = images[[1, 0], time] * np.sqrt(span / span.max())
+            np.testing.assert_allclose(series[2 + 2 * time : 4 + 2 * time], expected, atol=1e-5)
     assert not found[0, [2, 4]].any() and found[1, [2, 4]].any()
 
 

@@ -77,9 +77,10 @@ class FourierGenerator(nn.Module):
                 features += self.decoder.quadrant.out_features
                 nn.init.zeros_(self.decoder.quadrant.weight)  # training starts from the first answer
         else:
-            self.encoder = FromPattern(quadrants, dark_fields)
             features = (in_channels - dark_fields) * image_size**2 // (4 if quadrants else 2)
-            features += dark_fields * image_size**2
+            dark = dark_fields * image_size**2
+            self.encoder = FromPattern(quadrants, dark_fields, (features / dark) ** 0.5 if dark else None)
+            features += dark
             self.decoder = ToPotential(image_size, out_channels, width, order)
         self.first = nn.Linear(features + embedding, width)
         self.blocks = nn.ModuleList(DenseBlock(width, embedding) for _ in range(depth))
@@ -155,18 +156,22 @@ class ToPotential(nn.Module):
 class FromPattern(nn.Module):
     """Pattern (B, C, S, S) in [0, 1] → the mean of its quadrants or its halves, of order one, (B, C · S²/4 or S²/2).
 
-    The last channels may be dark fields, of which all S² pixels are taken.
+    The last channels may be dark fields, of which all S² pixels are taken, times a weight with which they count no
+    more than the bright fields do, however many there are.
     """
 
-    def __init__(self, quadrants: bool = True, dark_fields: int = 0) -> None:
+    def __init__(self, quadrants: bool = True, dark_fields: int = 0, dark_weight: float | None = None) -> None:
         super().__init__()
         self.quadrants, self.dark_fields = quadrants, dark_fields
+        if dark_fields:
+            self.register_buffer("dark_weight", torch.tensor(dark_weight or 1.0))
 
     def forward(self, pattern: Tensor) -> Tensor:
         bright, dark = pattern.split([pattern.shape[1] - self.dark_fields, self.dark_fields], 1)
         folded = fold(bright, MIRRORS if self.quadrants else TWO_FOLD)
         part = quadrant(folded) if self.quadrants else folded[..., folded.shape[-2] // 2 :, :]
-        return 4 * (torch.cat([part.flatten(1), dark.flatten(1)], 1) - 0.5)
+        part = 4 * (part.flatten(1) - 0.5)
+        return torch.cat([part, 4 * self.dark_weight * dark.flatten(1)], 1) if self.dark_fields else part
 
 
 class ToPattern(nn.Module):
