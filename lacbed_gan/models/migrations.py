@@ -104,5 +104,12 @@ def migrated(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def migrated_names(tensors: Mapping[str, T]) -> dict[str, T]:
-    """Weights by name: 2026-11, the ``scale_head`` became ``span_head``."""
+    """Weights by name: 2026-11, the ``scale_head`` became ``span_head``.
+
+    Raises:
+        ValueError: they are of a flow of before 2026-11-26, which had no regression.
+    """
+    if flows := [name.removesuffix("time.weight") for name in tensors if name.endswith(".time.weight")]:
+        if f"{flows[0]}regression.weight" not in tensors:
+            raise ValueError("its flow draws no errors of a regression, as flows do now; train model=flow again")
     return {name.replace("scale_head.", "span_head.", 1): value for name, value in tensors.items()}

@@ -18,7 +18,7 @@ KINDS = {
     "vae": {"generator": {"name": "vae", "latent": 4} | SMALL} | ALONE,
     "noise": {"generator": {"name": "fourier"} | SMALL, "noise": 2} | RIVAL,
 }
-TERMS = {"flow": {"velocity"}, "vae": {"error", "deviation", "divergence"}, "noise": {"energy", "gan"}}
+TERMS = {"flow": {"error", "velocity"}, "vae": {"error", "deviation", "divergence"}, "noise": {"energy", "gan"}}
 
 
 def settings_of(kind, direction):

@@ -11,7 +11,7 @@ import yaml
 
 from lacbed_gan.crystal.vibration import DrawnB
 from lacbed_gan.models.checkpoints import read_checkpoint
-from lacbed_gan.models.migrations import migrated, migrated_settings
+from lacbed_gan.models.migrations import migrated, migrated_names, migrated_settings
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import load_weights, save_weights
 from lacbed_gan.predict.loading import load
@@ -123,3 +123,11 @@ def test_the_range_of_the_potential_is_standardised_by_its_name():
     data = {"condition_mean": [1.0], "condition_std": [2.0], "scale_mean": [3.0], "scale_std": [4.0]}
     today = migrated({"settings": settings, "data": data})
     assert today["data"]["standardisation"] == {"log_a": [1.0, 2.0], "log_span": [3.0, 4.0]}
+
+
+@pytest.mark.parametrize("part", ["network", "average"])
+def test_a_flow_without_a_regression_is_refused(part):
+    names = [f"{part}.{name}.weight" for name in ("first", "time", "regression")]
+    assert list(migrated_names(dict.fromkeys(names))) == names
+    with pytest.raises(ValueError, match="no errors of a regression.*train model=flow again"):
+        migrated_names(dict.fromkeys(names[:2]))

@@ -1,4 +1,4 @@
-"""Flow matching: answers are carried along straight lines, on average, from noise to where the data is."""
+"""Flow matching: what a regression leaves open is carried along straight lines, on average, from noise."""
 
 from __future__ import annotations
 
@@ -11,71 +11,87 @@ from torch import Tensor, nn
 
 from lacbed_gan.models.networks.drawing import normal
 from lacbed_gan.models.networks.fourier import DenseBlock
-from lacbed_gan.models.networks.sampling import STRATA, Sampler
+from lacbed_gan.models.networks.sampling import Sampler
+from lacbed_gan.models.networks.states import SMALLEST
 
 FREQUENCIES = 8  # of the time that the network is told
 DRAWS = 4  # times and noises an image in a step of training, which share its context
+ERROR = 100.0  # weight of the regression's error beside that of the velocity
+MEMORY = 0.99  # of a step of training, in the mean squares that the regression leaves
+SKETCH = 4  # samples, and their steps, by which the loss of an image is measured: enough to tell epochs apart
 
 
 class FlowSampler(Sampler):
-    """Conditional flow matching (Lipman et al., arXiv 2210.02747; Liu et al., arXiv 2209.03003).
+    """A regression, and conditional flow matching (Lipman et al., arXiv 2210.02747; Liu et al., 2209.03003) of its error.
 
-    From x₀ ~ N(0, 1) at t = 0 to data x₁ at t = 1 along x_t = (1 − t) x₀ + t x₁. A network learns the velocity
+    One layer on the context gives the mean μ of the answer, learned by the squared error of the image alone, as a
+    network without samples learns. What it leaves, x₁ = (answer − μ)/σ with the root mean squares σ of that, is drawn:
+    from x₀ ~ N(0, 1) at t = 0 to x₁ at t = 1 along x_t = (1 − t) x₀ + t x₁. A network learns the velocity
     v(x_t, t) = E[x₁ − x₀ | x_t] by least squares, and a sample is x₁ of dx/dt = v(x, t). With s² = t² + (1 − t)²
 
         v(x, t) = ((2t − 1) x + s F(x/s, t)) / s²
 
-    leaves to F what is not linear in x: numbers of order one at all t. At t = 0, F(0) is the mean of the answers.
-    F = a ⊙ x + b with a and b from dense layers on x, t and the context, so that numbers which the context tells are
-    carried home one by one.
+    leaves to F what is not linear in x: numbers of order one at all t. F = a ⊙ x + b with a and b from dense layers on
+    x, t and the context, so that numbers which the context tells are carried home one by one. A flow of the answer
+    itself has to learn the mean as well, and is further from it than a regression.
 
     Args:
         sizes: as of `Sampler`.
         steps: of Heun's rule, from t = 0 to 1.
-        dropout: share of the context that is left out at random in training.
     """
 
-    def __init__(self, steps: int = 20, dropout: float = 0.0, **sizes: Any) -> None:
+    judged = SKETCH
+
+    def __init__(self, steps: int = 20, **sizes: Any) -> None:
         super().__init__(**sizes)
         self.steps = steps
         width = self.first.out_features
-        self.dropout = nn.Dropout(dropout)
+        self.regression = nn.Linear(width, self.numbers)
+        self.register_buffer("squares", torch.ones(self.numbers))  # of what the regression leaves
         self.time = nn.Linear(width + 2 * FREQUENCIES, width)
         self.entry = nn.Linear(self.numbers + width, width)
         self.layers = nn.ModuleList(DenseBlock(width, width) for _ in range(len(self.blocks)))
         self.last = nn.LayerNorm(width)
         self.answer = nn.Linear(width, 2 * self.numbers)
-        nn.init.zeros_(self.answer.weight)
-        nn.init.zeros_(self.answer.bias)
+        for layer in (self.regression, self.answer):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def mean(self, context: Tensor) -> Tensor:
-        return self._remainder(
-            context.new_zeros(len(context), self.numbers), context.new_zeros(len(context), 1), context
-        )
+        return self.regression(context).float()
 
-    def draw(self, context: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def draw(self, context: Tensor, generator: torch.Generator | None = None, steps: int | None = None) -> Tensor:
+        steps = steps or self.steps
         x = normal((len(context), self.numbers), context, generator)
         x = x * self.spread.factors(len(x), context, generator)
-        step = 1 / self.steps
-        for number in range(self.steps):
-            t = context.new_full((len(context), 1), number * step)
+        for number in range(steps):
+            t = context.new_full((len(context), 1), number / steps)
             first = self.velocity(x, t, context)
-            x = x + step / 2 * (first + self.velocity(x + step * first, t + step, context))
-        return x
+            x = x + (first + self.velocity(x + first / steps, t + 1 / steps, context)) / (2 * steps)
+        return self.mean(context) + self.deviation * x
 
-    def terms(self, context: Tensor, vector: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """Σ w (v − (x₁ − x₀))² over the numbers, Σ w = 1."""
-        draws = DRAWS if generator is None else STRATA
-        context, x1 = (values.repeat_interleave(draws, 0) for values in (self.dropout(context), vector))
-        x0 = normal(x1.shape, x1, generator)
-        spread = torch.rand(len(vector), 1, generator=generator) + torch.arange(draws)
-        t = (spread / draws).flatten()[:, None].to(x1)
+    def sketch(self, context: Tensor, generator: torch.Generator) -> Tensor:
+        return self.draw(context, generator, min(SKETCH, self.steps))
+
+    def terms(self, context: Tensor, vector: Tensor) -> dict[str, Tensor]:
+        """The error of the regression, and Σ w (v − (x₁ − x₀))² over the numbers, Σ w = 1."""
+        left = vector - self.mean(context)
+        if self.training:
+            self.squares.lerp_(left.detach().square().mean(0), 1 - MEMORY)
+        context, x1 = (values.repeat_interleave(DRAWS, 0) for values in (context, left.detach() / self.deviation))
+        x0 = normal(x1.shape, x1)
+        t = torch.rand(len(vector), 1) + torch.arange(DRAWS)
+        t = (t / DRAWS).flatten()[:, None].to(x1)
         error = (self.velocity((1 - t) * x0 + t * x1, t, context) - (x1 - x0)).square()
-        return {"loss_g_velocity": (error @ self.weight).view(-1, draws).mean(1)}
+        return {
+            "loss_g_error": ERROR * (left.square() @ self.image_weight),
+            "loss_g_velocity": (error @ self.weight).view(-1, DRAWS).mean(1),
+        }
 
-    def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
-        """Its logarithm: a few unusual crystals have a hundred times the loss of others, and decide their mean."""
-        return super().loss(image, condition, target, span).log()
+    @property
+    def deviation(self) -> Tensor:
+        """(numbers,) σ of what the regression leaves of the reduced vector."""
+        return self.squares.sqrt().clamp(min=SMALLEST)
 
     def velocity(self, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
         """v at x (B, numbers) and t (B, 1)."""

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from lacbed_gan.models.networks.drawing import Drawing, Draws, normal
 from lacbed_gan.models.networks.fourier import EMBEDDING, DenseBlock, FromPattern, FromPotential
+from lacbed_gan.models.networks.noise import JUDGED, energy
 from lacbed_gan.models.networks.sizes import check_inputs
 from lacbed_gan.models.networks.states import Moments, PatternState, PotentialState
 
 SPAN_SHARE = 0.02  # of the squared errors that a sampler learns by
-STRATA = 8  # draws of noise at which the loss of an image is measured, the same ones every time
 CHUNK = 4096  # vectors that go through a network at once
 
 
@@ -30,9 +30,14 @@ class Sampler(Drawing):
         counts: electrons at the brightest pixel of a pattern of which the inputs of training have the noise; None for
             none.
 
+    Attributes:
+        judged: samples by which the loss of an image is measured, from the same random numbers every time.
+
     Raises:
         ValueError: sizes that `FourierGenerator` refuses too, or several channels of the output.
     """
+
+    judged = JUDGED
 
     def __init__(
         self,
@@ -99,17 +104,22 @@ class Sampler(Drawing):
 
     @torch.no_grad()
     def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
+        """The energy score of samples: a few unusual crystals decide the mean of what is minimised in training."""
         generator = torch.Generator().manual_seed(0)
         context = self.context(self._noisy(image, generator), condition)
-        return sum(self.terms(context, self.moments.reduced(self._vector(target, span)), generator).values())
+        vector = self.sketch(context.repeat_interleave(self.judged, 0), generator)
+        return energy(self._image(vector).unflatten(0, (len(image), self.judged)), target)
 
     @property
     def weight(self) -> Tensor:
         """(numbers,) the deviations in the data, as strong waves matter more, and `SPAN_SHARE` for the range of ρ."""
-        weight = self.moments.deviation.clone()
-        if self.span:
-            weight[-1] = SPAN_SHARE / (1 - SPAN_SHARE) * weight[:-1].sum()
+        weight = self._with_span(self.moments.deviation[: self.state.count])
         return weight / weight.sum()
+
+    @property
+    def image_weight(self) -> Tensor:
+        """(numbers,) of squared errors of the reduced vector in the image's, and `SPAN_SHARE` for the range of ρ."""
+        return self._with_span(self.moments.deviation[: self.state.count].square() * self.state.weight)
 
     def context(self, image: Tensor, condition: Tensor | None) -> Tensor:
         """What the network reads from inputs: (B, width)."""
@@ -129,7 +139,11 @@ class Sampler(Drawing):
         """(B, width) → one reduced vector each, (B, numbers)."""
         raise NotImplementedError
 
-    def terms(self, context: Tensor, vector: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def sketch(self, context: Tensor, generator: torch.Generator) -> Tensor:
+        """As `draw`, less exact where that saves time: for the loss of an image."""
+        return self.draw(context, generator)
+
+    def terms(self, context: Tensor, vector: Tensor) -> dict[str, Tensor]:
         """The terms of the loss (B,) of reduced vectors (B, numbers) by name."""
         raise NotImplementedError
 
@@ -140,6 +154,10 @@ class Sampler(Drawing):
         if span is None:
             raise ValueError("this sampler draws the range of ρ too, and is not told it")
         return torch.cat([vector, span.float()], 1)
+
+    def _with_span(self, weight: Tensor) -> Tensor:
+        """Weights of the image's numbers, and that of the range of ρ where it is one of them."""
+        return torch.cat([weight, SPAN_SHARE / (1 - SPAN_SHARE) * weight.sum()[None]]) if self.span else weight
 
     def _image(self, vector: Tensor) -> Tensor:
         return self.state.decode(self.moments.restored(vector)[:, : self.state.count])

@@ -16,6 +16,9 @@ class PotentialState(nn.Module):
 
     ρ_hk = n⁻² Σ ρ(r) cos 2π(h x + k y) for |h| ≤ order and 0 < k ≤ order, or k = 0 and h ≥ 0: one of each pair ρ_hk,
     ρ_-h-k, each divided by its usual magnitude.
+
+    Attributes:
+        weight: (count,) of the squares of the numbers in the mean square of the image.
     """
 
     def __init__(self, size: int, order: int) -> None:
@@ -26,6 +29,9 @@ class PotentialState(nn.Module):
         independent[:order, 0] = False
         self.register_buffer("independent", independent, persistent=False)
         self.count = int(independent.sum())
+        pair = torch.full(independent.shape, 2.0)  # ρ_hk and ρ_-h-k
+        pair[order, 0] = 1
+        self.register_buffer("weight", (pair * self.scale.square())[independent], persistent=False)
 
     def encode(self, potential: Tensor) -> Tensor:
         n = self.order
@@ -46,12 +52,17 @@ class PotentialState(nn.Module):
 
 
 class PatternState(nn.Module):
-    """Pattern (B, 1, S, S) in [0, 1] ↔ the pixels of its mean quadrant, or half, of order one, (B, count)."""
+    """Pattern (B, 1, S, S) in [0, 1] ↔ the pixels of its mean quadrant, or half, of order one, (B, count).
+
+    Attributes:
+        weight: (count,) of the squares of the numbers in the mean square of the image.
+    """
 
     def __init__(self, size: int, quadrants: bool = True) -> None:
         super().__init__()
         self.size, self.quadrants = size, quadrants
         self.count = size**2 // (4 if quadrants else 2)
+        self.register_buffer("weight", torch.full((self.count,), 1 / (16 * self.count)), persistent=False)
 
     def encode(self, pattern: Tensor) -> Tensor:
         folded = fold(pattern.float(), MIRRORS if self.quadrants else TWO_FOLD)

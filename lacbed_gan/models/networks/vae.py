@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from lacbed_gan.models.networks.drawing import normal
 from lacbed_gan.models.networks.fourier import DenseBlock
-from lacbed_gan.models.networks.noise import JUDGED, energy
 from lacbed_gan.models.networks.sampling import Sampler
 
 DIVERGENCE = 1e-3  # weight of KL beside the squared error: twice the error that a hidden number has to explain to pay
@@ -58,10 +57,10 @@ class VariationalSampler(Sampler):
         mean = self._decoded(factors * z, context)
         return mean + factors * self._log_deviation(context).exp() * normal(mean.shape, mean, generator)
 
-    def terms(self, context: Tensor, vector: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+    def terms(self, context: Tensor, vector: Tensor) -> dict[str, Tensor]:
         mean, log_std = self._encoded(vector, context)
         divergence = 0.5 * (mean.square() + (2 * log_std).exp() - 1).sum(1) - log_std.sum(1)
-        z = mean + log_std.exp() * normal(mean.shape, mean, generator)
+        z = mean + log_std.exp() * normal(mean.shape, mean)
         error = (vector - self._decoded(z, context)).square()
         log_sigma = self._log_deviation(context)
         likelihood = 0.5 * error.detach() / (2 * log_sigma).exp() + log_sigma
@@ -70,11 +69,6 @@ class VariationalSampler(Sampler):
             "loss_g_deviation": likelihood.mean(1),
             "loss_g_divergence": DIVERGENCE * divergence,
         }
-
-    def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
-        """The energy score of samples: a few unusual crystals decide the mean of the ELBO."""
-        generator = torch.Generator().manual_seed(0)
-        return energy(self.sample(self._noisy(image, generator), condition, JUDGED, generator).images, target)
 
     def _encoded(self, vector: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the deviation of the hidden numbers, (B, latent) each."""

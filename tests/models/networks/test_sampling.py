@@ -55,6 +55,14 @@ def test_coefficients_and_symmetric_images_are_each_other(order):
     assert (wave.abs() > 1e-3).sum() == 1 and float((wave * state.scale[state.independent]).sum()) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("state", [PotentialState(SIZE, 5), PatternState(SIZE), PatternState(SIZE, False)])
+def test_the_weight_of_numbers_is_that_of_their_squares_in_the_image(state):
+    """Parseval: the mean squared difference of two images is a weighed sum over their numbers."""
+    one, two = (0.1 * (random(4, state.count, seed=seed) - 0.5) for seed in (1, 2))
+    error = (state.decode(one) - state.decode(two)).square().mean((1, 2, 3))
+    assert torch.allclose((one - two).square() @ state.weight, error, rtol=1e-4)
+
+
 @pytest.mark.parametrize("quadrants", [True, False])
 def test_patterns_come_back_from_their_part(quadrants):
     state, operations = PatternState(SIZE, quadrants), MIRRORS if quadrants else TWO_FOLD
@@ -155,6 +163,26 @@ def test_a_flow_from_noise_to_a_normal_distribution_is_exact(scale):
     x1 = network.draw(context, torch.Generator().manual_seed(5))
     x0 = torch.randn(x1.shape, generator=torch.Generator().manual_seed(5))
     assert torch.allclose(x1, mean + deviation * scale * x0, atol=2e-3)
+
+
+@pytest.mark.parametrize("potential", ["output", "input"])
+def test_the_regression_of_a_flow_learns_by_the_error_of_the_image(potential):
+    """Whatever the flow of what it leaves, whose samples lie about it."""
+    network, (image, condition, target, span) = made("flow", potential=potential, span=False), pairs()
+    target = network.state.decode(network.state.encode(target))
+    _, terms = network.train().learn(image, condition, target)
+    error = (network(image, condition) - target).square().mean()
+    assert terms["loss_g_error"].item() == pytest.approx(100 * error.item(), rel=1e-3)
+    left = network.squares.clone()
+    network.eval().learn(image, condition, target)
+    assert torch.equal(network.squares, left) and not torch.equal(left, torch.ones_like(left))
+    for parameter in network.answer.parameters():
+        torch.nn.init.zeros_(parameter)
+    network.velocity = lambda x, t, context: torch.zeros_like(x)  # x₁ = x₀
+    vector = network.draw(network.context(image, condition).repeat_interleave(4000, 0)).view(3, 4000, -1)
+    mean = network.mean(network.context(image, condition))
+    assert torch.allclose(vector.std(1), network.deviation.expand_as(mean), rtol=0.1)
+    assert ((vector.mean(1) - mean) / network.deviation).abs().max() < 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)
