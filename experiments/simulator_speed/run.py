@@ -33,6 +33,7 @@ from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.core import CoreRecursion, FoldedRecursion
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
+from lacbed_gan.diffraction.recursion.lanes import ROWS
 from lacbed_gan.diffraction.window import Window
 
 HERE = Path(__file__).parent
@@ -95,9 +96,11 @@ def crossover(name: str) -> dict[str, float]:
         folded = FoldedRecursion(
             FoldedFourierOperator(beams), torch.zeros(1, pixels, 2, dtype=torch.float64), len(beams)
         )
-        row["folded_step_us"] = microseconds(folded.step, pixels)
-    core = CoreRecursion(Blocks(beams), torch.zeros(1, pixels, 2, dtype=torch.float64))
-    row["core_step_us"] = microseconds(core.step, pixels)
+        row["folded_step_us"] = microseconds(lambda: folded.advance(folded.steps + 1), pixels)
+    blocks = Blocks(beams, ROWS)
+    core = CoreRecursion(blocks, torch.zeros(1, pixels, 2, dtype=torch.float64))
+    row["core_step_us"] = microseconds(lambda: core.advance(core.steps + 10), 10 * pixels)
+    row["core_gflops"] = 2e-3 * int((blocks.sectors[:, 1] ** 2).sum()) / row["core_step_us"]
     matrix, v = torch.randn(len(beams), len(beams)), torch.randn(len(beams), pixels)
     row["dense_us"] = microseconds(lambda: torch.mm(matrix, v), pixels)
     reach = int(abs(beams.lattice.coordinates(beams.hk)).max())
@@ -194,13 +197,13 @@ def table(results: dict) -> str:
         )
     lines += ["", f"Peak memory of all of this: {results['peak_memory_gib']:.2f} GiB.", ""]
     lines += [
-        "| crystal | beams | step of a core with blocks, µs | folded | product: four blocks of one size | half-Fourier "
-        "| one matrix | 2D FFT |",
-        "|---|---|---|---|---|---|---|---|",
+        "| crystal | beams | step of a core with blocks, µs | products in it, Gflop/s | folded "
+        "| product: four blocks of one size | half-Fourier | one matrix | 2D FFT |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in results["products"]:
         lines.append(
-            f"| {row['crystal']} | {row['beams']} | {row['core_step_us']:.1f} "
+            f"| {row['crystal']} | {row['beams']} | {row['core_step_us']:.2f} | {row['core_gflops']:.0f} "
             f"| {row.get('folded_step_us', math.nan):.1f} | {row['blocks_us']:.1f} | {row['half_fourier_us']:.1f} "
             f"| {row['dense_us']:.1f} | {row['fft_us']:.1f} |"
         )

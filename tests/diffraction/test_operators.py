@@ -12,6 +12,7 @@ from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperato
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.projection import Projection
+from lacbed_gan.diffraction.recursion import core, lanes
 from lacbed_gan.diffraction.recursion.core import CoreRecursion, FoldedRecursion
 from lacbed_gan.diffraction.recursion.lanczos import Recursion
 
@@ -122,22 +123,43 @@ GLIDES = ("P 2 3", "P 21 3", "I 21 3", "F d -3:2", "P a -3", "I a -3", "P 43 3 2
 
 @pytest.mark.parametrize("symbol", GLIDES)
 def test_recursions_of_a_core_are_that_of_many_crystals(symbol: str) -> None:
-    """The first rows of T, before rounding makes both go their own ways; from the fourth on of some pixels only."""
+    """The first rows of T, before rounding makes both go their own ways; from the fourth on of some pixels only.
+
+    More pixels than a core's group, in parts of one and of several steps.
+    """
     beams = select_beams(Projection(general_crystal(gemmi.find_spacegroup_by_name(symbol))), 1.1)
-    k = K[None] + torch.tensor([0.11, 0.23])  # no direction of symmetry, whose recursion would end soon
-    assert_same_rows(CoreRecursion(Blocks(beams), k), Recursion([beams], k))
+    # no direction of symmetry, whose recursion would end soon
+    k = (torch.linspace(0.4, 1, 13)[:, None, None].double() * K + torch.tensor([0.11, 0.23])).view(1, 39, 2)
+    assert_same_rows(CoreRecursion(Blocks(beams, lanes.ROWS), k), Recursion([beams], k))
     if strands(beams):
         assert_same_rows(FoldedRecursion(FoldedFourierOperator(beams), k, len(beams)), Recursion([beams], k))
 
 
-def assert_same_rows(core: CoreRecursion | FoldedRecursion, many: Recursion) -> None:
-    left = torch.arange(len(K))
-    for step in range(6):
-        if step == 3:
-            core.keep_pixels(left > 0)
-            left = left[1:]
-        core.step()
-        many.step()
+def test_blocks_beyond_the_cache_serve_several_groups(monkeypatch) -> None:
+    beams = select_beams(Projection(general_crystal(gemmi.find_spacegroup_by_name("P a -3"))), 1.1)
+    k = K[:, None] * torch.linspace(0.2, 1, 40)[:, None].double() + torch.tensor([0.11, 0.23])
+    recursions = [CoreRecursion(Blocks(beams, lanes.ROWS), k.view(1, 120, 2)) for _ in range(2)]
+    rows = []
+    for recursion, streamed in zip(recursions, (1000, 10), strict=True):
+        monkeypatch.setattr(core, "STREAMED", streamed)
+        monkeypatch.setattr(core, "SEVERAL", 3)
+        recursion.advance(20)
+        rows.append(recursion.tridiagonal(torch.arange(120)))
+    for one, other in zip(*rows, strict=True):
+        assert torch.equal(one, other)
+
+
+def assert_same_rows(one: CoreRecursion | FoldedRecursion, many: Recursion) -> None:
+    left, steps = torch.arange(39), 0
+    for more in (1, 2, 1, 2):
+        if steps == 3:
+            left = left[left % 3 > 0]
+            one.keep_pixels(torch.arange(39) % 3 > 0)
+        steps += more
+        one.advance(steps)
+        for _ in range(more):
+            many.step()
+        assert one.steps == many.steps == steps
         expected = many.tridiagonal(torch.zeros_like(left), left)
-        for found, other in zip(core.tridiagonal(torch.arange(len(left))), expected, strict=True):
+        for found, other in zip(one.tridiagonal(torch.arange(len(left))), expected, strict=True):
             torch.testing.assert_close(found, other, rtol=1e-4, atol=1e-4)

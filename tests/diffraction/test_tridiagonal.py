@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from lacbed_gan.diffraction.recursion import kernels, tridiagonal
+from lacbed_gan.diffraction.recursion import polynomials, tridiagonal
 from lacbed_gan.diffraction.recursion.tridiagonal import INSTANTS, direct_beam_intensity, spectral_range
 
 K = 39.87
@@ -59,16 +60,33 @@ def test_numbers_that_are_none_are_refused() -> None:
         direct_beam_intensity(torch.tensor([[float("nan")]]), torch.ones(1, 1), torch.zeros(1), K, (800.0,))
 
 
-def test_compiled_loops_are_those_of_a_gpu(matrices: tuple[torch.Tensor, torch.Tensor]) -> None:
-    """Moments, last rows and pivots of matrices (n, P) by arrays, and of (P, n) by compiled code."""
-    alpha, beta = ((matrices[0] + 15) / 30, matrices[1][:-1] / 15)  # twice what lies in [−1, 1]
-    moments, end = tridiagonal._moments(alpha, beta, 120)
-    rows = alpha.T.contiguous().numpy(), beta.T.contiguous().numpy()
-    found, last = (torch.from_numpy(x) for x in kernels.moments(*rows, 120, tridiagonal.END))
-    torch.testing.assert_close(found.T, moments, rtol=0, atol=1e-5)
-    torch.testing.assert_close(last.permute(1, 2, 0), end, rtol=0, atol=1e-5)
-    sides, points = torch.stack([alpha, -alpha]), torch.tensor([[0.5, 1.2, 3.0], [0.4, 1.1, 2.0]])
-    expected = tridiagonal._lowest_pivots(sides, beta.square(), points)
-    pivots = tridiagonal._lowest_pivots_on_a_core(sides, beta.square(), points)
+@pytest.mark.parametrize("pixels", [1, 5, 37])
+def test_compiled_loops_are_those_of_a_gpu(pixels: int) -> None:
+    """Moments, last rows and pivots, fewer matrices than the lanes of a core and more; an odd number of pairs."""
+    random = torch.Generator().manual_seed(0)
+    alpha = -15 + 6 * torch.randn(40, pixels, generator=random)
+    beta = 7 + torch.rand(40, pixels, generator=random)
+    offset = torch.linspace(0, 3, pixels, dtype=torch.float64)
+    diagonal, coupling = tridiagonal._scaled(alpha, beta, offset, -15.0, 30.0)
+    moments, end = tridiagonal._moments(diagonal, coupling, 122)
+    rows = alpha.numpy(), beta.numpy(), offset.numpy()
+    found, last = map(torch.from_numpy, polynomials.moments(*rows, -15.0, 30.0, 122, tridiagonal.END))
+    torch.testing.assert_close(found, moments, rtol=0, atol=1e-5)
+    torch.testing.assert_close(last[38:], end[38:], rtol=0, atol=1e-5)  # from where amplitude arrives
+    assert not last[:37].any()
+    sides = torch.stack([diagonal, -diagonal])
+    points = torch.linspace(0.5, 4, 16).view(2, 8)
+    expected = tridiagonal._lowest_pivots(sides, coupling.square(), points)
+    pivots = tridiagonal._lowest_pivots_on_a_core(sides, coupling.square(), points)
+    assert (expected > 0).any() and (expected < 0).any()
     torch.testing.assert_close(pivots > 0, expected > 0)
-    torch.testing.assert_close(pivots[expected > 0], expected[expected > 0])
+    torch.testing.assert_close(pivots[expected > 0], expected[expected > 0], rtol=1e-4, atol=1e-4)
+
+
+def test_coefficients_from_values_at_the_nodes() -> None:
+    """Those of Σ c_m T_m, for even and odd numbers of nodes."""
+    for count in (1, 6, 7):
+        c = np.random.default_rng(count).normal(size=(2, count)) @ np.diag(1 + 1j * np.arange(count))
+        angle = np.pi * (np.arange(count) + 0.5) / count
+        values = c @ np.cos(np.outer(np.arange(count), angle))
+        np.testing.assert_allclose(tridiagonal.cosine_transform(values), c, atol=1e-12)

@@ -12,14 +12,14 @@ from lacbed_gan.diffraction.beams import select_beams
 from lacbed_gan.diffraction.dense import intensities as intensities_of_all
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.projection import Projection
-from lacbed_gan.diffraction.recursion import lanczos
+from lacbed_gan.diffraction.recursion import core, lanczos
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.window import Window
 
 SIZE, G_MAX = 8, 1.6
 
 
-@pytest.mark.parametrize("blocks", [2000, 0], ids=["sectors", "half_fourier"])
+@pytest.mark.parametrize("blocks", [2000, 0], ids=["sectors", "fourier"])
 @pytest.mark.parametrize(
     ("name", "basis", "independent"),
     [("Si", ((0, 0, 1), (1, -1, 0)), 16), ("Si", ((1, -1, 0), (0, 1, -1)), 20), ("Cu", ((0, 0, 2), (1, -1, 0)), 16)],
@@ -27,7 +27,8 @@ SIZE, G_MAX = 8, 1.6
 )
 def test_pattern_equals_dense_solution_without_symmetry(monkeypatch, name, basis, independent, blocks) -> None:
     """A rectangular, a hexagonal and a centred net; every pixel, those that symmetry fills in too."""
-    monkeypatch.setattr(lanczos, "BLOCKS", blocks)
+    for module in (lanczos, core):
+        monkeypatch.setattr(module, "BLOCKS", blocks)
     projection, window = Projection(catalogue()[name], basis), Window(SIZE, 3.0)
     beams = select_beams(projection, G_MAX)
     pixels = IndependentPixels.of(SIZE, projection.point_group, projection.net)

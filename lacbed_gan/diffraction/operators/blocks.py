@@ -5,61 +5,60 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lacbed_gan.diffraction.beams import Beams
 from lacbed_gan.diffraction.operators.sectors import AdaptedBeams, sector_matrices
 
-ALIGNED = 8  # float32 numbers of a vector register: blocks begin at multiples
-ON_AN_AXIS = 1e-9  # 1/Å
-
-Tilt = tuple[tuple[np.uint64, ...], NDArray[np.float32], NDArray[np.float32]]
-Others = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32], NDArray[np.float32]]
+Numbers = NDArray[np.float32]
+Places = NDArray[np.uint32]
 
 
 class Blocks:
-    """v → A v without the tilt for vectors (P, N) of P pixels, and what the tilt is.
+    """v → A v for vectors (N, P) of P pixels, without what the tilt −2 k·g multiplies.
 
-    As :class:`.sectors.SectorOperator`, with each sector as large as it is. Beams off the axes, which all sectors have,
-    come first in each.
+    As :class:`.sectors.SectorOperator`, with each sector as large as it is.
+
+    Args:
+        beams: of the crystal.
+        rows: of a panel, to multiples of which sectors are filled up with empty rows.
 
     Attributes:
         beams: number of beams.
         axes: (2, 2) float64 unit vectors, x and y of the sectors.
-        size: N, with the empty rows that align the blocks, and some more at the end.
+        size: N.
         direct: row of the direct beam.
-        matrices: first row, the one after the last, and the matrix (R, R) float32 of each block.
-        tilt: first row in each sector of the beams off the axes, and their g_x and g_y in 1/Å, with zeros at the end to
-            a whole number of registers.
-        others: rows of the other beams, those to which x and y take them, and g_x and g_y.
+        sectors: (4, 3) int64, first row, number of beams, and where in `panels` the matrix begins.
+        panels: float32, one after the other the rows of each matrix, `rows` at a time, as (beams, rows).
+        places: (2, N) uint32, the rows that x and y take each row to.
+        g: (2, N) float32, g_x and g_y in 1/Å, 0 where there is no such row.
     """
 
-    def __init__(self, beams: Beams):
+    def __init__(self, beams: Beams, rows: int):
         adapted = AdaptedBeams(beams)
         self.beams = len(beams)
         self.axes = adapted.axes
-        g = adapted.along.numpy()
+        along = adapted.along.numpy()
         present = (adapted.inverse_norm > 0).numpy()  # (4, R)
-        general = (g > ON_AN_AXIS).all(1) & present.all(0)
-        order = np.argsort(~general, kind="stable")
-        sectors = sector_matrices([adapted], len(g), torch.device("cpu"))[0]
-        row = np.full((4, len(g)), -1)
-        self.matrices: list[tuple[int, int, Tensor]] = []
-        self.size = 0
-        for sector in range(4):
-            beam = order[present[sector, order]]
+        matrices = sector_matrices([adapted], len(along), torch.device("cpu"))[0].numpy()
+        row = np.full((4, len(along)), -1)
+        panels: list[Numbers] = []
+        sectors: list[tuple[int, int, int]] = []
+        self.size = begins = 0
+        for sector, there in enumerate(present):
+            (beam,) = there.nonzero()
             row[sector, beam] = self.size + np.arange(len(beam))
-            end = self.size + len(beam) + -len(beam) % ALIGNED
-            matrix = torch.zeros(end - self.size, end - self.size)
-            matrix[: len(beam), : len(beam)] = sectors[sector][beam][:, beam]
-            self.matrices.append((self.size, end, matrix))
-            self.size = end
-        self.size += ALIGNED
+            empty = -len(beam) % rows
+            matrix = np.pad(matrices[sector][np.ix_(beam, beam)], ((0, empty), (0, 0)))
+            panels.append(matrix.reshape(len(matrix) // rows, rows, len(beam)).swapaxes(1, 2).ravel())
+            sectors.append((self.size, len(beam), begins))
+            self.size += len(beam) + empty
+            begins += panels[-1].size
         self.direct = int(row[0, 0])
-        gx, gy = np.pad(g[general].T, ((0, 0), (0, -general.sum() % ALIGNED))).astype(np.float32, order="C")
-        self.tilt: Tilt = tuple(np.uint64(start) for start, _, _ in self.matrices), gx, gy
-        which, there = np.nonzero(present & ~general)
-        x, y = row[which ^ 2, there], row[which ^ 1, there]
-        gx, gy = np.where(np.stack([x, y]) >= 0, g[there].T, 0).astype(np.float32, order="C")
-        places = (each.astype(np.uint32) for each in (row[which, there], x.clip(0), y.clip(0)))
-        self.others: Others = (*places, gx, gy)
+        self.panels, self.sectors = np.concatenate(panels), np.array(sectors)
+        self.places = np.zeros((2, self.size), np.uint32)
+        self.g = np.zeros((2, self.size), np.float32)
+        which, beam = present.nonzero()
+        for axis, turned in enumerate((2, 1)):  # x turns the first sign, y the second
+            there = row[which ^ turned, beam]
+            self.places[axis, row[which, beam]] = there.clip(0)
+            self.g[axis, row[which, beam]] = np.where(there >= 0, along[beam, axis], 0)

@@ -17,7 +17,7 @@ from lacbed_gan.diffraction.recursion.moments import moment_intensities
 from lacbed_gan.diffraction.recursion.tridiagonal import diffracted_intensity, direct_beam_intensity
 
 # Amplitude² at the end of a pixel's recursion above which it goes on; errors of intensity are up to 30 times it.
-LEAK = 5e-6
+LEAK = 1e-6
 DECAY = 0.07  # growth of the number of steps that makes the leak ten times smaller
 GROWTH = 1.10  # of the number of steps from the first batch of pixels to the second, which has larger |k|
 SPREAD = 1.02  # of it about what the batches before let expect
@@ -26,8 +26,9 @@ MARGIN = 0.08  # more steps than that, after a test that failed: another test co
 MOST_STEPS = 50_000  # far more than any cell that fits in memory takes
 LONGEST = 200_000  # Å, whose recursion takes about so many steps
 PROBES = 12  # pixels of a batch on which the recursion is tested for its end
-# Pixels of a batch on a CPU: at least so many, for efficient products; and as long as the numbers of one vector over
-# beams and pixels are no more than CACHED more, for few calls (measured for 185 to 2,053 beams).
+GROUP = 32  # pixels that a core works on together
+# Pixels of a batch on a CPU, where no blocks are used: at least so many, for efficient products; and as long as the
+# numbers of one vector over beams and pixels are no more than CACHED more, for few calls.
 PIXELS, CACHED = 128, 1 << 16
 MANY = 1000  # beams, above which half as many pixels are enough
 GPU_SHARE = 0.4  # of the free memory, for the arrays of a batch
@@ -72,11 +73,10 @@ def intensities(
     wave_number = 1 / wavelength(energy_kv)
     if k.is_cuda and reflections is None and all(each.reflection is not None for each in beams):
         return moment_intensities(beams, k, angstroms, wave_number).clamp_(0, 1)[:, None], expected or 0
-    start = recursions(beams, k.device, reflections)
+    start, pixels = recursions(beams, k.device, reflections)
     guess = Guess(expected)
     results = []
-    # Parts of about equal size.
-    for batch in k.chunk(max(1, round(k.shape[1] / _pixels_at_once(beams, k.device))), dim=1):
+    for batch in k.split(_part(k.shape[1], pixels or _pixels_at_once(beams, k.device)), dim=1):
         recursion, farthest = start(batch), float(batch[:, -1].norm(dim=-1).max())
         following = guess.steps(farthest)
         if isinstance(recursion, Recursion):
@@ -164,8 +164,7 @@ def _batch_of_one(
     probes = torch.linspace(0, pixels - 1, min(PROBES, pixels)).round().long() if expected is None else left[:0]
     needed, test = 0.0, expected or _first_test(angstroms)
     while len(left):
-        while recursion.steps < test:
-            recursion.step()
+        recursion.advance(test)
         chosen = probes if len(probes) else torch.arange(len(left))
         alpha, beta = recursion.tridiagonal(chosen)
         values, leak = direct_beam_intensity(alpha, beta, offset[left[chosen]], wave_number, angstroms)
@@ -232,6 +231,12 @@ def _diffracted(
     components = recursion.components(crystal, pixel)
     intensity = diffracted_intensity(alpha, beta, components, offset.flatten(), wave_number, angstroms)
     return intensity.view(*intensity.shape[:2], count, pixels).permute(2, 0, 1, 3)
+
+
+def _part(pixels: int, at_once: int) -> int:
+    """Pixels of one of several parts of about equal size, full groups where there is more than one."""
+    parts = max(1, round(pixels / at_once))
+    return GROUP * math.ceil(pixels / parts / GROUP)
 
 
 def _pixels_at_once(beams: Sequence[Beams], device: torch.device) -> int:

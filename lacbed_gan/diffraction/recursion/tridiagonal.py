@@ -41,24 +41,22 @@ def direct_beam_intensity(
     Raises:
         CalculationError: α or β is NaN or infinite.
     """
-    diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
+    centre, half = _range(alpha, beta, offset)
     series = chebyshev_series(centre, half, wave_number, thickness)
     times = [max(thickness) / 2 * (i + 1) / INSTANTS for i in range(INSTANTS)]
     halfway = chebyshev_series(centre, half, wave_number, times)[:, : series.shape[1] // 2]
-    if diagonal.is_cuda:
-        moments, end = _moments(diagonal, coupling, series.shape[1])  # (M, P), (M/2, END, P)
-        arrived = _squared(_real_and_imaginary(halfway, end) @ end.flatten(1)[: halfway.shape[1]])
-        leak = arrived.view(INSTANTS, *end.shape[1:]).sum(1).amax(0)
-        return _squared(_real_and_imaginary(series, moments) @ moments), leak
-    from lacbed_gan.diffraction.recursion import kernels  # Numba, which takes a while to import, when it is needed
+    if alpha.is_cuda:
+        moments, end = _moments(*_scaled(alpha, beta, offset, centre, half), series.shape[1])  # (M, P), (M/2, END, P)
+    else:
+        from lacbed_gan.diffraction.recursion import polynomials  # Numba, which takes a while to import, when needed
 
-    along, between = (each.T.contiguous().numpy() for each in (diagonal, coupling))
-    last_rows = min(END, len(diagonal))
-    moments, end = map(torch.from_numpy, kernels.moments(along, between, series.shape[1], last_rows))
-    first = max(0, len(diagonal) - 2)  # amplitude has not arrived before
-    arrived = _real_and_imaginary(halfway, end)[:, first:] @ end[:, first : halfway.shape[1]]  # (P, 2 INSTANTS, END)
-    intensity = _squared(_real_and_imaginary(series, moments) @ moments.T)
-    return intensity, _squared(arrived.transpose(0, 1)).sum(2).amax(0)
+        a, b, shift = (each.contiguous().numpy() for each in (alpha, beta, offset.double()))
+        found = polynomials.moments(a, b, shift, centre, half, series.shape[1], min(END, len(alpha)))
+        moments, end = map(torch.from_numpy, found)
+    first = max(0, len(alpha) - 2)  # amplitude has not arrived before
+    arrived = _squared(_real_and_imaginary(halfway, end)[:, first:] @ end[first : halfway.shape[1]].flatten(1))
+    leak = arrived.view(INSTANTS, *end.shape[1:]).sum(1).amax(0)
+    return _squared(_real_and_imaginary(series, moments) @ moments), leak
 
 
 def _real_and_imaginary(coefficients: np.ndarray, like: Tensor) -> Tensor:
@@ -84,7 +82,8 @@ def diffracted_intensity(
     Returns:
         (G, T, P) float32.
     """
-    diagonal, coupling, centre, half = _scaled(alpha, beta, offset)
+    centre, half = _range(alpha, beta, offset)
+    diagonal, coupling = _scaled(alpha, beta, offset, centre, half)
     series = chebyshev_series(centre, half, wave_number, thickness)
     real_and_imaginary = torch.from_numpy(np.stack([series.real, series.imag], 1)).to(diagonal.device, torch.float32)
     intensity = []
@@ -102,15 +101,18 @@ def diffracted_intensity(
     return torch.cat(intensity, -1)
 
 
-def _scaled(alpha: Tensor, beta: Tensor, offset: Tensor) -> tuple[Tensor, Tensor, float, float]:
-    """Twice the matrices T − k_t², scaled to [−1, 1], as 2x T_m − T_(m−1) wants them; centre and half of the range."""
-    alpha = alpha.double() - offset.double()
-    beta = beta[:-1].double()
-    low, high = spectral_range(alpha.float(), beta.float())
+def _range(alpha: Tensor, beta: Tensor, offset: Tensor) -> tuple[float, float]:
+    """Centre and half of the range of all eigenvalues of T − k_t²."""
+    low, high = spectral_range((alpha.double() - offset.double()).float(), beta[:-1].float())
     if not math.isfinite(high - low):
         raise CalculationError("the tridiagonal matrices hold numbers that are not finite")
-    centre, half = (high + low) / 2, max((high - low) / 2, 1e-6)
-    return ((alpha - centre) * (2 / half)).float(), (beta * (2 / half)).float(), centre, half
+    return (high + low) / 2, max((high - low) / 2, 1e-6)
+
+
+def _scaled(alpha: Tensor, beta: Tensor, offset: Tensor, centre: float, half: float) -> tuple[Tensor, Tensor]:
+    """Twice the matrices T − k_t², scaled to [−1, 1], as 2x T_m − T_(m−1) wants them."""
+    diagonal = (alpha.double() - offset.double() - centre) * (2 / half)
+    return diagonal.float(), (beta[:-1].double() * (2 / half)).float()
 
 
 def _columns(diagonal: Tensor) -> Iterator[slice]:
@@ -188,10 +190,10 @@ def _lowest_pivots(sides: Tensor, squared: Tensor, points: Tensor) -> Tensor:
 
 def _lowest_pivots_on_a_core(sides: Tensor, squared: Tensor, points: Tensor) -> Tensor:
     """As :func:`_lowest_pivots`, by compiled code."""
-    from lacbed_gan.diffraction.recursion import kernels
+    from lacbed_gan.diffraction.recursion import polynomials
 
-    rows = (sides.transpose(1, 2).contiguous(), squared.T.contiguous(), points.contiguous())
-    return torch.from_numpy(kernels.lowest_pivots(*(each.numpy() for each in rows)))
+    a, b, x = (each.contiguous().numpy() for each in (sides, squared, points))
+    return torch.from_numpy(polynomials.lowest_pivots(a, b, x))
 
 
 def chebyshev_series(centre: float, half: float, wave_number: float, thickness: Sequence[float]) -> np.ndarray:
@@ -200,19 +202,19 @@ def chebyshev_series(centre: float, half: float, wave_number: float, thickness: 
     phase = 2 * math.pi * max(thickness) * (high - low) / 2
     # Coefficients fall off like Bessel functions J_m(phase): beyond the phase within about phase^(1/3) orders.
     count = 2 * ((math.ceil(phase + 8 * phase ** (1 / 3)) + 20) // 2)
-    nodes = 2 * count
-    x = centre + half * np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
+    x = centre + half * np.cos(np.pi * (np.arange(count) + 0.5) / count)
     k = np.sqrt(np.maximum(wave_number**2 + x, 0.0))
-    values = np.exp(2j * np.pi * np.asarray(thickness)[:, None] * (k - k.mean()))
-    return cosine_transform(values)[:, :count]
+    return cosine_transform(np.exp(2j * np.pi * np.asarray(thickness)[:, None] * (k - k.mean())))
 
 
 def cosine_transform(values: np.ndarray) -> np.ndarray:
-    """Chebyshev coefficients from values at the n nodes cos(π(j + ½)/n): (T, n) → (T, n)."""
-    n = values.shape[1]
-    spectrum = np.fft.fft(np.concatenate([values, values[:, ::-1]], 1), axis=1)[:, :n]
-    coefficients = spectrum * np.exp(-0.5j * np.pi * np.arange(n) / n) / n
-    coefficients[:, 0] /= 2
+    """Chebyshev coefficients from values at the n nodes cos(π(j + ½)/n): (…, n) → (…, n)."""
+    # Values 0, 2, 4, … and back … 5, 3, 1: a transform of n numbers instead of 2n (Makhoul 1980)
+    n = values.shape[-1]
+    spectrum = np.fft.fft(np.concatenate([values[..., ::2], values[..., 1::2][..., ::-1]], -1))
+    turn = np.exp(-0.5j * np.pi * np.arange(n) / n) / n
+    coefficients = turn * spectrum
+    coefficients[..., 1:] += turn[1:].conj() * spectrum[..., :0:-1]
     return coefficients
 
 
