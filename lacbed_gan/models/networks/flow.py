@@ -18,7 +18,6 @@ FREQUENCIES = 8  # of the time that the network is told
 DRAWS = 4  # times and noises an image in a step of training, which share its context
 ERROR = 100.0  # weight of the regression's error beside that of the velocity
 MEMORY = 0.99  # of a step of training, in the mean squares that the regression leaves
-SKETCH = 4  # samples, and their steps, by which the loss of an image is measured: enough to tell epochs apart
 
 
 class FlowSampler(Sampler):
@@ -40,8 +39,6 @@ class FlowSampler(Sampler):
         steps: of Heun's rule, from t = 0 to 1.
     """
 
-    judged = SKETCH
-
     def __init__(self, steps: int = 20, **sizes: Any) -> None:
         super().__init__(**sizes)
         self.steps = steps
@@ -60,18 +57,15 @@ class FlowSampler(Sampler):
     def mean(self, context: Tensor) -> Tensor:
         return self.regression(context).float()
 
-    def draw(self, context: Tensor, generator: torch.Generator | None = None, steps: int | None = None) -> Tensor:
-        steps = steps or self.steps
+    def draw(self, context: Tensor, generator: torch.Generator | None = None) -> Tensor:
         x = normal((len(context), self.numbers), context, generator)
         x = x * self.spread.factors(len(x), context, generator)
-        for number in range(steps):
-            t = context.new_full((len(context), 1), number / steps)
+        step = 1 / self.steps
+        for number in range(self.steps):
+            t = context.new_full((len(context), 1), number * step)
             first = self.velocity(x, t, context)
-            x = x + (first + self.velocity(x + first / steps, t + 1 / steps, context)) / (2 * steps)
+            x = x + step / 2 * (first + self.velocity(x + step * first, t + step, context))
         return self.mean(context) + self.deviation * x
-
-    def sketch(self, context: Tensor, generator: torch.Generator) -> Tensor:
-        return self.draw(context, generator, min(SKETCH, self.steps))
 
     def terms(self, context: Tensor, vector: Tensor) -> dict[str, Tensor]:
         """The error of the regression, and Σ w (v − (x₁ − x₀))² over the numbers, Σ w = 1."""
@@ -87,6 +81,16 @@ class FlowSampler(Sampler):
             "loss_g_error": ERROR * (left.square() @ self.image_weight),
             "loss_g_velocity": (error @ self.weight).view(-1, DRAWS).mean(1),
         }
+
+    @torch.no_grad()
+    def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
+        """Logarithm of the regression's error: a few unusual crystals have a hundred times that of others.
+
+        The flow's own loss is in units of what is left of training pairs, which shrinks while they are learned.
+        """
+        context = self.context(self._noisy(image, torch.Generator().manual_seed(0)), condition)
+        left = self.moments.reduced(self._vector(target, span)) - self.mean(context)
+        return (left.square() @ self.image_weight).log()
 
     @property
     def deviation(self) -> Tensor:

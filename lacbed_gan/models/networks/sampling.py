@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from lacbed_gan.models.networks.drawing import Drawing, Draws, normal
 from lacbed_gan.models.networks.fourier import EMBEDDING, DenseBlock, FromPattern, FromPotential
-from lacbed_gan.models.networks.noise import JUDGED, energy
 from lacbed_gan.models.networks.sizes import check_inputs
 from lacbed_gan.models.networks.states import Moments, PatternState, PotentialState
 
@@ -30,14 +29,9 @@ class Sampler(Drawing):
         counts: electrons at the brightest pixel of a pattern of which the inputs of training have the noise; None for
             none.
 
-    Attributes:
-        judged: samples by which the loss of an image is measured, from the same random numbers every time.
-
     Raises:
         ValueError: sizes that `FourierGenerator` refuses too, or several channels of the output.
     """
-
-    judged = JUDGED
 
     def __init__(
         self,
@@ -102,14 +96,6 @@ class Sampler(Drawing):
         terms = self.terms(context, self.moments.reduced(vector))
         return None, {name: term.mean() for name, term in terms.items()}
 
-    @torch.no_grad()
-    def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
-        """The energy score of samples: a few unusual crystals decide the mean of what is minimised in training."""
-        generator = torch.Generator().manual_seed(0)
-        context = self.context(self._noisy(image, generator), condition)
-        vector = self.sketch(context.repeat_interleave(self.judged, 0), generator)
-        return energy(self._image(vector).unflatten(0, (len(image), self.judged)), target)
-
     @property
     def weight(self) -> Tensor:
         """(numbers,) the deviations in the data, as strong waves matter more, and `SPAN_SHARE` for the range of ρ."""
@@ -138,10 +124,6 @@ class Sampler(Drawing):
     def draw(self, context: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """(B, width) → one reduced vector each, (B, numbers)."""
         raise NotImplementedError
-
-    def sketch(self, context: Tensor, generator: torch.Generator) -> Tensor:
-        """As `draw`, less exact where that saves time: for the loss of an image."""
-        return self.draw(context, generator)
 
     def terms(self, context: Tensor, vector: Tensor) -> dict[str, Tensor]:
         """The terms of the loss (B,) of reduced vectors (B, numbers) by name."""

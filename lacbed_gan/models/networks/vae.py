@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lacbed_gan.models.networks.drawing import normal
 from lacbed_gan.models.networks.fourier import DenseBlock
+from lacbed_gan.models.networks.noise import JUDGED, energy
 from lacbed_gan.models.networks.sampling import Sampler
 
 DIVERGENCE = 1e-3  # weight of KL beside the squared error: twice the error that a hidden number has to explain to pay
@@ -69,6 +70,11 @@ class VariationalSampler(Sampler):
             "loss_g_deviation": likelihood.mean(1),
             "loss_g_divergence": DIVERGENCE * divergence,
         }
+
+    def loss(self, image: Tensor, condition: Tensor | None, target: Tensor, span: Tensor | None = None) -> Tensor:
+        """The energy score of samples: a few unusual crystals decide the mean of the ELBO."""
+        generator = torch.Generator().manual_seed(0)
+        return energy(self.sample(self._noisy(image, generator), condition, JUDGED, generator).images, target)
 
     def _encoded(self, vector: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and logarithm of the deviation of the hidden numbers, (B, latent) each."""
