@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.images.scaling import MASKED
 from lacbed_gan.models.build import build_networks
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import Trained, load_weights, save_weights
+from lacbed_gan.predict.identification.network import first_ranking, reason_against
+from lacbed_gan.predict.observation import observe
 from lacbed_gan.predict.predictor import Predictor
 from lacbed_gan.predict.trust import PredictionError
 
@@ -64,6 +67,18 @@ def test_small_windows_are_masked_where_others_are_refused(data, network):
     assert (rows.max() - rows.min() + 1) / SIZE == pytest.approx(3.5 / network.recipe.half_width, abs=2 / SIZE)
     assert prediction.check is None and any("smaller angles" in line for line in prediction.warnings)
     assert not any("goes on smoothly" in line for line in prediction.warnings)
+
+
+def test_it_ranks_crystals_for_identify(data, network):
+    """At any of its thicknesses, of a small window, which the shipped networks do not take."""
+    pattern = data.store.pattern[0, 0] / 255
+    seen = observe(pattern, [(0, 0, 0)], a=3.6, half_width=3.5, align=False)
+    assert reason_against(network, seen, (60.0, 90.0)) is None
+    assert "knows between 50 and 100 nm" in reason_against(network, seen, (20.0, 200.0))
+    crystals = [catalogue()[name] for name in ("Cu", "Ag")]
+    told, untold = (first_ranking(network, seen, crystals, range_) for range_ in ((62.0, 66.0), (55.0, 95.0)))
+    assert told.prediction.thickness == (64.0,) and untold.prediction.thickness == (50.0, 100.0)
+    assert sorted(told.order) == [0, 1]
 
 
 def test_what_it_does_not_know_is_refused(data, network):

@@ -170,7 +170,7 @@ def identify(
     if predictor is not None:
         reason = reason_against(predictor, observation, (least, largest))
         if reason is None:
-            first = first_ranking(predictor, observation, crystals)
+            first = first_ranking(predictor, observation, crystals, (least, largest))
             crystals = [crystals[i] for i in first.order[:LISTED]]
             likely = ", ".join(conventional_formula(crystal.formula) for crystal in crystals[:5])
             told(f"the network's ρ is nearest to those of {likely}")

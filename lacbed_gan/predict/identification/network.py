@@ -50,18 +50,24 @@ def reason_against(predictor: Predictor, observation: Observation, thickness: tu
         return "there is no bright field"
     if observation.zone is not None or (observation.half_width is None and predictor.needs_a):
         return "the network knows cubic crystals along [001] of a known cell edge alone"
-    if len(predictor.thicknesses) != 1:
-        return "the network takes patterns of several thicknesses together"
-    nm = predictor.thicknesses[0]
-    if not all(abs(t / nm - 1) <= SAME_THICKNESS for t in thickness):
-        return f"the network knows a thickness of {nm:g} nm, and that of the pattern is {_text(thickness)}"
+    if predictor.images > 1:
+        return f"the network takes {predictor.images} patterns together"
+    least, largest = min(predictor.thicknesses), max(predictor.thicknesses)
+    low, high = least * (1 - SAME_THICKNESS), largest * (1 + SAME_THICKNESS)
+    if not all(low <= t <= high for t in thickness):
+        return f"the network knows {_text((least, largest))}, and the thickness of the pattern is {_text(thickness)}"
     if abs(observation.energy_kv - predictor.recipe.energy_kv) > 0.5:
         return f"the network knows {predictor.recipe.energy_kv:g} kV"
     return None
 
 
-def first_ranking(predictor: Predictor, observation: Observation, crystals: Sequence[Crystal]) -> FirstRanking:
+def first_ranking(
+    predictor: Predictor, observation: Observation, crystals: Sequence[Crystal], thickness: tuple[float, float]
+) -> FirstRanking:
     """Rank candidates by the network's ρ of the bright field.
+
+    Args:
+        thickness: least and largest in nm; networks that know several are told one value of both.
 
     Raises:
         UserError: the network cannot take the pattern.
@@ -69,7 +75,9 @@ def first_ranking(predictor: Predictor, observation: Observation, crystals: Sequ
     image = observation.images[observation.hkl.index(DIRECT)]
     image = np.where(observation.known, image, np.nan)
     a = observation.calibration.a
-    prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False)
+    low, high = thickness
+    told = (low + high) / 2 if predictor.measured and high / low - 1 <= 2 * SAME_THICKNESS else None
+    prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False, thickness=told)
     step = max(1, prediction.potential.shape[-1] // SIZE)
     predicted = torch.from_numpy(min_max(prediction.potential[::step, ::step])).float()
     images, spans = zip(*(_potential(crystal, len(predicted)) for crystal in crystals), strict=True)
