@@ -47,6 +47,7 @@ NEUTRAL = {
     "absorbed": 1.0, "blur": 0.0, "scale": 0.5, "row": 0.5, "column": 0.5, "background": 0.0, "slope_row": 0.5,
     "slope_column": 0.5, "counts": 1.0, "window": 1.0, "aperture": 1.0, "left": 1.0,
 }  # fmt: skip
+ALL = "clean, all test crystals"  # those without a pair with absorption too
 # name → the disturbances that are drawn; absorption by itself leaves the rest of the pattern
 CASES: dict[str, tuple[str, ...]] = {
     "blur": ("blur",),
@@ -119,12 +120,15 @@ def of_disturbances(store: str, epochs: float = 40, longer: float = 120) -> Iter
         examples = SeriesFit(networks["disturbed, three times as long"][0], seed)
         images = examples.images
         test = [row for row in examples.data.test_rows.tolist() if images.absorbed_row[row] >= 0]
-        inputs, conditions, target = {}, {}, to_target(examples, test)
-        cases = {"clean": case_numbers(len(test), ())} | {k: case_numbers(len(test), v) for k, v in CASES.items()}
-        for name, numbers in cases.items():
+        inputs, conditions, target = {}, {}, {}
+        whole = examples.data.test_rows.tolist()
+        cases = {"clean": (), ALL: ()} | CASES
+        for name, drawn in cases.items():
+            rows = whole if name == ALL else test
+            numbers = case_numbers(len(rows), drawn)
             examples.numbers = lambda _, numbers=numbers: numbers
-            batch = examples.batch(torch.tensor(test))
-            inputs[name], conditions[name] = batch["input"], batch["condition"]
+            batch = examples.batch(torch.tensor(rows))
+            inputs[name], conditions[name], target[name] = batch["input"], batch["condition"], batch["target"]
         for name, (settings, length) in networks.items():
             fit = SeriesFit(settings, seed).run(float("inf"), length, size=64, seed=seed)
             row: dict[str, Any] = {"network": name, "seed": seed, "crystals": len(fit.rows), "tested": len(test)}
@@ -133,17 +137,13 @@ def of_disturbances(store: str, epochs: float = 40, longer: float = 120) -> Iter
                 condition = conditions[case]
                 if name.startswith("clean"):
                     condition = condition[:, : condition.shape[1] - 3]
-                    stored = fit.batch(torch.tensor(test))["input"]
-                    image = stored if case == "clean" else filled(image)
-                row[case] = judged(fit.answers(image, condition), target)
+                    rows = whole if case == ALL else test
+                    stored = fit.batch(torch.tensor(rows))["input"]
+                    image = stored if case in ("clean", ALL) else filled(image)
+                row[case] = judged(fit.answers(image, condition), target[case])
             noise = torch.rand(inputs["clean"].shape, generator=torch.Generator().manual_seed(0))
-            row["noise as input"] = judged(fit.answers(noise, condition), target)
+            row["noise as input"] = judged(fit.answers(noise, condition), target["clean"])
             yield row
-
-
-def to_target(fit: Fit, rows: Sequence[int]) -> Tensor:
-    """ρ (n, 1, H, W) in [0, 1] of some crystals."""
-    return fit.images.potential[torch.tensor(rows)].float() / 255
 
 
 def of_reflections(store: str, epochs: float = 40, done: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
