@@ -1,4 +1,4 @@
-"""The exact patterns of few beams of a store's crystals, which forward networks may be given."""
+"""The patterns of few beams of a store's crystals, which forward networks may be given."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.progress import progress
 from lacbed_gan.data.views import other_net
-from lacbed_gan.diffraction.few_beams import few_beam_patterns
+from lacbed_gan.diffraction.few_beams import FEWEST, REACH, few_beam_patterns
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.reduction import reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
@@ -35,9 +35,9 @@ def require_few_beams(store: Store, direction: str, g_max: float | None) -> None
 
 
 def few_beams_of(store: Store, thickness: Sequence[float], size: int, g_max: float) -> NDArray[np.uint8]:
-    """Patterns (N, T, size, size) of all crystals of a store by the beams up to g_max (1/Å) alone; kept beside it."""
+    """Patterns (N, T, size, size) of all crystals of a store by the beams up to g_max (1/Å); kept beside it."""
     compute = partial(_computed, store, thickness, size, g_max)
-    return np.array(kept(store, "few_beams", [g_max, list(thickness), size], compute))
+    return np.array(kept(store, "few_beams", [g_max, REACH, FEWEST, list(thickness), size], compute))
 
 
 def _computed(store: Store, thickness: Sequence[float], size: int, g_max: float) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ class Beams:
         net: their metric.
         lattice: the one that the beams are on.
         reflection: a mirror or glide line of the potential through the two-fold axis, where there is one.
+        dressing: (N, N) float64 in 1/Å², what beams that are left out add to the coupling; None for nothing.
     """
 
     hk: Tensor
@@ -33,6 +34,7 @@ class Beams:
     net: Net
     lattice: Sublattice
     reflection: PlaneOperation | None
+    dressing: Tensor | None = None
 
     @classmethod
     def within(
@@ -74,7 +76,8 @@ class Beams:
 
     def coupling(self) -> Tensor:
         """(N, N) matrix U_{g−h} in 1/Å²."""
-        return self.between(self.hk, self.hk)
+        coupling = self.between(self.hk, self.hk)
+        return coupling if self.dressing is None else coupling + self.dressing
 
     def find(self, reflections: Sequence[tuple[int, int]]) -> Tensor:
         """(G,) int64 index of each reflection (h, k) among the beams, −1 where it is not one."""

@@ -1,4 +1,4 @@
-"""Exact patterns of few beams from images of ρ: a fast first answer that a network corrects."""
+"""Patterns of few beams, dressed with weak ones, from images of ρ: a fast first answer that a network corrects."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from lacbed_gan.diffraction.from_potential import coefficients
+from lacbed_gan.diffraction.beams import Beams
+from lacbed_gan.diffraction.dressing import dressed
+from lacbed_gan.diffraction.from_potential import NOISE, Coefficients, coefficients
 from lacbed_gan.diffraction.net import Net
 from lacbed_gan.diffraction.pixels import IndependentPixels
 from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.together import SIMILAR, TOGETHER
 from lacbed_gan.diffraction.window import Window
 
-# The symmetry 2mm that every pattern of a cubic crystal along [001] has
+REACH = 3.0  # 1/Å, cut-off of the weak beams
+FEWEST = 150  # beams of small cells, whose windows are wide, are so many, as far as there are up to `REACH`
+COARSE = 16  # directions along an edge of the window over which the effect of weak beams is averaged
+# The symmetry 2mm that every pattern of a cubic crystal along [001] has, and 4mm of those with diagonal lines too
 MIRRORS = (((1, 0), (0, 1)), ((-1, 0), (0, 1)), ((1, 0), (0, -1)), ((-1, 0), (0, -1)))
+DIAGONALS = (*MIRRORS, *(matrix[::-1] for matrix in MIRRORS))
 
 
 def few_beam_patterns(
@@ -29,7 +36,9 @@ def few_beam_patterns(
     energy_kv: float = 200.0,
     device: str | torch.device = "cpu",
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Patterns of cubic crystals along [001] with the beams up to g_max alone.
+    """Patterns of cubic crystals along [001] with the beams up to g_max, dressed with those up to `REACH`.
+
+    Of small cells at least `FEWEST` beams are taken.
 
     Args:
         potential: N of (n, n), ρ at r = i/n, scaled to [0, 1].
@@ -47,12 +56,17 @@ def few_beam_patterns(
     """
     device = torch.device(device)
     nets = [Net.square(edge) for edge in a]
-    beams = [coefficients(rho).beams(span, net, g_max) for rho, span, net in zip(potential, spans, nets, strict=True)]
+    waves = [coefficients(rho) for rho in potential]
+    beams = [few_beams(*each, window, g_max) for each in zip(waves, spans, nets, strict=True)]
+    diagonal = [has_diagonals(each.values) for each in waves]
     group: list[int] = []
-    for i in [*sorted(range(len(beams)), key=lambda i: len(beams[i])), None]:
+    for i in [*sorted(range(len(beams)), key=lambda i: (diagonal[i], len(beams[i]))), None]:
         full = len(group) == TOGETHER[device.type]
-        if group and (i is None or full or len(beams[i]) > SIMILAR * len(beams[group[0]])):
-            pixels = IndependentPixels.of_window(window, MIRRORS, nets[group[0]])
+        if group and (
+            i is None or full or diagonal[i] != diagonal[group[0]] or len(beams[i]) > SIMILAR * len(beams[group[0]])
+        ):
+            symmetry = DIAGONALS if diagonal[group[0]] else MIRRORS
+            pixels = IndependentPixels.of_window(window, symmetry, nets[group[0]])
             k = [torch.from_numpy(window.directions(nets[j], pixels.rows, pixels.columns)) for j in group]
             values, _ = intensities([beams[j] for j in group], torch.stack(k).to(device), thickness, energy_kv)
             for j, value in zip(group, values[:, 0].cpu(), strict=True):
@@ -60,3 +74,32 @@ def few_beam_patterns(
             group = []
         if i is not None:
             group.append(i)
+
+
+def has_diagonals(values: Tensor) -> bool:
+    """Whether ρ has lines of reflection, mirrors or glides, along the diagonals of its cell.
+
+    Args:
+        values: (2m + 1, 2m + 1) ρ_hk for h, k = −m … m, real.
+    """
+    order = torch.arange(len(values)) - len(values) // 2
+    h, k = torch.meshgrid(order, order, indexing="ij")
+    # exp 2πi (h u + k v) of the translations (u, v) of glides that leave the two-fold axis one
+    phases = (0 * h, h, k, h + k, (h + k) // 2, (h - k) // 2)
+    rest = [(values.T - values * (1 - 2 * (phase % 2))).square().sum() for phase in phases]
+    return bool(min(rest) <= NOISE * values.square().sum())
+
+
+def few_beams(waves: Coefficients, span: float, net: Net, window: Window, g_max: float) -> Beams:
+    """Beams up to g_max in 1/Å, at least `FEWEST`, dressed for a window; as in :func:`few_beam_patterns`.
+
+    Args:
+        waves: of ρ scaled to [0, 1].
+        span: ρ_max − ρ_min in 1/Å².
+    """
+    coarse = Window(COARSE, window.half_width, window.unit)
+    rows, columns = np.indices((COARSE, COARSE)).reshape(2, -1)
+    more = waves.beams(span, net, max(g_max, REACH))
+    g_max = max(g_max, float(more.g.norm(dim=1)[:FEWEST].max()))
+    few = waves.beams(span, net, g_max * (1 + 1e-9))  # whole shells
+    return dressed(few, more, torch.from_numpy(coarse.directions(net, rows, columns)))

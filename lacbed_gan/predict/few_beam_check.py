@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
-from lacbed_gan.diffraction.from_potential import bright_field_at, coefficients
+from lacbed_gan.diffraction.few_beams import few_beams
+from lacbed_gan.diffraction.from_potential import coefficients
 from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max
 from lacbed_gan.predict.physics_check import SPANS, coarse_pixels, periodic_image
 from lacbed_gan.store.recipe import Recipe
 
-G_MAX, GRID = 2.2, 10  # 1/Å; pixels along an edge of a quadrant
+G_MAX, GRID = 2.0, 10  # 1/Å; pixels along an edge of a quadrant
 MOST_BEAMS = 5000
 RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which is some percent off itself
 # nm → R below which an answer is doubted: of all four together nine in ten right ones are above and
@@ -49,14 +52,16 @@ def agreement(
     window = Window(pattern.shape[-1], recipe.half_width)
     pixels = coarse_pixels(pattern.shape[-1], GRID)
     measured = pattern[:, pixels[0], pixels[1]]
-    net, settings = Net.square(a), {"g_max": min(G_MAX, recipe.usual_g_max), "energy_kv": recipe.energy_kv}
-    span = float(np.clip(span, *SPANS))
-    if len(waves.beams(span, net, settings["g_max"])) > MOST_BEAMS:
+    net, span = Net.square(a), float(np.clip(span, *SPANS))
+    if len(waves.beams(span, net, G_MAX)) > MOST_BEAMS:
         return None
+    k = torch.from_numpy(window.directions(net, *pixels))
+    order = k.norm(dim=1).argsort()  # neighbours should have similar |k|
     best = -1.0
     for share in RANGES:
-        computed = bright_field_at(waves, share * span, net, thickness, pixels, window, **settings).numpy()
-        pairs = zip(computed, measured, strict=True)
+        beams = few_beams(waves, share * span, net, window, G_MAX)
+        computed = intensities([beams], k[None, order], thickness, recipe.energy_kv)[0][0, 0]
+        pairs = zip(computed.numpy(), measured[:, order.numpy()], strict=True)
         best = max(best, float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])))
         if best >= limit(thickness):
             break

@@ -116,8 +116,20 @@ class AdaptedBeams:
 
     def coupling(self) -> Tensor:
         """(4, R, R) float64, U in each sector, in 1/Å²."""
-        same, x, y, both = self.beams.between(self.hk, self.images) * self.chi
-        total = _sector_sums(same, x, y, both) / 4
+        total = self._adapted(self.beams.between(self.hk, self.images))
+        added = self.dressing()
+        return total if added is None else total + added
+
+    def dressing(self) -> Tensor | None:
+        """(4, R, R) float64, what beams that are left out add to it; None for nothing."""
+        if self.beams.dressing is None:
+            return None
+        places = torch.stack([self.beams.find([(h, k) for h, k in image]) for image in self.images.tolist()])  # (t, R)
+        return self._adapted(self.beams.dressing[places[0]][:, places].movedim(1, 0))
+
+    def _adapted(self, coupling: Tensor) -> Tensor:
+        """(4, R, R) in each sector, of the coupling (t, R, R) of the beams and their images."""
+        total = _sector_sums(*(coupling * self.chi)) / 4
         return total * self.inverse_norm[:, :, None] * self.inverse_norm[:, None]
 
     def weights(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
@@ -154,6 +166,9 @@ def sector_matrices(adapted: Sequence[AdaptedBeams], rows: int, device: torch.de
     matrix = _sector_sums(same, x, y, both, dim=1)
     matrix.mul_(inverse_norm[..., None] / 4).mul_(inverse_norm[:, :, None])
     matrix.diagonal(dim1=2, dim2=3).sub_(g2)
+    for c, each in enumerate(adapted):
+        if (added := each.dressing()) is not None:
+            matrix[c, :, : len(each.hk), : len(each.hk)] += added.float().to(device)
     return matrix
 
 

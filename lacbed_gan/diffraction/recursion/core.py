@@ -167,7 +167,7 @@ def recursions(
     """The quickest way on a device: what starts the recursion of some crystals at directions k (C, P, 2), and for how
     many pixels of them at a time, where that does not depend on memory."""
     if device.type == "cpu" and len(beams) == 1 and reflections is None and beams[0].reflection is not None:
-        if len(beams[0]) <= BLOCKS:
+        if len(beams[0]) <= BLOCKS or beams[0].dressing is not None:  # which no Fourier transform adds
             from lacbed_gan.diffraction.recursion.lanes import ROWS
 
             blocks = Blocks(beams[0], ROWS)
