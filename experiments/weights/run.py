@@ -5,12 +5,16 @@
     python experiments/weights/run.py chosen stores/standard 10
     python experiments/weights/run.py weights stores/standard 25
     python experiments/weights/run.py curve stores/standard 5
+    python experiments/weights/run.py corrections bundled 15
+    python experiments/weights/run.py forward bundled 30
+    python experiments/weights/run.py crowds bundled 15
     python experiments/weights/run.py tune bundled 8
     python experiments/weights/run.py shipped bundled 0
 
-The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `tune` goes on with
-the networks that ship, or with those named after it, for so many epochs of another store; `shipped` measures them on
-that fold of a store, or on all of it for -1. What is measured goes into results.json here, the networks into
+The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `corrections`,
+`forward` and `crowds` take so many epochs, which a core trains in minutes. `tune` goes on with the inverse networks
+that ship, or with those named after it, for so many epochs of another store; `shipped` measures what ships on that fold
+of a store, or on all of it for -1. What is measured goes into results.json here, the networks into
 lacbed_gan/models/shipped.
 """
 
@@ -23,16 +27,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from fit import Fit
 
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.data.folds import FOLDS, assign_folds
+from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.shipped_weights import FOLDER
 from lacbed_gan.store.packed import open_store
 
 RESULTS = Path(__file__).parent / "results.json"
 FORWARD = ["direction=forward", "thickness=all"]
-FEW = ["model.generator.few_beams=1.5"]
+FEW = ["model.generator.few_beams=2"]
 WIDTH, WIDER = ["model.generator.width=512"], ["model.generator.width=768"]
 NM = (50, 100, 150, 200)
 # name → settings of the run, and of the fit
@@ -47,8 +53,11 @@ SETTINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
     "weight decay 0.05": ([], {"decay": 0.05}),
     "average over 2,000 steps": ([], {"ema": 0.9995}),
 }
+# Widths of a network that corrects the pattern of few beams, and how many times as many epochs
+CORRECTIONS = ((256, 1), (768, 1), (384, 2))
 TUNED = 5e-4  # learning rate
 CROWDS = (250, 1000, 4000, None)  # crystals to train on; None: all
+SMALL_CROWDS = (112, 225, 450, 900)
 
 
 def inverse(nm: float) -> list[str]:
@@ -56,12 +65,13 @@ def inverse(nm: float) -> list[str]:
 
 
 # What ships, and a forward network without a first answer beside it
-NETWORKS = {"forward": [*FORWARD, *FEW, *WIDER]} | {f"inverse-{nm}nm": [*inverse(nm), *WIDTH] for nm in NM}
+NETWORKS = {"forward": [*FORWARD, *FEW]} | {f"inverse-{nm}nm": [*inverse(nm), *WIDTH] for nm in NM}
+INVERSE = tuple(name for name in NETWORKS if name != "forward")
 PLAIN = {"plain": [*FORWARD, *WIDTH]}
 # name → settings of the run, of the data, and of the fit; times are shares of what is given
 CHOSEN: dict[str, tuple[list[str], dict[str, Any], dict[str, Any]]] = {
-    "forward, few beams": (NETWORKS["forward"], {}, {"rate": 2e-3, "share": 1.0}),
-    "forward, few beams, 2.5 times as long": (NETWORKS["forward"], {}, {"rate": 2e-3, "share": 2.5}),
+    "forward, few beams": ([*NETWORKS["forward"], *WIDER], {}, {"rate": 2e-3, "share": 1.0}),
+    "forward, few beams, 2.5 times as long": ([*NETWORKS["forward"], *WIDER], {}, {"rate": 2e-3, "share": 2.5}),
     "inverse, 100 nm": (NETWORKS["inverse-100nm"], {}, {"share": 0.8}),
     "inverse, 100 nm, any origin": (NETWORKS["inverse-100nm"], {"origins": True}, {"share": 0.8}),
 }
@@ -103,13 +113,49 @@ def chosen(store: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
+def corrections(store: str, epochs: float) -> list[dict[str, Any]]:
+    """Chosen by the validation part; the pattern of few beams itself comes first."""
+    rows: list[dict[str, Any]] = []
+    for width, times in CORRECTIONS:
+        words = [*FORWARD, *FEW, f"model.generator.width={width}"]
+        fit = Fit([*words, f"store={store}", "validation=part"], without=left_out())
+        if not rows:
+            rows.append({"settings": "few beams alone", **first_answers(fit, fit.data.validation_rows)})
+        fit.run(float("inf"), times * epochs, rate=2e-3, size=32)
+        rows.append({"settings": f"width {width}", **summary(fit, fit.data.validation_rows)})
+        print(*rows[-2:], flush=True)
+    return rows
+
+
+def forward(store: str, epochs: float) -> list[dict[str, Any]]:
+    """On folds 1 to 9, what ships."""
+    fit = Fit([*NETWORKS["forward"], f"store={store}", "validation=none"], without=left_out())
+    fit.run(float("inf"), epochs, rate=2e-3, size=32)
+    row = {"network": "forward", **_tested(fit), "few_beams": first_answers(fit, fit.data.test_rows)}
+    print(row, flush=True)
+    fit.save(FOLDER / "forward.safetensors")
+    return [row]
+
+
+def first_answers(fit: Fit, rows: np.ndarray) -> dict[str, Any]:
+    """Mean and median of MSE and R of the patterns of few beams that the network is given."""
+    result = {}
+    for time, nm in enumerate(fit.data.thicknesses):
+        batch = fit.batch(torch.from_numpy(rows) * fit.times + time)
+        first = batch["input"][:, 1:]
+        mse = (first - batch["target"]).square().mean((1, 2, 3))
+        for name, value in ((f"mse@{nm:g}", mse), (f"r@{nm:g}", correlation_r(first, batch["target"]))):
+            result[name] = (float(value.mean()), float(value.median()))
+    return result
+
+
 def weights(store: str, seconds: float) -> list[dict[str, Any]]:
     """On folds 1 to 9."""
     rows = []
     for name, words in (NETWORKS | PLAIN).items():
-        forward = name == "forward"
+        slower = name == "forward"
         fit = Fit([*words, f"store={store}", "validation=none"], without=left_out(), origins=name.startswith("inverse"))
-        fit.run(seconds * (2 if forward else 1), rate=2e-3 if forward else 3e-3)
+        fit.run(seconds * (2 if slower else 1), rate=2e-3 if slower else 3e-3)
         rows.append({"network": name, **_tested(fit)})
         print(rows[-1], flush=True)
         if name in NETWORKS:
@@ -117,12 +163,12 @@ def weights(store: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
-def tune(store: str, epochs: float, names: Sequence[str] = tuple(NETWORKS)) -> list[dict[str, Any]]:
-    """The shipped networks, fitted to the pairs of another store."""
+def tune(store: str, epochs: float, names: Sequence[str] = INVERSE) -> list[dict[str, Any]]:
+    """Inverse networks that ship, fitted to the pairs of another store."""
     rows = []
     for name in names:
         start = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors"]
-        fit = Fit([*NETWORKS[name], *start], without=left_out(), origins=name.startswith("inverse"))
+        fit = Fit([*NETWORKS[name], *start], without=left_out(), origins=True)
         before = summary(fit, fit.data.test_rows)
         fit.run(float("inf"), epochs, rate=TUNED, size=32)
         rows.append({"network": name, **_tested(fit), "before": before})
@@ -139,6 +185,8 @@ def shipped(store: str, fold: float, names: Sequence[str] = tuple(NETWORKS)) -> 
         fit = Fit([*NETWORKS[name], *words])
         tested = fit.data.test_rows if fold >= 0 else np.arange(len(fit.data.store))
         row = {"network": name, "store": store, "fold": fold, **summary(fit, tested), **fit.mean_image(tested)}
+        if name == "forward":
+            row["few_beams"] = first_answers(fit, tested)
         rows.append(row | {"crystals": len(tested)})
         print(rows[-1], flush=True)
     return rows
@@ -160,6 +208,23 @@ def curve(store: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
+def crowds(store: str, epochs: float) -> list[dict[str, Any]]:
+    """The learning curve of a store of a thousand crystals, by equal numbers of steps, on a CPU."""
+    rows = []
+    for name, words in {
+        "few beams": [*FORWARD, *FEW],
+        "forward": FORWARD,
+        **{f"{t} nm": inverse(t) for t in NM},
+    }.items():
+        for crowd in SMALL_CROWDS:
+            whole = words[0] == FORWARD[0]
+            fit = Fit([*words, f"store={store}", "validation=none"], crowd, without=left_out(), origins=not whole)
+            fit.run(float("inf"), (1 if whole else 4) * epochs * SMALL_CROWDS[-1] / crowd, rate=2e-3, size=32)
+            rows.append({"network": name, **summary(fit, fit.data.test_rows)})
+            print(rows[-1], flush=True)
+    return rows
+
+
 def _of(row: dict[str, Any]) -> tuple[Any, ...]:
     """What a row is about: measured again, it takes the place of the one before."""
     return tuple(row.get(name) for name in ("settings", "network", "store", "fold")) + (
@@ -167,7 +232,9 @@ def _of(row: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-PARTS = {part.__name__: part for part in (settings, chosen, weights, curve, tune, shipped)}
+PARTS = {
+    part.__name__: part for part in (settings, chosen, weights, curve, crowds, corrections, forward, tune, shipped)
+}
 
 
 def main() -> None:

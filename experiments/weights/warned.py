@@ -14,10 +14,11 @@ from fit import Fit
 from run import NETWORKS, RESULTS
 
 from lacbed_gan.base.files import write_atomically
+from lacbed_gan.images.scaling import to_unit
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.inference import predict
 from lacbed_gan.models.shipped_weights import FOLDER
-from lacbed_gan.predict.input_warnings import CORRECTED
+from lacbed_gan.predict.spot_check import LIMIT, spot_agreement
 
 BAD, GOOD = 0.9, 0.99
 
@@ -28,16 +29,25 @@ def main() -> None:
     words = [f"store={store}", "validation=none", f"start={FOLDER}/forward.safetensors", f"fold={max(fold, 0)}"]
     fit = Fit([*NETWORKS["forward"], *words])
     tested = fit.data.test_rows if fold >= 0 else np.arange(len(fit.data.store))
-    rows = []
-    for time, nm in enumerate(fit.data.thicknesses):
+    answers, truth = [], []
+    for time in range(fit.times):
         batch = fit.batch(torch.from_numpy(tested) * fit.times + time)
-        answer = predict(fit.average.eval(), batch["input"], batch["condition"])
-        r, agreement = correlation_r(answer, batch["target"]), correlation_r(answer, batch["input"][:, 1:])
-        warned = agreement < CORRECTED
-        row = {"store": store, "fold": fold, "nm": nm, "crystals": len(r), "warned": int(warned.sum())}
+        answers.append(predict(fit.average.eval(), batch["input"], batch["condition"]))
+        truth.append(correlation_r(answers[-1], batch["target"]))
+    patterns, nm = torch.cat(answers, 1).numpy(), fit.data.thicknesses
+    store_, agreement = fit.data.store, []
+    for row, pattern in zip(tested, patterns, strict=True):
+        entry, rho = store_.index[row], to_unit(store_.potential[row])
+        span = entry["rho_max"] - entry["rho_min"]
+        agreement.append(spot_agreement(rho, span, entry["a"], pattern, nm, store_.recipe))
+    rows = []
+    for time, (r, found) in enumerate(zip(truth, torch.tensor(agreement).T, strict=True)):
+        warned = found < LIMIT
+        row = {"store": store, "fold": fold, "nm": nm[time], "crystals": len(r), "warned": int(warned.sum())}
         for name, which in (("bad", r < BAD), ("good", r > GOOD)):
             row |= {name: int(which.sum()), f"warned of {name}": int((warned & which).sum())}
-        row["nine in ten bad ones below"] = float(agreement[r < BAD].quantile(0.9)) if (r < BAD).any() else None
+        row["highest of bad"] = float(found[r < BAD].max()) if (r < BAD).any() else None
+        row["lowest of good"] = float(found[r > GOOD].min()) if (r > GOOD).any() else None
         rows.append(row)
         print(row, flush=True)
     results = json.loads(RESULTS.read_text(encoding="utf-8"))

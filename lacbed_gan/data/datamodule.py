@@ -64,8 +64,8 @@ class PairDataModule(L.LightningDataModule):
             a tenth of the training folds; "fold" (or True), the fold after this one (0 after 9); "none" (or False),
             nothing, and what is looked at is the test fold, as figure 3 of arXiv 2503.02852 does.
         groups: (N,) of which none is in two parts of the data; None: the formulas.
-        few_beams: cut-off in 1/Å of the exact pattern that inputs of the forward direction have as a second channel;
-            None: they have none. It is computed once for a store, and kept.
+        few_beams: cut-off in 1/Å of the pattern of few beams that inputs of the forward direction have as a second
+            channel; None: they have none. It is computed once for a store, and kept.
         point_group: training images and their patterns are turned and mirrored together, at random; in the inverse
             direction transposed only, and with the canonical origin only, because every pattern of a cubic crystal is
             its own mirror image and would have several answers.

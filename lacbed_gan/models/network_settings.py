@@ -19,7 +19,7 @@ class Settings(BaseModel):
 class FourierSettings(Settings):
     """Of `networks.fourier.FourierGenerator`; `quadrants` says that patterns have the symmetry 2mm, else 2.
 
-    `few_beams` is the cut-off in 1/Å of the exact pattern that a forward network corrects; None for none.
+    `few_beams` is the cut-off in 1/Å of the pattern of few beams that a forward network corrects; None for none.
     """
 
     name: Literal["fourier"] = "fourier"

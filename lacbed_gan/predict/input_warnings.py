@@ -11,9 +11,6 @@ BROKEN = 0.01  # 1 − R of a pattern to its own mirror images; of training patt
 SLOPED = 0.5  # share of the difference that a plane makes up: it is the background
 GRAINY = 0.5  # correlation of neighbouring pixels of the rest below which noise is what makes them differ
 COVERED = 0.999  # of the angles that the network knows
-# R of an answer with the exact pattern of few beams that it corrects; nine in ten answers with R below 0.9 are below it
-# (experiments/weights, of 120 crystals that are neither trained nor tested on)
-CORRECTED = 0.943
 SATURATED = 0.02  # of the pixels at the highest value
 
 
@@ -38,22 +35,6 @@ def distance_warnings(distance: float) -> list[str]:
     return [
         f"the nearest training input is {distance:.2g} times as far away as usual among them: the network has seen "
         "nothing like it"
-    ]
-
-
-def correction_warnings(thickness: Sequence[float], correlation: Sequence[float]) -> list[str]:
-    """Of answers that are far from the exact pattern of few beams which they correct.
-
-    Args:
-        thickness: in nm, of each answer.
-        correlation: R of each answer with that pattern.
-    """
-    far = [f"{nm:g}" for nm, r in zip(thickness, correlation, strict=True) if r < CORRECTED]
-    if not far:
-        return []
-    return [
-        f"at {', '.join(far)} nm the answer differs much from the exact pattern of few beams that it corrects (R down "
-        f"to {min(correlation):.2f}): of such answers one in four has R below 0.9, of the others one in thirty or fewer"
     ]
 
 

@@ -16,16 +16,12 @@ from lacbed_gan.diffraction.potential import projected_potential
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.reduction import reduced_potential
 from lacbed_gan.images.scaling import to_uint8, to_unit
-from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.weights import Trained
-from lacbed_gan.predict.input_warnings import (
-    condition_warnings,
-    correction_warnings,
-    distance_warnings,
-)
+from lacbed_gan.predict.input_warnings import condition_warnings, distance_warnings
 from lacbed_gan.predict.potentials import PredictsPotentials
 from lacbed_gan.predict.prediction import PatternPrediction
 from lacbed_gan.predict.sampling import DrawsSamples
+from lacbed_gan.predict.spot_check import spot_agreement, spot_warnings
 from lacbed_gan.predict.trust import PredictionError, warned
 from lacbed_gan.store.entry import view_of
 from lacbed_gan.store.recipe import Recipe
@@ -121,8 +117,9 @@ class Predictor(PredictsPotentials, DrawsSamples):
             inputs = inputs.expand(-1, 2, -1, -1)
         with torch.inference_mode():
             pattern = self._trained.predict(inputs, condition)
-        if few_beams:
-            lines += correction_warnings(nm, correlation_r(pattern, inputs[:, 1:]).tolist())
+        if few_beams and image.max() > image.min():
+            agreement = spot_agreement(image.numpy(), span, crystal.a, pattern[:, 0].numpy(), nm, recipe)
+            lines += spot_warnings(nm, agreement)
         lines += self._unlike(image[None, None])
         if image.max() == image.min():
             lines.append("ρ is the same all over")

@@ -7,16 +7,10 @@ import torch
 import lacbed_gan as lg
 from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import train
-from lacbed_gan.data.conditions import thickness_number
 from lacbed_gan.data.datamodule import PairDataModule
-from lacbed_gan.data.folds import FOLDS, assign_folds
-from lacbed_gan.diffraction.few_beams import few_beam_patterns
-from lacbed_gan.diffraction.window import Window
-from lacbed_gan.images.scaling import to_uint8, to_unit
 from lacbed_gan.measures.familiarity import features
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.weights import load_weights
-from lacbed_gan.predict.input_warnings import correction_warnings
 from lacbed_gan.predict.loading import load
 from lacbed_gan.running.folder import run_name
 from lacbed_gan.store.packed import open_store
@@ -90,37 +84,3 @@ def test_unfamiliar_patterns_fare_worse():
     assert 0.01 < (distance > 1).mean() < 0.15
     far = distance > np.quantile(distance, 0.9)
     assert error[far].mean() > 2 * error[~far].mean()
-
-
-def test_answers_far_from_the_pattern_of_few_beams_fare_worse():
-    """Of the shipped network on the fold that it did not see."""
-    network, store = load(), open_store("bundled")
-    trained = network._trained
-    groups = [entry["formula"] or entry["id"] for entry in store.index]
-    rows = np.flatnonzero(assign_folds(groups, FOLDS) == trained.config["settings"]["fold"])[::5]
-    data = PairDataModule(
-        store, "forward", [100], 0, 32, condition=trained.settings.condition, standardisation=trained.standardisation
-    )
-    data.setup()
-    batch = data.batch(rows)
-    entries = [store.index[row] for row in rows]
-    spans, edges = [entry["rho_max"] - entry["rho_min"] for entry in entries], [entry["a"] for entry in entries]
-    first = torch.empty_like(batch["input"])
-    few_beams = trained.settings.few_beams
-    for place, pattern in few_beam_patterns(
-        [image.numpy() for image in batch["input"][:, 0]],
-        spans,
-        edges,
-        [100],
-        Window(128, store.recipe.half_width),
-        few_beams,
-    ):
-        first[place] = torch.from_numpy(to_unit(to_uint8(pattern)))
-    condition = torch.cat([batch["condition"], torch.full((len(rows), 1), thickness_number(100))], 1)
-    with torch.inference_mode():
-        answer = trained.predict(torch.cat([batch["input"], first], 1), condition)
-    r, agreement = correlation_r(answer, batch["target"]), correlation_r(answer, first)
-    warned = torch.tensor([bool(correction_warnings([100], [float(each)])) for each in agreement])
-    assert 0.2 < warned.double().mean() < 0.8
-    assert (1 - r[warned]).mean() > 2 * (1 - r[~warned]).mean()
-    assert r[~warned].min() > 0.9

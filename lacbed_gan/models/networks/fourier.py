@@ -35,7 +35,7 @@ class FourierGenerator(nn.Module):
         width: of the dense layers.
         depth: number of dense residual blocks.
         quadrants: patterns have the symmetry 2mm, else 2.
-        few_beams: forward only: the last input channel is the exact pattern of the beams up to this cut-off in 1/Å, as
+        few_beams: forward only: the last input channel is the pattern of the beams up to this cut-off in 1/Å, as
             in :mod:`lacbed_gan.diffraction.few_beams`. The dense layers see it, and what they give corrects it.
         dark_fields: inverse only: so many of the input channels, the last ones, are dark fields, which have no such
             symmetry and are read whole.
