@@ -20,6 +20,7 @@ from torch import Tensor
 from lacbed_gan.commands.choices import begin_from, network_settings, prepare, start_of
 from lacbed_gan.commands.config import composed
 from lacbed_gan.data.batches import PairImages
+from lacbed_gan.data.references import familiarity
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.images.scaling import to_unit
 from lacbed_gan.measures.familiarity import Familiar
@@ -217,7 +218,7 @@ class Fit:
         """The average of the weights in 8 bit, and what is kept of the training inputs."""
         networks = Networks(self.average.cpu(), None, self.module.span_head and self.module.span_head.cpu())
         self.data._images = self.images.to("cpu")
-        familiar = self.data.familiarity()
+        familiar = familiarity(self.data)
         if self.known and familiar:  # the networks have seen both
             familiar = Familiar(torch.cat([self.known.features, familiar.features]), self.known.usual)
         save_weights(path, Trained.of(networks, self.module.config, familiar), eight_bit=True)

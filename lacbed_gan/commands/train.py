@@ -18,6 +18,7 @@ from lacbed_gan.commands.choices import begin_from, kind, network_settings, prep
 from lacbed_gan.commands.command import in_process, launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import typed
 from lacbed_gan.commands.train_settings import TrainSettings
+from lacbed_gan.data.references import familiarity
 from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.running.folder import claimed, in_folder, run_group, run_name, thickness_name
 
@@ -160,7 +161,7 @@ def train_in(
         set_aside(folder)
     write_atomically(folder / "config.yaml", yaml.safe_dump(plain, sort_keys=False, allow_unicode=True))
     data.setup()
-    module.familiar = data.familiarity()
+    module.familiar = familiarity(data)
     samples = data.batch(spread(data.test_rows))
     started = time.monotonic()
     record = nullcontext()

@@ -24,9 +24,6 @@ from lacbed_gan.data.folds import FOLDS, assign_folds, validation_rows
 from lacbed_gan.data.measuring import Measuring
 from lacbed_gan.data.reading import pair_images, require_absorbing, require_reflections
 from lacbed_gan.data.views import require_nets
-from lacbed_gan.measures.baselines import baselines as baselines_of
-from lacbed_gan.measures.familiarity import CHUNK, LEAST_SIZE, Familiar, features, usual_distance
-from lacbed_gan.store.cache import kept
 from lacbed_gan.store.packed import open_store
 from lacbed_gan.store.recipe import Indices, shortened
 from lacbed_gan.store.store import Store
@@ -260,45 +257,8 @@ class PairDataModule(L.LightningDataModule):
         chosen = torch.randperm(len(self.train_rows), generator=generator)[: len(self.test_rows)]
         return np.sort(self.train_rows[chosen.numpy()])
 
-    def baselines(self) -> dict[str, Tensor]:
-        """MSE per image of the test fold, in its order, of two predictors without a network.
-
-        Returns:
-            "mean_image": (n,) float32, the mean training target as the answer to everything;
-            "nearest": (n,) float32, the target of the training input nearest in L2. Both at each thickness by itself
-            where there are several in the forward direction.
-        """
-
-        def compute() -> np.ndarray:
-            images = self._images
-            train, test = torch.from_numpy(self.train_rows), torch.from_numpy(self.test_rows)
-            inputs, targets = images.potential, images.pattern
-            if self.direction == "inverse":
-                inputs, targets = targets, inputs
-            return baselines_of(inputs, targets, train, test).cpu().numpy()
-
-        decides = [self._views, self.train_rows.tolist(), self.test_rows.tolist()]
-        mean, nearest = torch.from_numpy(np.array(kept(self.store, "baselines", decides, compute)))
-        return {"mean_image": mean, "nearest": nearest}
-
-    def familiarity(self) -> Familiar | None:
-        """What is kept of the training inputs; None of too few, too small, or measured ones, of which none is usual."""
-        if len(self.train_rows) < 2 or self.size < LEAST_SIZE or self.measured:
-            return None
-
-        def compute() -> np.ndarray:
-            rows = np.arange(len(self.store))
-            bright = len(self.thicknesses)  # or one, of ρ
-            parts = [self.batch(rows[i : i + CHUNK])["input"][:, :bright] for i in range(0, len(rows), CHUNK)]
-            return torch.cat([features(self.direction, part) for part in parts]).half().cpu().numpy()
-
-        training = torch.from_numpy(kept(self.store, "features", self._views, compute)[self.train_rows])
-        decides = [self._views, self.train_rows.tolist()]
-        usual = float(kept(self.store, "usual", decides, lambda: np.array([usual_distance(training)]))[0])
-        return Familiar(training, usual) if usual > 0 else None
-
     @property
-    def _views(self) -> list[object]:
+    def views(self) -> list[object]:
         """What decides, beside the store, how its images are seen."""
         return [self.direction, list(self.thicknesses), self.size, self.origin]
 

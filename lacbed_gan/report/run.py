@@ -10,6 +10,7 @@ import torch
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.base.tables import to_csv
 from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.data.references import baselines
 from lacbed_gan.data.views import projected_group
 from lacbed_gan.measures.metrics import summary
 from lacbed_gan.measures.origin import misjudged
@@ -102,7 +103,7 @@ def results(module: LightningModule, data: PairDataModule) -> dict[str, float]:
     if "test/origin_mse" in module.measures:
         plain, independent = (module.measures[f"test/{name}"].compute() for name in ("mse", "origin_mse"))
         values["test/misjudged"] = misjudged(plain, independent)
-    for name, errors in data.baselines().items():
+    for name, errors in baselines(data).items():
         values[f"baseline/{name}_mse"] = float(errors.mean())
         if data.tells_thickness:
             for time, thickness in enumerate(data.thicknesses):

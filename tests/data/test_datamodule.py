@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from lacbed_gan.data import references
 from lacbed_gan.data.batches import EpochBatches
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.images.origin import canonical
@@ -223,7 +224,7 @@ def test_baselines_against_brute_force(module, monkeypatch, chunk):
     mean = ((pattern[test] - pattern[train].mean(0)) ** 2).mean((1, 2))
     distance = ((potential[test][:, None] - potential[train]) ** 2).sum((2, 3))
     nearest = ((pattern[train][distance.argmin(1)] - pattern[test]) ** 2).mean((1, 2))
-    result = data.baselines()
+    result = references.baselines(data)
     np.testing.assert_allclose(result["mean_image"], mean, rtol=1e-5)
     np.testing.assert_allclose(result["nearest"], nearest, rtol=1e-5)
 
@@ -231,21 +232,22 @@ def test_baselines_against_brute_force(module, monkeypatch, chunk):
 def test_what_follows_from_the_store_is_computed_once(module, make_store, monkeypatch):
     """Of one fold and one direction; and of a store that is another one, again."""
     first = module()
-    errors, kept = first.baselines(), module(size=16).familiarity()
+    errors, kept = references.baselines(first), references.familiarity(module(size=16))
     with monkeypatch.context() as patch:
         for name in ("baselines_of", "features", "usual_distance"):
-            patch.setattr(f"lacbed_gan.data.datamodule.{name}", lambda *_: pytest.fail("computed again"))
+            patch.setattr(f"lacbed_gan.data.references.{name}", lambda *_: pytest.fail("computed again"))
         again = module()
-        for name, values in again.baselines().items():
+        for name, values in references.baselines(again).items():
             assert torch.equal(values, errors[name])
-        assert torch.equal(again.familiarity().features, kept.features) and again.familiarity().usual == kept.usual
+        familiar = references.familiarity(again)
+        assert torch.equal(familiar.features, kept.features) and familiar.usual == kept.usual
         for others in ({"fold": 4}, {"direction": "inverse"}, {"thickness": 50}):
             with pytest.raises(pytest.fail.Exception, match="computed again"):
-                module(**others).baselines()
+                references.baselines(module(**others))
     other = PairDataModule(make_store("other", count=29), "forward", 100, 3, 4)
     other.setup()
-    assert len(other.baselines()["nearest"]) == len(other.test_rows) and not torch.equal(
-        other.baselines()["mean_image"], errors["mean_image"]
+    assert len(references.baselines(other)["nearest"]) == len(other.test_rows) and not torch.equal(
+        references.baselines(other)["mean_image"], errors["mean_image"]
     )
 
 
@@ -361,9 +363,9 @@ def test_forward_pairs_of_all_thicknesses(periodic):
     np.testing.assert_array_equal(joined["target"][:, 0] * 255, patterns)
     np.testing.assert_allclose(joined["thickness"][:, 0], np.array([-0.5, 0.0])[joined["time"]])
     assert torch.equal(joined["condition"], joined["thickness"])
-    baselines = data.baselines()
+    baselines = references.baselines(data)
     for time, thickness in enumerate((50, 100)):
-        alone = periodic(thickness=thickness).baselines()
+        alone = references.baselines(periodic(thickness=thickness))
         for name, errors in alone.items():
             torch.testing.assert_close(baselines[name][time::2], errors)
 

@@ -7,6 +7,7 @@ import torch
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.data.disturbances import ABSORBED, TOLD, column
+from lacbed_gan.data.references import familiarity
 from lacbed_gan.store.writer import StoreWriter
 
 
@@ -97,4 +98,4 @@ def test_pairs_that_cannot_stand_in_are_refused(module, tmp_path, some_crystals)
 def test_one_thickness_stays_one(module):
     data = module(thickness=100)
     batch = data.batch(np.array([4, 7]))
-    assert batch["index"].tolist() == [4, 7] and not data.by_thickness and data.familiarity() is None
+    assert batch["index"].tolist() == [4, 7] and not data.by_thickness and familiarity(data) is None

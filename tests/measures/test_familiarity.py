@@ -8,6 +8,7 @@ import lacbed_gan as lg
 from lacbed_gan.commands.config import composed
 from lacbed_gan.commands.train import train
 from lacbed_gan.data.datamodule import PairDataModule
+from lacbed_gan.data.references import familiarity
 from lacbed_gan.measures.familiarity import features
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.weights import load_weights
@@ -29,7 +30,7 @@ def test_features_do_not_depend_on_brightness_contrast_and_origin():
 def test_training_inputs_are_at_no_distance_and_noise_at_that_of_brute_force(shared_store, direction):
     data = PairDataModule(shared_store, direction, 50, 0, 4)
     data.setup()
-    kept = data.familiarity()
+    kept = familiarity(data)
     inputs = data.batch(data.train_rows)["input"]
     assert all(kept.distance(direction, image[None]) < 0.05 for image in inputs[:5])
     others = torch.cdist(features(direction, inputs), features(direction, inputs)) + 9 * torch.eye(len(inputs))

@@ -129,5 +129,5 @@ def test_the_range_of_the_potential_is_standardised_by_its_name():
 def test_a_flow_without_a_regression_is_refused(part):
     names = [f"{part}.{name}.weight" for name in ("first", "time", "regression")]
     assert list(migrated_names(dict.fromkeys(names))) == names
-    with pytest.raises(ValueError, match="no errors of a regression.*train model=flow again"):
+    with pytest.raises(ValueError, match=r"no errors of a regression.*train model=flow again"):
         migrated_names(dict.fromkeys(names[:2]))

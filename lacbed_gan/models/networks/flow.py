@@ -21,7 +21,7 @@ MEMORY = 0.99  # of a step of training, in the mean squares that the regression 
 
 
 class FlowSampler(Sampler):
-    """A regression, and conditional flow matching (Lipman et al., arXiv 2210.02747; Liu et al., 2209.03003) of its error.
+    """A regression, and conditional flow matching (Lipman et al. arXiv 2210.02747; Liu et al. 2209.03003) of its error.
 
     One layer on the context gives the mean μ of the answer, learned by the squared error of the image alone, as a
     network without samples learns. What it leaves, x₁ = (answer − μ)/σ with the root mean squares σ of that, is drawn:

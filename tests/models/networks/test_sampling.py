@@ -168,7 +168,7 @@ def test_a_flow_from_noise_to_a_normal_distribution_is_exact(scale):
 @pytest.mark.parametrize("potential", ["output", "input"])
 def test_the_regression_of_a_flow_learns_by_the_error_of_the_image(potential):
     """Whatever the flow of what it leaves, whose samples lie about it."""
-    network, (image, condition, target, span) = made("flow", potential=potential, span=False), pairs()
+    network, (image, condition, target, _) = made("flow", potential=potential, span=False), pairs()
     target = network.state.decode(network.state.encode(target))
     _, terms = network.train().learn(image, condition, target)
     error = (network(image, condition) - target).square().mean()
