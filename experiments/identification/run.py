@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 import sys
 import time
 from dataclasses import replace
@@ -25,14 +26,20 @@ from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structu
 from lacbed_gan.crystal.space_groups import LATTICE_POINTS
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction import bright_field
-from lacbed_gan.predict.identification.identification import Identification, identify, is_known
-from lacbed_gan.predict.identification.verdict import judge
+from lacbed_gan.predict.identification.calculation import Physics
+from lacbed_gan.predict.identification.candidates import candidates
+from lacbed_gan.predict.identification.identification import A_TOLERANCE, is_known
+from lacbed_gan.predict.identification.search import Ranking, rank
+from lacbed_gan.predict.identification.verdict import DECIDED, NONE, judge
+from lacbed_gan.predict.observation import observe
 
 COUNTS = 1000  # of the beam in a pixel
-SIZE, G_MAX = 64, 3.0  # of the patterns; the identification stops at 2.5 1/Å
+SIZE, G_MAX = 64, 3.0  # of the patterns
+FINEST = 3.0  # 1/Å, of the finest calculation
+ALIKE = 0.1  # share of the atoms by which neighbours in the table differ at most
 THICKNESS = (40.0, 150.0)  # nm
 SEARCHED = (30.0, 160.0)  # nm, since the thickness is not told
-BEST = 8  # candidates that are calculated with all pixels
+BEST = 12  # candidates of which all beams count
 B_ISO = (0.3, 1.0)  # Å², of all atoms of a crystal
 A_ERROR = 0.01  # relative
 # Å, unless another is given, and Å² for each lattice point; the patterns of larger cells take minutes
@@ -70,45 +77,118 @@ def one_pattern(crystal: Crystal) -> tuple[np.ndarray, float, float, float]:
     return counts, thickness, b, crystal.a * (1 + random.uniform(-A_ERROR, A_ERROR))
 
 
-def judged(result: Identification, without: str = "") -> dict[str, Any]:
-    """The verdict on the candidates, or on those that are left without one of them."""
+def same(one: Crystal, other: Crystal) -> bool:
+    """Whether two entries of the table are of one crystal."""
+    return (one.formula, one.space_group) == (other.formula, other.space_group)
+
+
+def judged(ranking: Ranking) -> dict[str, Any]:
+    """The verdict on a ranking, and what its best candidates leave."""
     experimental = seen_in_experiments()
-    best = [one for one in result.ranking.best if one.crystal.name != without]
-    verdict = judge(best, result.verdict.noise, lambda one: is_known(one, experimental))
+    verdict = judge(ranking.best, float(ranking.compared.noise.mean()), lambda one: is_known(one, experimental))
+    order = [*verdict.order, *ranking.others]
     return {
         "kind": verdict.kind,
         "alike": verdict.alike,
-        "first": verdict.order[0].crystal.formula,
+        "first": order[0].crystal.formula,
+        "thickness": order[0].fit.thickness,
         "beyond_noise": verdict.unexplained,
-        "names": [one.crystal.name for one in best],
-        "shares": [one.fit.unexplained for one in best],
+        "names": [one.crystal.name for one in order[:8]],
+        "formulas": [one.crystal.formula for one in order[:8]],
+        "space_groups": [one.crystal.space_group for one in order[:8]],
+        "shares": [one.fit.unexplained for one in order[:8]],
+        "all_pixels": len(ranking.best),
+    }
+
+
+def identified(crystal: Crystal, near: list[Crystal]) -> dict[str, Any]:
+    """Ranks and verdicts with all candidates, and without the crystal."""
+    pattern, thickness, b, a = one_pattern(crystal)
+    began = time.process_time()
+    observation = observe(pattern, a=a, align=False)
+    crystals = candidates(near, a, A_TOLERANCE).crystals
+    physics, remembered = Physics(FINEST, "tds", observation.energy_kv), {}
+    ranking = rank(observation, crystals, SEARCHED, physics, best=BEST, remembered=remembered)
+    middle = time.process_time()
+    others = [one for one in crystals if not same(one, crystal)]
+    without = rank(observation, others, SEARCHED, physics, best=BEST, remembered=remembered)
+    found = judged(ranking)
+    experimental = seen_in_experiments()
+    noise = float(ranking.compared.noise.mean())
+    order = [*judge(ranking.best, noise, lambda one: is_known(one, experimental)).order, *ranking.others]
+    right = next((i for i, one in enumerate(order, 1) if same(one.crystal, crystal)), None)
+    agreeing = next((i for i, one in enumerate(ranking.best, 1) if same(one.crystal, crystal)), None)
+    fit = order[right - 1] if right else None
+    return {
+        "thickness": thickness,
+        "b": b,
+        "told_a": a,
+        "rank": right,
+        "by_agreement": agreeing,
+        "left": fit and max(0.0, fit.fit.unexplained - noise),
+        "b_factor": fit and fit.b_factor,
+        "blur": fit and fit.fit.blur,
+        "noise": noise,
+        "candidates": len(crystals),
+        "with": found,
+        "without": judged(without),
+        "seconds": middle - began,
+        "seconds_without": time.process_time() - middle,
     }
 
 
 def summary(path: Path) -> str:
     """Shares of the patterns that were identified, and quantiles of what right crystals leave beyond noise."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    left = np.sort([max(0.0, r["right"]["unexplained"] - r["noise"]) if r["right"] else 1.0 for r in rows])
-    near = [abs(r["thickness_of_first"] - r["thickness"]) <= 2 for r in rows]
-    gone = [max(0.0, r["without"]["beyond_noise"]) for r in rows]
+    n = len(rows)
+    left = np.array([1.0 if r["left"] is None else r["left"] for r in rows])
+    near = [abs(r["with"]["thickness"] - r["thickness"]) <= 2 for r in rows]
+    gone = np.array([r["without"]["beyond_noise"] for r in rows])
     ranks = np.array([r["rank"] or 10**6 for r in rows])
+    agreement = np.array([r["by_agreement"] or 10**6 for r in rows])
     alike = np.array([r["with"]["alike"] for r in rows])
+    twins = np.array([neighbour(r) for r in rows])
     quantiles = ", ".join(f"{q:.0%} {np.quantile(left, q):.4f}" for q in (0.5, 0.9, 0.95, 1.0))
+    kinds = {name: [r[name]["kind"] for r in rows] for name in ("with", "without")}
     return "\n".join(
         [
-            f"{len(rows)} patterns: right crystal first {(ranks == 1).sum()}, among five {(ranks <= 5).sum()}, "
-            f"among those that cannot be told apart {(ranks <= alike).sum()}; "
-            f"thickness within 2 nm {sum(near)}",
+            f"{n} patterns: right crystal first {(ranks == 1).sum()} (by agreement alone {(agreement == 1).sum()}), "
+            f"among five {(ranks <= 5).sum()}, among those that cannot be told apart {(ranks <= alike).sum()}; "
+            f"thickness within 2 nm {sum(near)}; a guess among the candidates is right for "
+            f"{sum(1 / r['candidates'] for r in rows):.1f}",
             f"left by the right crystal beyond noise: {quantiles}",
             "left by the best other crystal, the right one taken out: "
             + ", ".join(f"{q:.0%} {np.quantile(gone, q):.4f}" for q in (0.05, 0.1, 0.25, 0.5)),
+            f"with the limits of the verdict: none fits {kinds['with'].count(NONE)} with the crystal in the table, "
+            f"{kinds['without'].count(NONE)} with it taken out; decided {kinds['with'].count(DECIDED)}, of which right "
+            f"{sum(k == DECIDED and r == 1 for k, r in zip(kinds['with'], ranks, strict=True))}",
+            f"neighbours in the table, same space group and at most {ALIKE:.0%} of the atoms others: of {twins.sum()}, "
+            f"none fits {sum(k == NONE and t for k, t in zip(kinds['without'], twins, strict=True))} of them taken out",
             *(
                 f"a limit of {limit:g}: right ones below {np.mean(left <= limit):.0%}, others above "
-                f"{np.mean(np.array(gone) > limit):.0%}"
-                for limit in (0.003, 0.005, 0.01, 0.02, 0.03)
+                f"{np.mean(gone > limit):.0%}"
+                for limit in (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.03)
             ),
+            f"CPU seconds of a pattern: median {np.median([r['seconds'] for r in rows]):.0f}, mean "
+            f"{np.mean([r['seconds'] for r in rows]):.0f}, of the ranking without it "
+            f"{np.mean([r['seconds_without'] for r in rows]):.0f} more",
         ]
     )
+
+
+def neighbour(row: dict[str, Any]) -> bool:
+    """Whether the best other crystal is the same but for a few of the atoms."""
+    gone = row["without"]
+    if gone["space_groups"][0] != row["space_group"]:
+        return False
+    one, other = (composition(formula) for formula in (row["formula"], gone["formulas"][0]))
+    return sum(abs(one.get(x, 0.0) - other.get(x, 0.0)) for x in {*one, *other}) / 2 <= ALIKE
+
+
+def composition(formula: str) -> dict[str, float]:
+    """Atomic fractions."""
+    parts = {element: float(count or 1) for element, count in re.findall(r"([A-Z][a-z]?)([0-9.]*)", formula)}
+    return {element: count / sum(parts.values()) for element, count in parts.items()}
 
 
 def main(words: list[str]) -> int:
@@ -126,28 +206,15 @@ def main(words: list[str]) -> int:
             continue
         near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
         crystal = next(one for one in near if one.name == name)
-        pattern, thickness, b, a = one_pattern(crystal)
-        began = time.perf_counter()
-        result = identify(pattern, a=a, structures=near, thickness=SEARCHED, best=BEST, align=False)
-        row = {"name": name, "formula": crystal.formula, "a": edge, "thickness": thickness, "b": b}
-        row |= {
-            "rank": next((one["rank"] for one in result.rows if one["name"] == name), None),
-            "by_agreement": next((i for i, one in enumerate(result.ranking.best, 1) if one.crystal.name == name), None),
-            "thickness_of_first": result.rows[0]["thickness"],
-            "right": next((one for one in result.rows if one["name"] == name), None),
-            "noise": result.verdict.noise,
-            "candidates": len(result.rows),
-            "with": judged(result),
-            "without": judged(result, name),
-            "seconds": time.perf_counter() - began,
-        }
+        row = {"name": name, "formula": crystal.formula, "space_group": crystal.space_group, "a": edge}
+        row |= identified(crystal, near)
         there, gone = row["with"], row["without"]
         print(
-            f"{crystal.formula}, a {edge:.3f} Å, {thickness:.1f} nm, B {b:.2f} Å²: {row['rank']} of {row['candidates']}"
-            ", "
-            f"first {there['first']} {row['thickness_of_first']:.1f} nm, {there['kind']} ({there['alike']}), "
-            f"noise {row['noise']:.4f}, beyond {there['beyond_noise']:.4f}; taken out: {gone['kind']}, first "
-            f"{gone['first']}, beyond {gone['beyond_noise']:.4f}; {row['seconds']:.0f} s",
+            f"{crystal.formula}, a {edge:.3f} Å, {row['thickness']:.1f} nm, B {row['b']:.2f} Å²: {row['rank']} of "
+            f"{row['candidates']}, first {there['first']} {there['thickness']:.1f} nm, {there['kind']} "
+            f"({there['alike']}), noise {row['noise']:.4f}, beyond {there['beyond_noise']:.4f}; taken out: "
+            f"{gone['kind']}, first {gone['first']}, beyond {gone['beyond_noise']:.4f}; {row['seconds']:.0f} + "
+            f"{row['seconds_without']:.0f} s",
             flush=True,
         )
         if output:

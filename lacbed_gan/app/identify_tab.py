@@ -93,7 +93,7 @@ class IdentifyTab:
             "least": number("least thickness (nm)", "20 unless given"),
             "largest": number("largest thickness (nm)", "200 unless given"),
             "energy_kv": number("voltage (kV)", "as the file says, or 200"),
-            "g_max": number("g_max (1/Å)", "cut-off of the beams; 2.5 unless given"),
+            "g_max": number("g_max (1/Å)", "cut-off of the beams; 3 unless given"),
         }
         self._absorption = ui.select(["tds", "proportional", "none"], value="tds", label="absorption")
         self._absorption.props("dense options-dense outlined").classes("wide")

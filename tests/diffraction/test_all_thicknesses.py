@@ -1,5 +1,7 @@
 """Intensities at many thicknesses at once, against those that follow the wave from each to the next."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from lacbed_gan.diffraction.recursion.all_thicknesses import intensities_at_all
 from lacbed_gan.diffraction.recursion.slices import absorbed_intensities
 
 THICKNESS = [3.0, 20.0, 61.5, 62.0, 150.0]
+EVEN = [30.0, 35.5, 41.0, 46.5, 52.0]
 PEROVSKITE = [
     Site("Sr", (0, 0, 0), b_iso=0.6),
     Site("Ti", (0.5, 0.5, 0.5), b_iso=0.4),
@@ -51,9 +54,27 @@ def test_absorption_to_first_order_is_near(zone):
     beams, absorption = beams_of(zone)
     k = torch.from_numpy(np.random.default_rng(1).uniform(-0.5, 0.5, (10, 2)))
     reflections = torch.tensor([2, -1])
-    expected = intensities_at_all(beams, absorption, k, THICKNESS, reflections=reflections)
-    near = perturbed_intensities(beams, absorption, k, THICKNESS, reflections=reflections)
+    expected = intensities_at_all(beams, absorption, k, EVEN, reflections=reflections)
+    near = perturbed_intensities(beams, absorption, k, EVEN, reflections=reflections)
     assert (near - expected).square().mean().sqrt() < 0.02
     nothing = type(absorption)(absorption.hk, 0 * absorption.potential, beams.net, beams.lattice, beams.reflection)
-    expected = intensities_at_all(beams, nothing, k, THICKNESS, reflections=reflections)
-    assert (perturbed_intensities(beams, nothing, k, THICKNESS, reflections=reflections) - expected).abs().max() < 1e-3
+    expected = intensities_at_all(beams, nothing, k, EVEN, reflections=reflections)
+    assert (perturbed_intensities(beams, nothing, k, EVEN, reflections=reflections) - expected).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("zone", [None, (1, 1, 0)])
+def test_weak_beams_count_by_perturbation(zone):
+    """Half of the beams exactly leave much less of the pattern than without the others."""
+    beams, absorption = beams_of(zone)
+    k = torch.from_numpy(np.random.default_rng(2).uniform(-0.5, 0.5, (40, 2)))
+    few = len(beams) // 2
+    expected = intensities_at_all(beams, absorption, k, EVEN)
+    near = perturbed_intensities(beams, absorption, k, EVEN, strong=few)
+    alone = perturbed_intensities(*(first_of(each, few) for each in (beams, absorption)), k, EVEN)
+    errors = [float((one - expected).square().mean()) for one in (near, alone)]
+    assert errors[0] < errors[1] / 3 and errors[0] < 1e-3
+
+
+def first_of(beams, count):
+    """Without the beams farther away."""
+    return replace(beams, hk=beams.hk[:count])

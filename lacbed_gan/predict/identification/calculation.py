@@ -23,7 +23,6 @@ from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.all_thicknesses import intensities_at_all
 from lacbed_gan.diffraction.window import Window
 
-FEW_BEAMS = 150  # that eigenvectors take less time for than a recursion
 BEYOND = 0.3  # 1/Å: beams around a reflection that take part
 
 
@@ -35,13 +34,14 @@ class Physics:
         g_max: cut-off of the beams in 1/Å, or `BEYOND` the farthest reflection where that is more.
         absorption: ``tds``, ``proportional`` or ``none``.
         energy_kv: of the beam.
-        rough: absorption to first order, which is quicker, where there are few beams.
+        strong: how many beams of each direction count exactly, the others and absorption by perturbation, which is
+            quicker; 0: all exactly.
     """
 
     g_max: float = 2.0
     absorption: str = "tds"
     energy_kv: float = 200.0
-    rough: bool = False
+    strong: int = 0
 
 
 def grid_pixels(size: int, step: int) -> NDArray[np.int64]:
@@ -66,7 +66,7 @@ def intensities_of(
 
     Args:
         hkl: in the axes of the crystal's source; 0 0 0 is the bright field.
-        thickness: T values in nm, rising.
+        thickness: T values in nm, rising; evenly spaced where few beams count exactly.
         factors: by which U of some (h, k) of the net are multiplied, without those of the symmetry's copies.
         ionicity: 0 of neutral atoms, 1 of ions with these charges, the formal ones unless given; see
             :func:`lacbed_gan.diffraction.ionic.ionic_change`.
@@ -101,8 +101,10 @@ def intensities_of(
     k = torch.from_numpy(window.directions(net, pixels.rows[needed], pixels.columns[needed]))
     places_of = {g: i for i, g in enumerate(pixels.star(dark))}
     found = beams.find(list(places_of)) if places_of else None
-    calculate = perturbed_intensities if physics.rough and len(beams) <= FEW_BEAMS else intensities_at_all
-    values = calculate(beams, absorbing, k, thickness, physics.energy_kv, found)
+    if physics.strong:
+        values = perturbed_intensities(beams, absorbing, k, thickness, physics.energy_kv, found, physics.strong)
+    else:
+        values = intensities_at_all(beams, absorbing, k, thickness, physics.energy_kv, found)
     images = []
     for g in reflections:
         if g == (0, 0):

@@ -18,7 +18,8 @@ GEOMETRY = ("thickness", "blur", "scale")  # which take no calculation of their 
 FREE = (*GEOMETRY, "b_factor", "ionicity")
 G_MAX = 2.0  # 1/Å, of the calculations by which B and ionicity are found
 BLUR = 0.6  # pixels, where the fit begins
-STEPS, TOLERANCE = 5, 1e-3  # of each fit
+STEPS, MOST, TOLERANCE = 5, 8, 1e-3  # of each fit, of one that takes one calculation
+SHARP, TRUE = 0.4, 0.003  # pixels of blur, and a deviation of the scale from 1, that change next to nothing
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,30 @@ class FineFit:
 def fine_fit(
     observation: Observation, crystal: Crystal, thickness: float, ionicity: float, physics: Physics
 ) -> FineFit:
-    """Fit what nobody knows of a pattern to within what matters, with fewer beams at first.
+    """Fit what nobody knows of a pattern to within what matters.
+
+    Thickness, blur and scale of the angles take one calculation. Where there is blur, or another scale, B and
+    ionicity make up for them without it, and all are fitted together, with fewer beams at first.
 
     Args:
         thickness: in nm, where the fit begins, as the ionicity.
         physics: of the last calculation, by which the geometry is fitted once more.
     """
-    rough = replace(physics, g_max=min(G_MAX, physics.g_max))
     chosen = parameters(crystal, [thickness], FREE, blur=BLUR)
-    start = np.array([ionicity if p.kind == "ionicity" else p.start for p in chosen])
-    model = Model(crystal, [observation], rough, chosen, [thickness])
-    values = fitted(model, start, most=STEPS, tolerance=TOLERANCE)
-    crystal = with_values(crystal, sites(crystal), chosen, values)
-    b_factor, ionicity = model.value(values, "b_factor", default=1.0), model.value(values, "ionicity")
-    geometry = [i for i, p in enumerate(chosen) if p.kind in GEOMETRY]
-    last = Model(crystal, [observation], physics, [chosen[i] for i in geometry], [thickness], ionicity)
-    values = fitted(last, values[geometry], most=STEPS, tolerance=TOLERANCE)
+    b_factor, geometry = 1.0, [p for p in chosen if p.kind in GEOMETRY]
+    start = np.array([p.start for p in geometry])
+    last = Model(crystal, [observation], physics, geometry, [thickness], ionicity)
+    values = fitted(last, start, most=MOST, tolerance=TOLERANCE)
+    if last.value(values, "blur") > SHARP or abs(last.value(values, "scale") - 1) > TRUE:
+        rough = replace(physics, g_max=min(G_MAX, physics.g_max))
+        start = np.array([ionicity if p.kind == "ionicity" else last.value(values, p.kind, default=1) for p in chosen])
+        model = Model(crystal, [observation], rough, chosen, [thickness])
+        values = fitted(model, start, most=STEPS, tolerance=TOLERANCE)
+        crystal = with_values(crystal, sites(crystal), chosen, values)
+        b_factor, ionicity = model.value(values, "b_factor", default=1.0), model.value(values, "ionicity")
+        last = Model(crystal, [observation], physics, geometry, [thickness], ionicity)
+        start = np.array([model.value(values, p.kind) for p in geometry])
+        values = fitted(last, start, most=STEPS, tolerance=TOLERANCE)
     ((images, scale, background),), (inside,) = last.scaled(values), last.counted
     r = correlation(images[:, inside], observation.images[:, inside])
     nm, blur, angles = (last.value(values, kind) for kind in GEOMETRY)

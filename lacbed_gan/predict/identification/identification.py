@@ -27,8 +27,8 @@ from lacbed_gan.predict.predictor import Predictor
 A_TOLERANCE = 0.012  # relative: cells from density functional theory are within 2 %, most within 1 %
 THICKNESS = (20.0, 200.0)  # nm, where nobody says it
 SPREAD = 0.05  # relative, around a thickness that the user gives
-G_MAX = 2.5  # 1/Å
-BEST = 12  # candidates that are calculated with all pixels
+G_MAX = 3.0  # 1/Å; at 2.5 right crystals leave up to 5 % of a thick, heavy one's pattern
+BEST = 12  # candidates of which all beams count
 MOST = 1500  # candidates that are calculated roughly: some minutes
 LISTED = 400  # of those that a network ranked first
 UNITS = {
@@ -130,9 +130,9 @@ def identify(
 ) -> Identification:
     """Which known crystal gave a pattern, and at which thickness.
 
-    Every candidate of the cell edge is calculated roughly at all thicknesses, with absorption; the best ones with more
-    beams, other B, as ions, with all pixels, a blur and another scale of the angles. Scale and background of each image
-    are fitted.
+    Every candidate of the cell edge is calculated roughly at all thicknesses, with absorption and most beams by
+    perturbation; the best ones with other B and as ions, then with all beams; those that agree about as well as the
+    first with all pixels, a blur and another scale of the angles. Scale and background of each image are fitted.
 
     Args:
         pattern: (H, W) or, of several reflections, (R, H, W) intensities, NaN where a pixel has no value.
@@ -145,7 +145,7 @@ def identify(
         absorption: ``tds``, ``proportional`` or ``none``.
         g_max: cut-off of the beams of the finest calculation in 1/Å.
         b_iso: B in Å² of atoms for which a structure gives none.
-        best: how many candidates are calculated with all pixels.
+        best: of how many candidates all beams count, at all pixels of those that agree about as well as the first.
         limit: share of variance beyond noise from which a candidate does not fit; None: see the verdict.
         workers: processes.
         align: whether the bright field tells centre, rotation and aperture where nobody says.

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,17 +22,19 @@ from lacbed_gan.predict.identification.fine_fit import fine_fit
 from lacbed_gan.predict.observation import Observation
 from lacbed_gan.store.making import start_worker
 
-Result = TypeVar("Result")
-ROUGH_G_MAX, MIDDLE_G_MAX = 1.5, 2.0  # 1/Å; that of the finest calculation is the user's
 ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
-KEPT = 36  # candidates that are calculated again with more beams, other B and as ions
-B_FACTORS = (0.5, 1.8)  # by which all B of a candidate are multiplied for trials
-B_STEPS = (-0.4, 0.4)  # of the logarithm of that factor, once more for ions
+# Beams that count exactly in the first look at all candidates, and in that at those that are kept, with other B
+ROUGH_G_MAX, STRONG, STRONGER = 2.5, 70, 110  # 1/Å
+KEPT = 24
+B_LADDER = (-0.8, -0.4, 0.4, 0.8)  # logarithms of factors on all B, alike for all candidates, whose f′ are kept
 IONICITIES = (0.3, 0.7)  # trials
-PARABOLAS = 2
-NEARBY = 12.0  # nm, from the thickness that a candidate had without them
-TRIED = 1.5  # times as many candidates as are calculated with all pixels are tried with other B
+NEARBY = 12.0  # nm, from the thickness that a candidate had with other B
+CLOSE, CLOSE_STEP = 4.0, 0.25  # nm around the thickness that a candidate had before, where all beams count
+B_STEPS, B_GRID = (-0.2, 0.2), 0.05  # of the logarithm of the factor on B, then, and what it is rounded to
+# Who gets a closer look: who leaves at most so many times what the best one leaves beyond noise, and this share more
+WORTH = ((4.0, 0.05), (2.5, 0.004))  # other B with all beams at a few pixels; all pixels
 FEW = 12  # calculations that are not worth the start of other processes
+Remembered = MutableMapping[tuple[str, str], "Scored | str"]
 
 
 @dataclass(frozen=True)
@@ -86,88 +87,157 @@ def rank(
     *,
     best: int = 12,
     workers: int = 1,
-    told: Callable[[Sequence[Crystal], str], Iterator[Crystal]] | None = None,
+    remembered: Remembered | None = None,
 ) -> Ranking:
     """Compare candidates with the measured images, those that agree best more closely.
 
     Args:
         thickness: the least and the largest in nm that there may be.
         physics: of the finest calculation.
-        best: how many candidates it is made of.
+        best: of how many candidates, at most, all beams count, at all pixels of those that agree about as well.
         workers: processes.
-        told: passes on the crystals of a stage, to show how far it is.
+        remembered: what candidates gave at each stage, by its name and theirs, for a ranking of others of the pattern.
 
     Raises:
         UserError: no candidate can be calculated.
     """
-    rough = replace(physics, g_max=min(ROUGH_G_MAX, physics.g_max), rough=True)
-    middle = replace(physics, g_max=min(MIDDLE_G_MAX, physics.g_max))
-    step = max(1, observation.size // ROUGH_SIZE)
-    task = Task.of(observation, step, thicknesses(*thickness), rough)
+    rough = replace(physics, g_max=min(ROUGH_G_MAX, physics.g_max), strong=STRONG)
+    task = Task.of(observation, max(1, observation.size // ROUGH_SIZE), thicknesses(*thickness), rough)
+    finer = replace(task, physics=replace(rough, strong=STRONGER))
+    exact = replace(task, physics=physics)
+    compared = observation.binned(FINE_SIZE)
+    noise = float(compared.noise.mean())
+    left_out: list[str] = []
     with _mapping(workers, len(crystals)) as run:
-        first, left_out = _sorted(run(partial(_score, task), crystals), crystals)
+        stages = _Stages(run, {} if remembered is None else remembered, left_out)
+        first = stages("rough", partial(_score, task), [Scored(crystal, Fit(0.0, np.zeros(1))) for crystal in crystals])
         if not first:
             raise UserError(left_out[0] if left_out else "there is no candidate to compare the pattern with")
-        kept, others = first[:KEPT], first[KEPT:]
-        task = replace(task, physics=middle)
-        second, more = _sorted(run(partial(_score, task), [one.crystal for one in kept]), kept)
-        left_out += more
-        tried = second[: math.ceil(TRIED * best)]
-        varied, more = _sorted(run(partial(_varied, task), tried), tried)
-        second = sorted([*varied, *second[len(tried) :]], key=lambda one: one.fit.unexplained)
-        compared = observation.binned(FINE_SIZE)
-        third, more = _sorted(run(partial(_finest, compared, physics), second[:best]), second[:best])
-        left_out += more
-    return Ranking(third, [*second[best:], *others], left_out, compared)
+        second = stages("varied", partial(_varied, finer), first[:KEPT])
+        third = stages("exact", partial(_exact, exact), second[:best])
+        near = _worth(third, noise, *WORTH[0])
+        closer = stages("closer", partial(_closer, exact), third[:near])
+        count = _worth(closer, noise, *WORTH[1])
+        finest = stages("finest", partial(_finest, compared, physics), closer[:count])
+    others = [*closer[count:], *third[near:], *second[best:], *first[KEPT:]]
+    return Ranking(finest, others, left_out, compared)
 
 
-def _score(task: Task, crystal: Crystal) -> Scored | str:
+class _Stages:
+    """Runs a stage of candidates, the best of which come first, but for those whose result is remembered."""
+
+    def __init__(self, run: Callable[..., Iterator[Scored | str]], remembered: Remembered, left_out: list[str]):
+        self._run, self._remembered, self._left_out = run, remembered, left_out
+
+    def __call__(self, name: str, function: Callable[[Scored], Scored | str], of: Sequence[Scored]) -> list[Scored]:
+        keys = [(name, one.crystal.name) for one in of]
+        new = {key: one for key, one in zip(keys, of, strict=True) if key not in self._remembered}
+        self._remembered.update(zip(new, self._run(function, list(new.values())), strict=True))
+        results = [self._remembered[key] for key in keys]
+        self._left_out += [one for one in results if isinstance(one, str)]
+        return sorted((one for one in results if isinstance(one, Scored)), key=lambda one: one.fit.unexplained)
+
+
+def _worth(ranked: Sequence[Scored], noise: float, factor: float, more: float) -> int:
+    """How many of the first get a closer look, two at least, as the first one is compared with the second."""
+    left = [max(0.0, one.fit.unexplained - noise) for one in ranked]
+    return max(2, sum(share <= factor * left[0] + more for share in left)) if left else 0
+
+
+def _score(task: Task, before: Scored) -> Scored | str:
     try:
-        return Scored(crystal, best_fit(task, crystal))
+        return Scored(before.crystal, best_fit(task, before.crystal))
     except ValueError as error:
-        return f"{crystal.name}: {error}"
+        return f"{before.crystal.name}: {error}"
 
 
 def _varied(task: Task, before: Scored) -> Scored | str:
-    """With B, all multiplied by one factor, and the ionicity where what is left is least."""
+    """With B, all multiplied by one factor, and the ionicity where what is left is least, by perturbation."""
     near = tuple(t for t in task.thickness if abs(t - before.fit.thickness) <= NEARBY)
     task = replace(task, thickness=near)
-
-    def trial(logarithm: float, ionicity: float) -> Scored:
-        factor = math.exp(logarithm)
-        crystal = replace(before.crystal, b_iso=np.clip(before.crystal.b_iso * factor, *B_RANGE))
-        return Scored(crystal, best_fit(task, crystal, ionicity), factor, ionicity)
-
     try:
-        best = _best_of_parabolas(before, 0.0, lambda x: trial(x, 0.0), [math.log(x) for x in B_FACTORS])
+        best = _best_of_trials(lambda x: _trial(task, before, x, 0.0), 0.0, B_LADDER, between=False)
         if formal_charges(before.crystal) is not None:
             logarithm = math.log(best.b_factor)
-            best = _best_of_parabolas(best, 0.0, lambda x: trial(logarithm, x), IONICITIES)
-            ionicity, trials = best.ionicity, [logarithm + step for step in B_STEPS]
-            best = _best_of_parabolas(best, logarithm, lambda x: trial(x, ionicity), trials)
+            best = _best_of_trials(lambda x: _trial(task, before, logarithm, x), 0.0, IONICITIES)
     except ValueError as error:
         return f"{before.crystal.name}: {error}"
     return best
 
 
-def _best_of_parabolas(at: Scored, place: float, trial: Callable[[float], Scored], places: Sequence[float]) -> Scored:
-    """The best of one trial, others at some places, and those where parabolas through three are lowest."""
-    trials = {place: at} | {x: trial(x) for x in places}
-    for _ in range(PARABOLAS):
+def _exact(task: Task, before: Scored) -> Scored | str:
+    """With all beams, near the thickness that it had by perturbation."""
+    try:
+        return _trial(_near(task, before), before, 0.0, before.ionicity)
+    except ValueError as error:
+        return f"{before.crystal.name}: {error}"
+
+
+def _closer(task: Task, before: Scored) -> Scored | str:
+    """With all beams and other B, and the ionicity once more."""
+    task = _near(task, before)
+    try:
+        best = _best_of_trials(lambda x: _trial(task, before, x, before.ionicity), 0.0, B_STEPS, before)
+        if formal_charges(before.crystal) is not None:
+            middle = best.ionicity
+            trials = [middle + step for step in (-0.2, 0.2)]
+            best = _best_of_trials(lambda x, at=best: _trial(task, at, 0.0, x), middle, trials, best)
+    except ValueError as error:
+        return f"{before.crystal.name}: {error}"
+    return best
+
+
+def _near(task: Task, before: Scored) -> Task:
+    low, high = max(1.0, before.fit.thickness - CLOSE), before.fit.thickness + CLOSE
+    return replace(task, thickness=thicknesses(low, high, CLOSE_STEP))
+
+
+def _trial(task: Task, before: Scored, logarithm: float, ionicity: float) -> Scored:
+    """A candidate with all B multiplied once more, by one of few factors, since each B of an element takes a table."""
+    factor = math.exp(B_GRID * round(logarithm / B_GRID))
+    crystal = replace(before.crystal, b_iso=np.clip(before.crystal.b_iso * factor, *B_RANGE))
+    return Scored(crystal, best_fit(task, crystal, ionicity), before.b_factor * factor, ionicity)
+
+
+def _best_of_trials(
+    trial: Callable[[float], Scored],
+    place: float,
+    others: Sequence[float],
+    at: Scored | None = None,
+    *,
+    between: bool = True,
+) -> Scored:
+    """The best of trials at a place, which `at` may be, at others, and where a parabola through three is lowest.
+
+    Args:
+        between: whether a trial is made at the parabola's place; else the others are a ladder, on which trials go on
+            from `place` for as long as they get better.
+    """
+    trials = {place: trial(place) if at is None else at}
+    if between:
+        trials |= {x: trial(x) for x in others}
         x = _lowest({x: one.fit.unexplained for x, one in trials.items()})
-        trials[x] = trial(x)
+        if x not in trials:
+            trials[x] = trial(x)
+    else:
+        for side in (sorted((x for x in others if x < place), reverse=True), sorted(x for x in others if x > place)):
+            for x in side:
+                trials[x] = trial(x)
+                if trials[x].fit.unexplained > min(one.fit.unexplained for one in trials.values()):
+                    break
     return min(trials.values(), key=lambda one: one.fit.unexplained)
 
 
 def _lowest(values: dict[float, float]) -> float:
-    """Where a parabola through the lowest value and its neighbours is least, between the ends of all."""
+    """Where a parabola through the lowest value and its neighbours is least, at most half a step beyond all."""
     places = sorted(values)
     i = min(max(places.index(min(values, key=lambda x: values[x])), 1), len(places) - 2)
     near = places[i - 1 : i + 2]
     square, slope, _ = np.polyfit(near, [values[x] for x in near], 2)
     if square <= 0:
         return min(values, key=lambda x: values[x])
-    return float(np.clip(-slope / (2 * square), places[0], places[-1]))
+    beyond = (places[-1] - places[0]) / 4
+    return float(np.clip(-slope / (2 * square), places[0] - beyond, places[-1] + beyond))
 
 
 def _finest(compared: Observation, physics: Physics, before: Scored) -> Scored | str:
@@ -177,17 +247,6 @@ def _finest(compared: Observation, physics: Physics, before: Scored) -> Scored |
         return f"{before.crystal.name}: {error}"
     b_factor = before.b_factor * found.b_factor
     return Scored(found.crystal, found.fit, b_factor, found.ionicity, found.images)
-
-
-def _sorted(results: Iterator[Scored | str], of: Sequence[object]) -> tuple[list[Scored], list[str]]:
-    scored: list[Scored] = []
-    errors: list[str] = []
-    for result in results:
-        if isinstance(result, str):
-            errors.append(result)
-        else:
-            scored.append(result)
-    return sorted(scored, key=lambda one: one.fit.unexplained), errors
 
 
 @contextmanager

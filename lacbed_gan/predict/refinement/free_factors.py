@@ -1,7 +1,9 @@
 """The structure factors themselves, fitted to a bright field and dark fields of one thickness.
 
-The sum of squares has many minima. So low orders come first, a prior that holds to the start is loosened from stage to
-stage, several thicknesses are tried where a fit begins, and a result says why it is not to be trusted.
+The sum of squares has many minima. So a factor on all U and one that falls off or rises with |g| come first, since
+that is most of what a network is off by; then low orders, with a prior that holds to the start and is loosened from
+stage to stage; several thicknesses are tried where a fit begins; few directions are fitted at first and all of them
+at last; and a result says why it is not to be trusted.
 """
 
 from __future__ import annotations
@@ -19,10 +21,14 @@ from lacbed_gan.diffraction.gradients.scattering import Scattering
 Array = NDArray[np.float64]
 STAGES = ((0.6, 1.0), (0.9, 2.0), (1.3, 4.0), (1.8, 8.0), (2.6, 16.0))  # 1/Å up to which U are free, times the prior
 STEPS, ENOUGH = 6, 1e-3  # steps of a stage, and the relative gain at which it ends
+COMMON = (0.4, 1.0)  # standard deviations of the logarithm of a factor on all U, and of B in Å² that is taken off
+FEW = 150  # directions of all stages but the last
 DAMPING = 1e-2  # of Levenberg and Marquardt, at first
 FARTHEST = 3.0  # nm, of one step
 THICKNESSES = (0.0, 1.5, -1.5, 3.0, -3.0)  # nm from the thickness that is told, where a fit begins
+OTHERS, SPREAD = 4, 0.15  # starts with random relative errors of U, where none of these thicknesses fits
 FITS = 1.3  # mean squared residual, of noise 1, of a fit after which no other is tried
+MINIMUM = 20.0  # up to which a fit of few directions is one of all directions, as they add more
 DOUBTFUL = 1.5  # and from which the result is not to be trusted
 
 
@@ -41,6 +47,13 @@ class Images:
     k: Tensor
     measured: Array
     sigma: Array
+
+    def some(self, count: int) -> Images:
+        """At so many of the directions, drawn at random."""
+        if count >= len(self.k):
+            return self
+        chosen = np.sort(np.random.default_rng(0).choice(len(self.k), count, replace=False))
+        return Images(self.hkl, self.k[chosen], self.measured[:, chosen], self.sigma[:, chosen])
 
 
 @dataclass(frozen=True)
@@ -80,19 +93,29 @@ def fit_factors(
         thickness: in nm, roughly.
         told: is given a line on each start.
     """
+    few = images.some(FEW)
     best: _State | None = None
-    tries = 0
-    for shift in THICKNESSES:
+    tries, begun = 0, start
+    random = torch.Generator().manual_seed(0)
+    for number, shift in enumerate((*THICKNESSES, *[0.0] * OTHERS)):
         if thickness + shift <= 0:
             continue
         tries += 1
-        state = _from(scattering, start, prior, thickness + shift, images)
+        common = _common(scattering, start, thickness + shift, few)
+        if number >= len(THICKNESSES):
+            common = common * (1 + SPREAD * torch.randn(len(common), generator=random, dtype=common.dtype))
+        state = _from(scattering, common, prior, thickness + shift, few)
         told(f"from {thickness + shift:.1f} nm: χ² {state.chi2:.3g} at {state.thickness:.2f} nm")
         if best is None or state.chi2 < best.chi2:
-            best = state
+            best, begun = state, common
         if best.chi2 <= FITS:
             break
     assert best is not None
+    if few is not images:
+        best = _state(scattering, best.u, best.thickness, images)
+        if best.chi2 <= MINIMUM:  # else it is another minimum, which more directions do not change
+            best = _stage(scattering, best, begun, prior, images, *STAGES[-1], DAMPING)[0]
+            told(f"all {len(images.k)} directions: χ² {best.chi2:.3g} at {best.thickness:.2f} nm")
     free = np.flatnonzero(_orders(scattering) <= STAGES[-1][0])
     design, _ = _design(best, scattering, images, free, np.ones(len(start)))
     covariance = np.linalg.pinv(design.T @ design + np.diag([*(prior[free] * STAGES[-1][1]) ** -2.0, 0.0]))
@@ -151,40 +174,89 @@ def _design(
 
 def _from(scattering: Scattering, start: Tensor, prior: Array, thickness: float, images: Images) -> _State:
     """Through all stages."""
-    state, damping, order = _state(scattering, start, thickness, images), DAMPING, _orders(scattering)
+    state, damping = _state(scattering, start, thickness, images), DAMPING
     for reach, loosened in STAGES:
-        free = np.flatnonzero(order <= reach)
-        if not len(free):
-            continue
-
-        def away(u: Tensor, free: NDArray[np.int64] = free) -> Array:
-            return (u - start).numpy()[free] / prior[free]
-
-        def cost(one: _State, loosened: float = loosened) -> float:
-            return float((one.residuals**2).sum() + (away(one.u) ** 2).sum() / loosened**2)
-
-        for _ in range(STEPS):
-            design, residuals = _design(state, scattering, images, free, prior)
-            hessian, gradient = design.T @ design, design.T @ residuals
-            hessian += np.diag(np.append(np.full(len(free), loosened**-2), 0.0))
-            gradient += np.append(away(state.u) / loosened**2, 0.0)
-            before, following = cost(state), None
-            for _ in range(4):
-                step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian) + 1e-9), gradient)
-                u = state.u.clone()
-                u[free] += torch.from_numpy(step[:-1] * prior[free])
-                nm = max(1.0, state.thickness + float(np.clip(step[-1], -FARTHEST, FARTHEST)))
-                trial = _state(scattering, u, nm, images)
-                if cost(trial) < before:
-                    following, damping = trial, max(damping / 5, 1e-6)
-                    break
-                damping *= 8
-            if following is None:
-                break
-            state = following
-            if before - cost(state) < ENOUGH * before:
-                break
+        state, damping = _stage(scattering, state, start, prior, images, reach, loosened, damping)
     return state
+
+
+def _stage(
+    scattering: Scattering,
+    state: _State,
+    start: Tensor,
+    prior: Array,
+    images: Images,
+    reach: float,
+    loosened: float,
+    damping: float,
+) -> tuple[_State, float]:
+    """Steps of Levenberg and Marquardt with U up to an order in 1/Å free, and the damping that they end with."""
+    free = np.flatnonzero(_orders(scattering) <= reach)
+    if not len(free):
+        return state, damping
+
+    def away(u: Tensor) -> Array:
+        return (u - start).numpy()[free] / prior[free]
+
+    def cost(one: _State) -> float:
+        return float((one.residuals**2).sum() + (away(one.u) ** 2).sum() / loosened**2)
+
+    for _ in range(STEPS):
+        design, residuals = _design(state, scattering, images, free, prior)
+        hessian, gradient = design.T @ design, design.T @ residuals
+        hessian += np.diag(np.append(np.full(len(free), loosened**-2), 0.0))
+        gradient += np.append(away(state.u) / loosened**2, 0.0)
+        before, following = cost(state), None
+        for _ in range(4):
+            step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian) + 1e-9), gradient)
+            u = state.u.clone()
+            u[free] += torch.from_numpy(step[:-1] * prior[free])
+            nm = max(1.0, state.thickness + float(np.clip(step[-1], -FARTHEST, FARTHEST)))
+            trial = _state(scattering, u, nm, images)
+            if cost(trial) < before:
+                following, damping = trial, max(damping / 5, 1e-6)
+                break
+            damping *= 8
+        if following is None:
+            break
+        state = following
+        if before - cost(state) < ENOUGH * before:
+            break
+    return state, damping
+
+
+def _common(scattering: Scattering, start: Tensor, thickness: float, images: Images) -> Tensor:
+    """The start times c exp(b |g|²/4), with c and b of least squares at a thickness in nm that stays."""
+    fall = torch.from_numpy(_orders(scattering) ** 2 / 4)
+    every, deviation = np.arange(len(start)), np.array(COMMON)
+
+    def changed(values: Array) -> Tensor:
+        return start * torch.exp(values[0] + values[1] * fall)
+
+    def cost(one: _State, values: Array) -> float:
+        return float((one.residuals**2).sum() + ((values / deviation) ** 2).sum())
+
+    values, damping = np.zeros(2), DAMPING
+    state = _state(scattering, start, thickness, images)
+    for _ in range(STEPS):
+        design, residuals = _design(state, scattering, images, every, np.ones(len(start)))
+        both = design[:, :-1] @ np.stack([state.u.numpy(), (state.u * fall).numpy()], 1)
+        hessian, gradient = both.T @ both + np.diag(deviation**-2), both.T @ residuals + values / deviation**2
+        before, following = cost(state, values), None
+        for _ in range(4):
+            trial = values - np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
+            trial = np.clip(trial, -2 * deviation, 2 * deviation)
+            moved = _state(scattering, changed(trial), thickness, images)
+            if cost(moved, trial) < before:
+                following, damping = moved, max(damping / 5, 1e-6)
+                break
+            damping *= 8
+        if following is None:
+            break
+        state, values = following, trial
+        if before - cost(state, values) < ENOUGH * before:
+            break
+    return changed(values)
 
 
 def _orders(scattering: Scattering) -> Array:

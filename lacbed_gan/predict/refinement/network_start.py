@@ -19,11 +19,12 @@ from lacbed_gan.predict.predictor import Predictor
 SHARE, OF_LARGEST = 0.3, 0.03
 
 
-def network_factors(predictor: Predictor, observation: Observation, scattering: Scattering) -> Tensor:
+def network_factors(predictor: Predictor, observation: Observation, scattering: Scattering, thickness: float) -> Tensor:
     """(M,) independent structure factors in 1/Å² of the network's ρ of the bright field.
 
     A pattern does not tell the origin of ρ: it is that one which fits the crystal's ρ best. The range of ρ is the
-    crystal's where the network predicts none.
+    crystal's where the network predicts none. A network of another thickness takes a thin crystal for one whose
+    potential is weaker, about in proportion: what it predicts is multiplied by its thickness over the crystal's, in nm.
 
     Raises:
         UserError: there is no bright field, or it lies otherwise than networks know.
@@ -36,7 +37,7 @@ def network_factors(predictor: Predictor, observation: Observation, scattering: 
     potential = torch.from_numpy(np.asarray(prediction.potential, dtype=np.float64))
     target = projected_potential(scattering.crystal, len(potential)).double()
     low, high = float(target.min()), float(target.max())
-    span = prediction.span or high - low
+    span = prediction.span * predictor.thicknesses[0] / thickness if prediction.span else high - low
     (moved,) = aligned(((target - low) / (high - low))[None], potential[None])
     return scattering.of_potential(span * moved)
 

@@ -22,7 +22,7 @@ from lacbed_gan.predict.predictor import Predictor
 from lacbed_gan.predict.refinement.free_factors import STAGES, FreeFit, Images, fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 
-PIXELS = 400  # that are fitted, of all angles alike
+PIXELS = 2000  # that are fitted at last, of all angles alike
 LEAST_NOISE = 1e-4  # share of variance, where images show none
 
 
@@ -66,7 +66,7 @@ def refine_factors(
     """
     crystal = with_plausible_b(crystal.seen(observation.zone, observation.x_axis), b_iso)
     scattering = Scattering(crystal, g_max, observation.energy_kv, absorption)
-    start = network_factors(predictor, observation, scattering)
+    start = network_factors(predictor, observation, scattering, thickness)
     places = np.flatnonzero(observation.known)
     places = np.random.default_rng(0).choice(places, min(PIXELS, len(places)), replace=False)
     k = observation.window(crystal).directions(scattering.projection.net, places // observation.size,
