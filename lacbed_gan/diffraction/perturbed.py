@@ -38,7 +38,7 @@ def perturbed_intensities(
         k: (P, 2) float64 in 1/Å, in-plane components of the incoming beams.
         thickness: T values in nm, evenly spaced.
         reflections: (G,) indices into the beams, −1 for one that is not among them and stays dark; they are strong.
-        strong: how many beams beside the reflections, all unless given.
+        strong: how many beams, the reflections and half as many others at least; all unless given.
 
     Returns:
         (1 + G, T, P) float32 in [0, 1], the direct beam first.
@@ -48,7 +48,7 @@ def perturbed_intensities(
     single = torch.complex64 if beams.potential.is_complex() else torch.float32
     potential, imaginary = beams.coupling().to(single), absorption.coupling().to(single)
     kept = torch.unique(chosen[chosen >= 0])
-    count = len(beams) if strong is None else min(len(beams), strong + len(kept))
+    count = len(beams) if strong is None else min(len(beams), max(strong, len(kept) + strong // 2))
     weak = min(WEAK, len(beams) - count)
     size = potential[0].abs()
     likely = size / size.max().clamp_min(1e-12) + FLOOR

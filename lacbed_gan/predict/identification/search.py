@@ -24,7 +24,7 @@ from lacbed_gan.store.making import start_worker
 
 ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
 # Beams that count exactly in the first look at all candidates, and in that at those that are kept, with other B
-ROUGH_G_MAX, STRONG, STRONGER = 2.5, 70, 110  # 1/Å
+ROUGH_G_MAX, STRONG, STRONGER = 2.5, 71, 111  # 1/Å
 KEPT = 24
 B_LADDER = (-0.8, -0.4, 0.4, 0.8)  # logarithms of factors on all B, alike for all candidates, whose f′ are kept
 IONICITIES = (0.3, 0.7)  # trials
