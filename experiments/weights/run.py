@@ -8,13 +8,14 @@
     python experiments/weights/run.py corrections bundled 15
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
+    python experiments/weights/run.py types bundled 15
     python experiments/weights/run.py tune bundled 8
     python experiments/weights/run.py shipped bundled 0
 
 The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `corrections`,
-`forward` and `crowds` take so many epochs, which a core trains in minutes. `tune` goes on with the inverse networks
-that ship, or with those named after it, for so many epochs of another store; `shipped` measures what ships on that fold
-of a store, or on all of it for -1. What is measured goes into results.json here, the networks into
+`forward`, `crowds` and `types` take so many epochs, which a core trains in minutes. `tune` goes on with the inverse
+networks that ship, or with those named after it, for so many epochs of another store; `shipped` measures what ships on
+that fold of a store, or on all of it for -1. What is measured goes into results.json here, the networks into
 lacbed_gan/models/shipped.
 """
 
@@ -220,6 +221,19 @@ def crowds(store: str, epochs: float) -> list[dict[str, Any]]:
     return rows
 
 
+def types(store: str, epochs: float) -> list[dict[str, Any]]:
+    """Networks as those that ship, of a thousand crystals alone, with formulas or structure types held out."""
+    rows = []
+    for group in ("formula", "prototype"):
+        for name in ("forward", "inverse-50nm"):
+            words = [*NETWORKS[name], f"store={store}", "validation=none", f"data.group={group}"]
+            fit = Fit(words, without=left_out() if group == "formula" else (), origins=name != "forward")
+            fit.run(float("inf"), (1 if name == "forward" else 4) * epochs, rate=2e-3, size=32)
+            rows.append({"settings": f"{name}, {group}", **_tested(fit)})
+            print(rows[-1], flush=True)
+    return rows
+
+
 def _of(row: dict[str, Any]) -> tuple[Any, ...]:
     """What a row is about: measured again, it takes the place of the one before."""
     return tuple(row.get(name) for name in ("settings", "network", "store", "fold")) + (
@@ -228,7 +242,8 @@ def _of(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 PARTS = {
-    part.__name__: part for part in (settings, chosen, weights, curve, crowds, corrections, forward, tune, shipped)
+    part.__name__: part
+    for part in (settings, chosen, weights, curve, crowds, types, corrections, forward, tune, shipped)
 }
 
 
