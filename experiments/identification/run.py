@@ -30,7 +30,7 @@ from lacbed_gan.predict.identification.calculation import Physics
 from lacbed_gan.predict.identification.candidates import candidates
 from lacbed_gan.predict.identification.identification import A_TOLERANCE, is_known
 from lacbed_gan.predict.identification.search import Ranking, rank
-from lacbed_gan.predict.identification.verdict import DECIDED, NONE, judge
+from lacbed_gan.predict.identification.verdict import DECIDED, INSEPARABLE, NONE, RIGHT, judge
 from lacbed_gan.predict.observation import observe
 
 COUNTS = 1000  # of the beam in a pixel
@@ -149,7 +149,7 @@ def summary(path: Path) -> str:
     alike = np.array([r["with"]["alike"] for r in rows])
     twins = np.array([neighbour(r) for r in rows])
     quantiles = ", ".join(f"{q:.0%} {np.quantile(left, q):.4f}" for q in (0.5, 0.9, 0.95, 1.0))
-    kinds = {name: [r[name]["kind"] for r in rows] for name in ("with", "without")}
+    kinds = {name: [kind(r[name]) for r in rows] for name in ("with", "without")}
     return "\n".join(
         [
             f"{n} patterns: right crystal first {(ranks == 1).sum()} (by agreement alone {(agreement == 1).sum()}), "
@@ -174,6 +174,11 @@ def summary(path: Path) -> str:
             f"{np.mean([r['seconds_without'] for r in rows]):.0f} more",
         ]
     )
+
+
+def kind(verdict: dict[str, Any]) -> str:
+    """That of the limit of now, whichever there was when the pattern was identified."""
+    return NONE if verdict["beyond_noise"] > RIGHT else DECIDED if verdict["alike"] == 1 else INSEPARABLE
 
 
 def neighbour(row: dict[str, Any]) -> bool:

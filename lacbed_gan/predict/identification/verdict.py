@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from lacbed_gan.crystal.formulas import conventional_formula
 from lacbed_gan.predict.identification.search import Scored
 
-# Three times the most that right crystals of six calculated patterns of the validation part left, with all beams of
-# the pattern in the comparison (experiments/identification).
+# More than twice the most (0.0013) that right crystals of six calculated patterns of the validation part left, with all
+# beams of the pattern in the comparison (experiments/identification).
 RIGHT = 0.003  # share of variance beyond noise that right crystals of calculated patterns leave
 MEASURED = 0.12  # and those of SrTiO₃ and GaAs of measured ones, whose bonds, vibration and camera are not calculated
 ALIKE = 1.7  # times the best one's share: candidates up to there may be right as well
@@ -85,8 +85,8 @@ def judge(
         text, if_measured = says, kind
     elif first <= MEASURED:
         text = (
-            f"None fits as the right crystal of a calculated pattern does, which leaves {RIGHT:.1%} at most. If this "
-            f"is a measured pattern, whose right crystal leaves up to {MEASURED:.0%}: {says}"
+            f"{says} Of a measured pattern the right crystal leaves up to {MEASURED:.0%}; if this is a calculated one, "
+            f"none fits, since the right crystal leaves {RIGHT:.1%} at most."
         )
         kind, if_measured = NONE, kind
     else:
