@@ -16,7 +16,7 @@ from lacbed_gan.diffraction.recursion.lanczos import Recursion
 FIRST_CAPACITY = 512  # steps for which memory is taken at first
 # Numbers of beams, measured with experiments/simulator_speed: above BLOCKS products on the folded lattice take less
 # time than blocks; above STREAMED blocks do not stay in a core's cache, and each part of them serves SEVERAL groups.
-BLOCKS, STREAMED, SEVERAL = 5000, 2500, 4
+BLOCKS, STREAMED, SEVERAL = 5000, 2500, 8
 PIXELS = 256  # of a batch in blocks, about, in full groups: their number of steps is found together
 
 
