@@ -2,10 +2,10 @@
 
     python experiments/measured/potential.py arrays=FOLDER [network=mine.safetensors] [thickness=63]
 
-As in `run.py`, arrays=FOLDER or felix=CLONE has the images. Without network=… the shipped inverse networks are asked.
-They know the whole window of ±7.266/a; what the image does not cover goes on smoothly, which `predict` refuses. Noise
-of the same size is the null. The rank is that of SrTiO₃ among the standard set, by the error at the best origin of each
-structure's ρ to the answer: among those with this cell edge to 1.2 %, and among all.
+As in `run.py`, arrays=FOLDER or felix=CLONE has the images. The shipped inverse networks are asked, and one of
+`train.py`. The shipped ones know the whole window of ±7.266/a; what the image does not cover goes on smoothly, which
+`predict` refuses. Noise of the same size is the null. The rank is that of SrTiO₃ among the standard set, by the error
+at the best origin of each structure's ρ to the answer: among those with this cell edge to 1.2 %, and among all.
 """
 
 from __future__ import annotations
@@ -56,11 +56,9 @@ def main(words: list[str]) -> None:
     source = Path(values.get("felix", values.get("arrays", "")))
     hkl, images = series.of_felix(source) if "felix" in values else series.of_arrays(source)
     nm = float(values["thickness"]) if "thickness" in values else None
-    if "network" in values:
-        networks = {Path(values["network"]).stem: load(values["network"])}
-    else:
-        preparation.LEAST_COVERED = preparation.LEAST_MASKED
-        networks = {f"shipped, {t:g} nm": load(None, "inverse", t) for t in shipped_thicknesses("inverse")}
+    networks = {Path(values["network"]).stem: load(values["network"])} if "network" in values else {}
+    preparation.LEAST_COVERED = preparation.LEAST_MASKED
+    networks |= {f"shipped, {t:g} nm": load(None, "inverse", t) for t in shipped_thicknesses("inverse")}
     random = np.random.default_rng(0)
     measured = images[hkl.index((0, 0, 0))]
     inputs = {"measured": [measured], "noise": [random.random(measured.shape) for _ in range(NOISES)]}

@@ -73,9 +73,8 @@ class SeriesFit(Fit):
         measuring = None
         if self.data.measured:
             measuring = Measuring.of(self.data.store, lambda rows: self.numbers(rows))
-        return PairDataset(self.images, "inverse", torch.arange(len(self.data.store)), None, measuring).__getitems__(
-            items.tolist()
-        )
+        count = len(self.data.store) * (len(self.data.thicknesses) if self.data.measured else 1)
+        return PairDataset(self.images, "inverse", torch.arange(count), None, measuring).__getitems__(items.tolist())
 
     @torch.no_grad()
     def answers(self, image: Tensor, condition: Tensor | None) -> Tensor:
