@@ -16,6 +16,7 @@ import torch
 from matplotlib.image import imsave
 
 from lacbed_gan import ForwardCGAN, PairDataModule
+from lacbed_gan.data.references import baselines
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.unet import GlobalUNet
 from lacbed_gan.models.settings import LearningSettings, LossWeights
@@ -59,7 +60,7 @@ def main(store: str = "bundled", size: int = 32, epochs: int = 4, picture: Path 
     measures = {name: float(value) for name, value in trainer.callback_metrics.items()}
     for name in ("train/loss_d_real", "train/loss_d_fake", "train/loss_g_gan", "test/mse", "test/r"):
         print(f"{name:20}{measures[name]:.4f}")
-    print(f"{'the mean image':20}{float(data.baselines()['mean_image'].mean()):.4f}")
+    print(f"{'the mean image':20}{float(baselines(data)['mean_image'].mean()):.4f}")
 
     # Patterns out: those of four crystals that were not trained on.
     batch = data.batch(data.test_rows[:4])

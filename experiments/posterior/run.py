@@ -51,8 +51,8 @@ KINDS = {
     "cGAN with noise": ["model.noise=8", "model.loss_weights.span=1", "epochs=30"],
     "vae": ["model=vae", "model.generator.counts=1000", "epochs=30", BETAS],
 }
-SECOND = {  # of the folds of formulas
-    f"{kind}, seed 1": [*KINDS[kind], "seed=1"] for kind in ("regression", "flow")
+SEEDS = {  # of the folds of formulas
+    f"{kind}, seed {seed}": [*KINDS[kind], f"seed={seed}"] for seed in (1, 2) for kind in ("regression", "flow")
 }  # fmt: skip
 STATES = {  # electrons at the brightest pixel, and whether samples spread as the network has learned
     "noise, spread as learned": (COUNTS, True), "noise": (COUNTS, False), "clean": (None, False),
@@ -72,7 +72,7 @@ def main(stores: list[str], words: list[str]) -> None:
     store = stores[0] if len(stores) == 1 else str(joined(stores))
     results: dict[str, dict] = {}
     for split, folds in SPLITS.items():
-        for kind, own in (KINDS | (SECOND if split.startswith("formula") else {})).items():
+        for kind, own in (KINDS | (SEEDS if split.startswith("formula") else {})).items():
             settings = composed("train", [f"store={store}", *folds, *COMMON, *own, *words])
             results[f"{split}|{kind}"] = measured(settings)
             write(results)

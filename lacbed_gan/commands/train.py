@@ -18,7 +18,6 @@ from lacbed_gan.commands.choices import begin_from, kind, network_settings, prep
 from lacbed_gan.commands.command import in_process, launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import typed
 from lacbed_gan.commands.train_settings import TrainSettings
-from lacbed_gan.data.references import familiarity
 from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.running.folder import claimed, in_folder, run_group, run_name, thickness_name
 
@@ -135,6 +134,7 @@ def train_in(
     folder: Path, settings: TrainSettings, machine: Mapping[str, Any], pairs: Pairs
 ) -> Mapping[str, Any] | None:
     """The run in its folder, which belongs to this process: goes on where it stands, to the end; its summary."""
+    from lacbed_gan.data.references import familiarity
     from lacbed_gan.models.build import build_gan
     from lacbed_gan.report.run import write_results
     from lacbed_gan.running import training
