@@ -49,31 +49,40 @@ def few_beam_patterns(
         g_max: in 1/Å.
 
     Yields:
-        The place of a crystal and its patterns (T, H, H) in [0, 1], in the order of the numbers of beams.
+        The place of a crystal and its patterns (T, H, H) in [0, 1]: those without diagonal lines of reflection first,
+        by rising numbers of beams.
 
     Raises:
         CalculationError: ρ is flat, or holds values that are not finite.
     """
     device = torch.device(device)
     nets = [Net.square(edge) for edge in a]
-    waves = [coefficients(rho) for rho in potential]
-    beams = [few_beams(*each, window, g_max) for each in zip(waves, spans, nets, strict=True)]
-    diagonal = [has_diagonals(each.values) for each in waves]
+    kinds = [_kind(rho, net, g_max) for rho, net in zip(potential, nets, strict=True)]
     group: list[int] = []
-    for i in [*sorted(range(len(beams)), key=lambda i: (diagonal[i], len(beams[i]))), None]:
-        full = len(group) == TOGETHER[device.type]
-        if group and (
-            i is None or full or diagonal[i] != diagonal[group[0]] or len(beams[i]) > SIMILAR * len(beams[group[0]])
-        ):
-            symmetry = DIAGONALS if diagonal[group[0]] else MIRRORS
+    for i in [*sorted(range(len(kinds)), key=kinds.__getitem__), None]:
+        if group and (i is None or len(group) == TOGETHER[device.type] or not _alike(kinds[group[0]], kinds[i])):
+            # Only now: the beams of all crystals of a large store, with what weak ones add, take gigabytes
+            beams = [few_beams(coefficients(potential[j]), spans[j], nets[j], window, g_max) for j in group]
+            symmetry = DIAGONALS if kinds[group[0]][0] else MIRRORS
             pixels = IndependentPixels.of_window(window, symmetry, nets[group[0]])
             k = [torch.from_numpy(window.directions(nets[j], pixels.rows, pixels.columns)) for j in group]
-            values, _ = intensities([beams[j] for j in group], torch.stack(k).to(device), thickness, energy_kv)
+            values, _ = intensities(beams, torch.stack(k).to(device), thickness, energy_kv)
             for j, value in zip(group, values[:, 0].cpu(), strict=True):
                 yield j, pixels.complete(value).numpy()
             group = []
         if i is not None:
             group.append(i)
+
+
+def _kind(potential: NDArray[np.float32], net: Net, g_max: float) -> tuple[bool, int]:
+    """Whether there are diagonal lines of reflection, and about how many beams."""
+    waves = coefficients(potential)
+    return has_diagonals(waves.values), max(FEWEST, len(waves.beams(1.0, net, g_max)))
+
+
+def _alike(first: tuple[bool, int], other: tuple[bool, int]) -> bool:
+    """Whether crystals of two kinds, the first of fewer beams, can be calculated together."""
+    return first[0] == other[0] and other[1] <= SIMILAR * first[1]
 
 
 def has_diagonals(values: Tensor) -> bool:

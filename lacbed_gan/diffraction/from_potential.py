@@ -121,10 +121,23 @@ def bright_field_at(
     """
     if not (span > 0 and min(thickness) > 0 and math.isfinite(span)):
         raise CalculationError(f"span {span} and thickness {list(thickness)} must be positive")
-    k = window.directions(net, *pixels)
+    return intensities_at(
+        potential.beams(span, net, g_max), thickness, pixels, window, energy_kv, absorption_ratio=absorption_ratio
+    )
+
+
+def intensities_at(
+    beams: Beams,
+    thickness: Sequence[float],
+    pixels: tuple[ArrayLike, ArrayLike],
+    window: Window,
+    energy_kv: float = 200.0,
+    absorption_ratio: float = 0.0,
+) -> Tensor:
+    """(T, P) float32, as :func:`bright_field_at` of these beams."""
+    k = window.directions(beams.net, *pixels)
     order = np.argsort((k**2).sum(1))  # neighbours of similar |k| take similar numbers of steps
     sorted_k = torch.from_numpy(k[order])
-    beams = potential.beams(span, net, g_max)
     if absorption_ratio:
         values = absorbed_intensities(beams, _absorbing(beams, absorption_ratio), sorted_k, thickness, energy_kv)
     else:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from lacbed_gan.diffraction.few_beams import few_beams
-from lacbed_gan.diffraction.from_potential import coefficients
+from lacbed_gan.diffraction.from_potential import coefficients, intensities_at
 from lacbed_gan.diffraction.net import Net
-from lacbed_gan.diffraction.recursion.converged import intensities
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max
 from lacbed_gan.predict.physics_check import SPANS, coarse_pixels, periodic_image
@@ -55,13 +53,11 @@ def agreement(
     net, span = Net.square(a), float(np.clip(span, *SPANS))
     if len(waves.beams(span, net, G_MAX)) > MOST_BEAMS:
         return None
-    k = torch.from_numpy(window.directions(net, *pixels))
-    order = k.norm(dim=1).argsort()  # neighbours should have similar |k|
     best = -1.0
     for share in RANGES:
         beams = few_beams(waves, share * span, net, window, G_MAX)
-        computed = intensities([beams], k[None, order], thickness, recipe.energy_kv)[0][0, 0]
-        pairs = zip(computed.numpy(), measured[:, order.numpy()], strict=True)
+        computed = intensities_at(beams, thickness, pixels, window, recipe.energy_kv).numpy()
+        pairs = zip(computed, measured, strict=True)
         best = max(best, float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])))
         if best >= limit(thickness):
             break

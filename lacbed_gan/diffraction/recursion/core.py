@@ -1,4 +1,4 @@
-"""The recursion of one crystal on one core of a CPU: products by BLAS, all else in one pass by compiled code."""
+"""The recursion of one crystal on one core of a CPU, by compiled code: pixels in lanes, or on a folded lattice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CoreRecursion:
     Vectors are not divided by their norms β: the next step does that.
 
     Args:
-        beams: of the crystal.
+        blocks: of the crystal.
         k: (1, P, 2) float64, in-plane components of the incoming beams in 1/Å, (x, y).
 
     Attributes:
