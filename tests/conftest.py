@@ -1,21 +1,19 @@
-"""Small stores of random images with the symmetry of real ones; and what an offline W&B run holds."""
+"""Small stores of random images with the symmetry of real ones, and what many tests share."""
 
 import logging
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine a second thread makes small networks far slower
 
-import struct
 import tempfile
 import time
-from contextlib import suppress
 
 import numpy as np
 import pytest
 from kaggle_layout import some_pairs, write_images
+from offline_runs import records
 from programs import FORKS, Program
 from run_folders import undrawn
-from wandb.proto.wandb_internal_pb2 import Record
 
 from lacbed_gan.store.store import Store
 from lacbed_gan.store.writer import StoreWriter
@@ -111,31 +109,15 @@ def some_crystals():
     return list(crystals())
 
 
-def read_records(file):
-    """Records of an offline W&B run: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
-    data, position, record = file.read_bytes(), 7, b""
-    while position < len(data):
-        room = -position % 32768
-        if room and room < 7:
-            position += room
-        length, kind = struct.unpack_from("<HB", data, position + 4)  # after a checksum
-        record += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            yield Record.FromString(record)
-            record = b""
-
-
 @pytest.fixture
 def wandb_records():
     """wandb_records(file) → the records of an offline run, once W&B's own process has written the last one."""
 
     def wait(file):
         for _ in range(150):
-            with suppress(struct.error):
-                found = list(read_records(file))
-                if found and found[-1].HasField("exit"):
-                    return found
+            found = records(file.read_bytes())
+            if found and found[-1].HasField("exit"):
+                return found
             time.sleep(0.2)
         pytest.fail(f"{file} has no end")
 

@@ -14,6 +14,7 @@ import pytest
 import run_folders
 import torch
 import wandb
+from offline_runs import records
 from PIL import Image
 from run_folders import SYMMETRIES, write_run
 
@@ -272,6 +273,11 @@ def test_figures_and_table_in_an_offline_wandb_run(sweep, undrawn, wandb_records
     assert figures == {key[0] for key, value in logged.items() if key[1:] == ("_type",) and value == "image-file"}
     assert (logged["table", "_type"], logged["table", "nrows"]) == ("table-file", 8)
     assert found[-1].exit.exit_code == 0
+    # While W&B still writes, the file ends anywhere: in a record, in the space before the next block.
+    data = file.read_bytes()
+    for end in {*range(7, len(data), 211), *range(32768 - 3, len(data), 32768), len(data) - 1}:
+        begun = records(data[:end])
+        assert begun == found[: len(begun)] and len(begun) < len(found)
 
 
 def test_as_a_program(tmp_path):
