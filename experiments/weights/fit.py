@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from origins import coefficients, error_at_best_origin
 from torch import Tensor
 
 from lacbed_gan.commands.choices import begin_from, network_settings, prepare, start_of
@@ -26,7 +27,7 @@ from lacbed_gan.images.scaling import to_unit
 from lacbed_gan.measures.familiarity import Familiar
 from lacbed_gan.models.build import Networks, build_gan
 from lacbed_gan.models.inference import predict
-from lacbed_gan.models.losses import answered, generator_terms, span_term
+from lacbed_gan.models.losses import answered, span_term
 from lacbed_gan.models.schedules import cosine
 from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.models.weights import Trained, load_weights, save_weights
@@ -48,6 +49,7 @@ class Fit:
         without: formulas that are not trained on.
         origins: inverse only: the answer may have any of the origins on two-fold axes that the cell has; else the one
             that the pairs have.
+        half: products of matrices are of bfloat16, which takes a CPU that has such half of the time.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Fit:
         images: PairImages | None = None,
         without: Collection[str] = (),
         origins: bool = False,
+        half: bool = False,
     ):
         settings = composed("train", [*ALONE, *words])
         pairs = open_pairs(settings.store, settings.plain()["data"], lambda codes: codes)
@@ -82,7 +85,11 @@ class Fit:
         rows = [row for row in self.data.train_rows if index[row]["formula"] not in without]
         rows = np.random.default_rng(0).permutation(rows)
         self.rows = np.sort(rows[:count])
-        self.origins = origins
+        self.origins, self.half = origins, half
+        if origins:
+            order = self.module.generator.generator.decoder.order
+            parts = images.potential[:, 0].split(AT_ONCE)
+            self.waves = torch.cat([coefficients(to_unit(part), order) for part in parts])
         self.steps, self.seconds, self.epochs = 0, 0.0, 0.0
 
     def batch(self, items: Tensor) -> dict[str, Tensor]:
@@ -103,8 +110,11 @@ class Fit:
     def loss(self, items: Tensor) -> Tensor:
         batch, module = self.batch(items), self.module
         if self.origins:
-            answer = module.generator(batch["input"], batch.get("condition"))
-            terms = generator_terms(module.loss_weights, answer, nearest_origin(answer.detach(), batch["target"]))
+            generator = module.generator.generator
+            features = generator.features(generator.encoder(batch["input"]), batch.get("condition"))
+            answer = generator.decoder.coefficients(features)[:, 0].real
+            error = error_at_best_origin(answer, self.waves[items])
+            terms = {"loss_g_l2": module.loss_weights.l2 * error.mean()}
         else:
             _, terms = answered(module.generator, module.loss_weights, batch["input"], batch["target"], batch)
         if module.span_head is not None:
@@ -158,7 +168,9 @@ class Fit:
 
         def step() -> None:
             optimizer.zero_grad(set_to_none=True)
-            self.loss(items).backward()
+            with torch.autocast(DEVICE.type, torch.bfloat16, enabled=self.half):
+                loss = self.loss(items)
+            loss.backward()
             optimizer.step()
             with torch.no_grad():
                 torch._foreach_mul_(average, keep)
@@ -222,12 +234,3 @@ class Fit:
         if self.known and familiar:  # the networks have seen both
             familiar = Familiar(torch.cat([self.known.features, familiar.features]), self.known.usual)
         save_weights(path, Trained.of(networks, self.module.config, familiar), eight_bit=True)
-
-
-def nearest_origin(answer: Tensor, target: Tensor) -> Tensor:
-    """Targets (B, 1, n, n) about that of four points half a cell apart which makes them nearest to the answers."""
-    half = target.shape[-1] // 2
-    moved = [target.roll(shift, (-2, -1)) for shift in ((0, 0), (half, half), (half, 0), (0, half))]
-    several = torch.stack(moved, 1)  # (B, 4, 1, n, n)
-    error = (several - answer[:, None]).square().mean((2, 3, 4))
-    return torch.gather(several, 1, error.argmin(1)[:, None, None, None, None].expand(-1, 1, *target.shape[1:]))[:, 0]

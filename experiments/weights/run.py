@@ -1,5 +1,7 @@
 """The weights that ship, the comparison of settings behind them, and how the error falls with the number of crystals.
 
+    python experiments/weights/crystals.py train 700 stores/small.jsonl.gz
+    python -m lacbed_gan.simulate structures=stores/small.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/small
     python -m lacbed_gan.simulate structures=standard size=128 g_max=3.0 b_iso_default=[0.2,1.2] output=stores/standard
     python experiments/weights/run.py settings stores/standard 5
     python experiments/weights/run.py chosen stores/standard 10
@@ -29,13 +31,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from crystals import left_out
 from fit import Fit
 
 from lacbed_gan.base.files import write_atomically
-from lacbed_gan.data.folds import FOLDS, assign_folds
 from lacbed_gan.measures.metrics import correlation_r
 from lacbed_gan.models.shipped_weights import FOLDER
-from lacbed_gan.store.packed import open_store
 
 RESULTS = Path(__file__).parent / "results.json"
 FORWARD = ["direction=forward", "thickness=all"]
@@ -61,12 +62,12 @@ CROWDS = (250, 1000, 4000, None)  # crystals to train on; None: all
 SMALL_CROWDS = (112, 225, 450, 900)
 
 
-def inverse(nm: float) -> list[str]:
+def pattern_of(nm: float) -> list[str]:
     return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1"]
 
 
 # What ships, and a forward network without a first answer beside it
-NETWORKS = {"forward": [*FORWARD, *FEW]} | {f"inverse-{nm}nm": [*inverse(nm), *WIDTH] for nm in NM}
+NETWORKS = {"forward": [*FORWARD, *FEW]} | {f"inverse-{nm}nm": [*pattern_of(nm), *WIDTH] for nm in NM}
 INVERSE = tuple(name for name in NETWORKS if name != "forward")
 PLAIN = {"plain": [*FORWARD, *WIDTH]}
 # name → settings of the run, of the data, and of the fit; times are shares of what is given
@@ -76,13 +77,6 @@ CHOSEN: dict[str, tuple[list[str], dict[str, Any], dict[str, Any]]] = {
     "inverse, 100 nm": (NETWORKS["inverse-100nm"], {}, {"share": 0.8}),
     "inverse, 100 nm, any origin": (NETWORKS["inverse-100nm"], {"origins": True}, {"share": 0.8}),
 }
-
-
-def left_out() -> set[str]:
-    """Formulas that no shipped network is trained on: fold 0 of the shipped pairs, and SrTiO3."""
-    store = open_store("bundled")
-    formulas = np.array([entry["formula"] or entry["id"] for entry in store.index])
-    return {"O3SrTi", *formulas[assign_folds(formulas.tolist(), FOLDS) == 0].tolist()}
 
 
 def summary(fit: Fit, rows: np.ndarray) -> dict[str, Any]:
@@ -164,6 +158,18 @@ def weights(store: str, seconds: float) -> list[dict[str, Any]]:
     return rows
 
 
+def inverse(store: str, epochs: float, names: Sequence[str] = INVERSE) -> list[dict[str, Any]]:
+    """On folds 1 to 9, on a CPU."""
+    rows = []
+    for name in names:
+        fit = Fit([*NETWORKS[name], f"store={store}", "validation=none"], without=left_out(), origins=True, half=True)
+        fit.run(float("inf"), epochs, rate=2e-3)
+        rows.append({"network": name, **_tested(fit)})
+        print(rows[-1], flush=True)
+        fit.save(FOLDER / f"{name}.safetensors")
+    return rows
+
+
 def tune(store: str, epochs: float, names: Sequence[str] = INVERSE) -> list[dict[str, Any]]:
     """Inverse networks that ship, fitted to the pairs of another store."""
     rows = []
@@ -200,7 +206,7 @@ def _tested(fit: Fit) -> dict[str, Any]:
 
 def curve(store: str, seconds: float) -> list[dict[str, Any]]:
     rows = []
-    for words in ([*FORWARD, *FEW], FORWARD, *map(inverse, NM)):
+    for words in ([*FORWARD, *FEW], FORWARD, *map(pattern_of, NM)):
         for crowd in CROWDS:
             fit = Fit([*words, f"store={store}", "validation=none"], crowd, without=left_out())
             fit.run(seconds, epochs=250)

@@ -95,20 +95,19 @@ class FourierGenerator(nn.Module):
             ValueError: the image or the condition is not of the size the network was made for.
         """
         check_inputs(image, condition, self.image_size, self.conditions)
+        if not self.few_beams:
+            return self.decoder(self.features(self.encoder(image), condition))
+        image, first = image[:, :-1], self.first_answer(image[:, -1:])
+        x = self.features(torch.cat([self.encoder(image), first], dim=1), condition)
+        return self.decoder(x, first / 4 + 0.5)
+
+    def features(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Encoded images (B, F) and (B, conditions) or None → (B, width), what the decoder makes an answer of."""
         embedding = self.embed(condition) if self.conditions else None
-        first = None
-        if self.few_beams:
-            image, first = image[:, :-1], self.first_answer(image[:, -1:])
-        x = self.encoder(image)
-        if first is not None:
-            x = torch.cat([x, first], dim=1)
-        if embedding is not None:
-            x = torch.cat([x, embedding], dim=1)
-        x = self.first(x)
+        x = self.first(x if embedding is None else torch.cat([x, embedding], dim=1))
         for block in self.blocks:
             x = block(x, embedding)
-        x = F.silu(self.norm(x))
-        return self.decoder(x) if first is None else self.decoder(x, first / 4 + 0.5)
+        return F.silu(self.norm(x))
 
 
 class FromPotential(nn.Module):
@@ -144,10 +143,14 @@ class ToPotential(nn.Module):
         nn.init.zeros_(self.waves.bias)
         self.register_buffer("scale", coefficient_scale(order), persistent=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def coefficients(self, x: Tensor) -> Tensor:
+        """(B, C, 2 order + 1, order + 1) complex64, h = −order … order in rows, k = 0 … in columns."""
         n = self.order
         parts = self.waves(x).float().view(-1, self.channels, 2 * n + 1, n + 1, 2)
-        waves = torch.view_as_complex(parts) * self.scale
+        return torch.view_as_complex(parts) * self.scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, waves = self.order, self.coefficients(x)
         between = waves.new_zeros(*waves.shape[:2], self.size - 2 * n - 1, n + 1)
         waves = torch.cat([waves[..., n:, :], between, waves[..., :n, :]], dim=-2)
         return torch.fft.irfft2(waves, s=(self.size, self.size), norm="forward")
