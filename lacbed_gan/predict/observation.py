@@ -77,8 +77,12 @@ class Observation:
             )
         return Window(self.size, self.absolute, "1/Å")
 
-    def binned(self, size: int) -> Observation:
-        """The same with blocks of pixels averaged, as near to `size` pixels along an edge as whole blocks give."""
+    def binned(self, size: int, border: int = 0) -> Observation:
+        """The same with blocks of pixels averaged, as near to `size` pixels along an edge as whole blocks give.
+
+        Args:
+            border: blocks along the edges that do not count for the share of noise.
+        """
         factor = max(1, round(self.size / size))
         n = self.size // factor * factor
         first = (self.size - n) // 2
@@ -88,7 +92,8 @@ class Observation:
         images = self.images[:, cut, cut].reshape(-1, *blocks).mean((2, 4))
         share = n / self.size
         half, absolute = (None if x is None else x * share for x in (self.half_width, self.absolute))
-        noise = np.array([noise_share(g, image, known) for g, image in zip(self.hkl, images, strict=True)])
+        inside = known & np.pad(np.ones((n // factor - 2 * border,) * 2, dtype=bool), border)
+        noise = np.array([noise_share(g, image, inside) for g, image in zip(self.hkl, images, strict=True)])
         return replace(self, images=images, known=known, half_width=half, absolute=absolute, noise=noise)
 
 

@@ -13,6 +13,7 @@ from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.images.grey import ImageError
 from lacbed_gan.predict.identification.calculation import Physics
+from lacbed_gan.predict.identification.verdict import RIGHT
 from lacbed_gan.predict.refinement.model import Model
 from lacbed_gan.predict.refinement.parameters import parameters
 
@@ -67,6 +68,19 @@ def test_none_fits_where_the_crystal_is_not_in_the_table(pattern, structures):
     crystals = [replace(catalogue()["Au"], name="gold", a=3.62, volume=3.62**3)]
     result = identified(pattern, crystals, limit=0.02, absorption="none")
     assert result.verdict.kind == "none fits" and "None fits" in result.verdict.text
+
+
+def test_a_heavy_crystal_is_found_to_vibrate_half_as_much_as_assumed():
+    """By perturbation other B seem to fit better, with all beams 0.3 Å² leaves next to nothing."""
+    platinum = catalogue()["Pt"]
+    crystal = replace(platinum, b_iso=np.full(4, 0.3))
+    image = lg.bright_field(crystal, [110.0], 32, g_max=2.5, absorption="tds", half_width=4.0)[0].numpy()
+    counts = np.random.default_rng(0).poisson(5000 * image).astype(float)
+    known = {"a": platinum.a, "half_width": 4.0, "align": False}
+    result = lg.identify(counts, structures=[platinum], thickness=(108, 112), b_iso=0.6, g_max=2.5, **known)
+    first = result.rows[0]
+    assert abs(first["thickness"] - 110) < 0.3 and result.verdict.unexplained < RIGHT / 2
+    assert abs(0.6 * first["b_factor"] - 0.3) < 0.02
 
 
 def test_dark_fields_count_too(structures):

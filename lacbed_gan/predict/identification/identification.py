@@ -126,6 +126,7 @@ def identify(
     workers: int = 1,
     align: bool = True,
     told: Callable[[str], object] = lambda line: None,
+    stage: Callable[[str, int, int], object] = lambda what, done, total: None,
     **known: Any,
 ) -> Identification:
     """Which known crystal gave a pattern, and at which thickness.
@@ -150,6 +151,7 @@ def identify(
         workers: processes.
         align: whether the bright field tells centre, rotation and aperture where nobody says.
         told: is given a line on each step.
+        stage: is given how candidates are being calculated, how many of them are done, and how many there are.
         known: what is known of the images, see :func:`lacbed_gan.images.calibration.calibrate`.
 
     Raises:
@@ -182,7 +184,7 @@ def identify(
             + ("" if first else ", or a thickness that the network knows")
         )
     physics = Physics(g_max, absorption, observation.energy_kv)
-    ranking = rank(observation, crystals, (least, largest), physics, best=best, workers=workers)
+    ranking = rank(observation, crystals, (least, largest), physics, best=best, workers=workers, stage=stage)
     noise = float(ranking.compared.noise.mean())
     experimental = seen_in_experiments()
     verdict = judge(ranking.best, noise, lambda one: is_known(one, experimental), limit)
