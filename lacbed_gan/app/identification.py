@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lacbed_gan.app.picture import Picture
+from lacbed_gan.app.stage import Stage
 from lacbed_gan.crystal import Crystal
 from lacbed_gan.crystal.formulas import printed_formula
 from lacbed_gan.images.measured import Measured
@@ -40,6 +41,7 @@ def identified(
     crystals: Sequence[Crystal],
     thickness: float | None,
     options: Mapping[str, Any],
+    stage: Stage | None = None,
 ) -> Identification:
     """Which crystal, for a process of its own.
 
@@ -47,8 +49,11 @@ def identified(
         crystals: the candidates; none: the standard set.
         thickness: in nm, where it is known to 5 %.
         options: further arguments of `identify`.
+        stage: is told what it is at.
     """
-    known = {} if thickness is None else {"thickness": thickness}
+    known: dict[str, Any] = {} if thickness is None else {"thickness": thickness}
+    if stage is not None:
+        known["stage"] = stage.tell
     return identify(measured, reflections=hkl, structures=list(crystals) or "standard", **options | known)
 
 

@@ -23,6 +23,7 @@ from lacbed_gan.app.identification import (
     refinement_line,
 )
 from lacbed_gan.app.row_table import RowTable
+from lacbed_gan.app.stage import Stage, stage
 from lacbed_gan.app.uploads import Refused, crystal_from, in_a_sentence, plain_name, series_from
 from lacbed_gan.app.widgets import Colours, Drop, Messages, Panel
 from lacbed_gan.crystal import Crystal
@@ -174,7 +175,8 @@ class IdentifyTab:
         """Candidates, the likeliest first; until they are there the search can be cancelled."""
         crystals = [] if self._own is None else [self._own]
         what = "known crystals" if self._own is None else self._own.name
-        result = await self._computed(f"{self._name} is being compared with {what}", identified, crystals)
+        with stage() as at:
+            result = await self._computed(f"{self._name} is being compared with {what}", identified, crystals, None, at)
         if result is None:
             return
         self._result = result
@@ -200,7 +202,7 @@ class IdentifyTab:
         self._shown = result.observations[0], result.images[0], f"{formula}, fitted"
         self._offer(result.observations[0].hkl)
 
-    async def _computed(self, what: str, function: Any, crystals: list[Crystal], near: float | None = None) -> Any:
+    async def _computed(self, what: str, function: Any, crystals: list[Crystal], near: float | None, *at: Stage) -> Any:
         """A result of another process; None where there is none, which the page says."""
         if self._series is None:
             return None
@@ -209,11 +211,11 @@ class IdentifyTab:
         self._cancel.enable()
         self._messages.decline("")
         try:
-            with self._messages.waiting(what), in_a_sentence("The calculation"):
+            with self._messages.waiting(what, *at), in_a_sentence("The calculation"):
                 options = self._options()
                 file = hashlib.sha256(self._memory["file"][0]).digest()
                 key = (function.__name__, file, near, *map(identity, crystals), *options.items())
-                return await self._background.compute(key, function, *self._series, crystals, near, options)
+                return await self._background.compute(key, function, *self._series, crystals, near, options, *at)
         except Refused as refusal:
             self._messages.decline(str(refusal))
             return None

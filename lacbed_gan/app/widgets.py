@@ -186,11 +186,11 @@ class Messages:
         self._verdict.classes(**{"add" if flagged else "remove": "warning"})
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """Say what is under way, and for how long."""
+    def waiting(self, what: str, stage: object = "") -> Iterator[None]:
+        """Say what is under way, at which stage, whose text may change, and for how long."""
 
         def tell(seconds: int) -> None:
-            self._progress.text = f"{what}, {seconds} s."
+            self._progress.text = ", ".join(filter(None, (what, str(stage), f"{seconds} s.")))
 
         try:
             with _clock(tell):

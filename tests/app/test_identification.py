@@ -24,6 +24,7 @@ from lacbed_gan.app.identification import (
     rounded,
 )
 from lacbed_gan.app.identify_tab import IdentifyTab
+from lacbed_gan.app.stage import Stage
 from lacbed_gan.app.uploads import Refused, series_from
 from lacbed_gan.app.widgets import Colours
 from lacbed_gan.crystal.catalogue import catalogue
@@ -84,9 +85,12 @@ def test_what_is_no_series_gets_a_sentence(data, name, message):
     assert "/tmp" not in str(refusal.value)
 
 
-def test_identified_refined_and_written_with_units(series):
+def test_identified_refined_and_written_with_units(series, tmp_path):
     crystals = [replace(catalogue()["Cu"], name="copper"), replace(catalogue()["Ag"], name="silver", a=3.61)]
-    result = identified(*series, crystals, None, OPTIONS | {"align": False, "thickness": (45.0, 60.0)})
+    at = Stage(tmp_path / "stage")
+    assert str(at) == ""
+    result = identified(*series, crystals, None, OPTIONS | {"align": False, "thickness": (45.0, 60.0)}, at)
+    assert str(at) == "with all pixels: 2 of 2"
     rows = candidate_rows(result)
     assert [row["rank"] for row in rows] == [1, 2] and rows[0]["formula"] == "Cu" and set(rows[0]) == set(CANDIDATES)
     assert float(rows[0]["thickness"]) == pytest.approx(NM, abs=0.5) and CANDIDATES["thickness"] == "thickness (nm)"
