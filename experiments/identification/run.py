@@ -1,6 +1,6 @@
 """Simulated patterns of crystals whose identity is known, identified among all known structures; see README.md.
 
-python experiments/identification/run.py part=validation count=20 [first=0] [largest=6.5] [output=FILE.jsonl]
+python experiments/identification/run.py part=validation count=20 [first=0] [absent=50] [largest=6.5] [output=FILE]
 python experiments/identification/run.py summary=FILE.jsonl
 
 A run goes on where the one before ended: patterns that the output has are not calculated again.
@@ -14,6 +14,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ B_ISO = (0.3, 1.0)  # Å², of all atoms of a crystal
 A_ERROR = 0.01  # relative
 # Å, unless another is given, and Å² for each lattice point; the patterns of larger cells take minutes
 LARGEST, AREA = 6.5, 25.0
+ABSENT = 50  # patterns, the first of a part, of which another ranking is without the crystal
 FOLDS = {"test": 0, "validation": 1}
 
 
@@ -101,8 +103,8 @@ def judged(ranking: Ranking) -> dict[str, Any]:
     }
 
 
-def identified(crystal: Crystal, near: list[Crystal]) -> dict[str, Any]:
-    """Ranks and verdicts with all candidates, and without the crystal."""
+def identified(crystal: Crystal, near: list[Crystal], absent: bool) -> dict[str, Any]:
+    """Ranks and verdicts with all candidates and, where asked for, without the crystal."""
     pattern, thickness, b, a = one_pattern(crystal)
     began = time.process_time()
     observation = observe(pattern, a=a, align=False)
@@ -110,8 +112,10 @@ def identified(crystal: Crystal, near: list[Crystal]) -> dict[str, Any]:
     physics, remembered = Physics(FINEST, "tds", observation.energy_kv), {}
     ranking = rank(observation, crystals, SEARCHED, physics, best=BEST, remembered=remembered)
     middle = time.process_time()
-    others = [one for one in crystals if not same(one, crystal)]
-    without = rank(observation, others, SEARCHED, physics, best=BEST, remembered=remembered)
+    without = None
+    if absent:
+        others = [one for one in crystals if not same(one, crystal)]
+        without = rank(observation, others, SEARCHED, physics, best=BEST, remembered=remembered)
     found = judged(ranking)
     experimental = seen_in_experiments()
     noise = float(ranking.compared.noise.mean())
@@ -131,7 +135,7 @@ def identified(crystal: Crystal, near: list[Crystal]) -> dict[str, Any]:
         "noise": noise,
         "candidates": len(crystals),
         "with": found,
-        "without": judged(without),
+        "without": without and judged(without),
         "seconds": middle - began,
         "seconds_without": time.process_time() - middle,
     }
@@ -140,40 +144,45 @@ def identified(crystal: Crystal, near: list[Crystal]) -> dict[str, Any]:
 def summary(path: Path) -> str:
     """Shares of the patterns that were identified, and quantiles of what right crystals leave beyond noise."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    n = len(rows)
+    absent = [r for r in rows if r["without"]]
     left = np.array([1.0 if r["left"] is None else r["left"] for r in rows])
-    near = [abs(r["with"]["thickness"] - r["thickness"]) <= 2 for r in rows]
-    gone = np.array([r["without"]["beyond_noise"] for r in rows])
+    wrong_by = np.array([abs(r["with"]["thickness"] - r["thickness"]) for r in rows])
+    gone = np.array([r["without"]["beyond_noise"] for r in absent])
     ranks = np.array([r["rank"] or 10**6 for r in rows])
     agreement = np.array([r["by_agreement"] or 10**6 for r in rows])
     alike = np.array([r["with"]["alike"] for r in rows])
-    twins = np.array([neighbour(r) for r in rows])
-    quantiles = ", ".join(f"{q:.0%} {np.quantile(left, q):.4f}" for q in (0.5, 0.9, 0.95, 1.0))
-    kinds = {name: [kind(r[name]) for r in rows] for name in ("with", "without")}
+    kinds, others = [kind(r["with"]) for r in rows], [kind(r["without"]) for r in absent]
+    twins = [k for k, r in zip(others, absent, strict=True) if neighbour(r)]
+    seconds = {name: [r[name] for r in some] for name, some in (("seconds", rows), ("seconds_without", absent))}
     return "\n".join(
         [
-            f"{n} patterns: right crystal first {(ranks == 1).sum()} (by agreement alone {(agreement == 1).sum()}), "
-            f"among five {(ranks <= 5).sum()}, among those that cannot be told apart {(ranks <= alike).sum()}; "
-            f"thickness within 2 nm {sum(near)}; a guess among the candidates is right for "
+            f"{len(rows)} patterns: right crystal first {(ranks == 1).sum()} (by agreement alone "
+            f"{(agreement == 1).sum()}), among five {(ranks <= 5).sum()}, among those that cannot be told apart "
+            f"{(ranks <= alike).sum()}; a guess among the candidates is right for "
             f"{sum(1 / r['candidates'] for r in rows):.1f}",
-            f"left by the right crystal beyond noise: {quantiles}",
-            "left by the best other crystal, the right one taken out: "
-            + ", ".join(f"{q:.0%} {np.quantile(gone, q):.4f}" for q in (0.05, 0.1, 0.25, 0.5)),
-            f"with the limits of the verdict: none fits {kinds['with'].count(NONE)} with the crystal in the table, "
-            f"{kinds['without'].count(NONE)} with it taken out; decided {kinds['with'].count(DECIDED)}, of which right "
-            f"{sum(k == DECIDED and r == 1 for k, r in zip(kinds['with'], ranks, strict=True))}",
-            f"neighbours in the table, same space group and at most {ALIKE:.0%} of the atoms others: of {twins.sum()}, "
-            f"none fits {sum(k == NONE and t for k, t in zip(kinds['without'], twins, strict=True))} of them taken out",
+            f"thickness within 2 nm {(wrong_by <= 2).sum()}; nm that it is wrong by: {quantiles(wrong_by, 2)}",
+            f"left by the right crystal beyond noise: {quantiles(left)}",
+            f"verdicts: decided {kinds.count(DECIDED)}, of which right "
+            f"{sum(k == DECIDED and r == 1 for k, r in zip(kinds, ranks, strict=True))}; cannot be told apart "
+            f"{kinds.count(INSEPARABLE)}; none fits {kinds.count(NONE)}",
+            f"taken out, {len(absent)} patterns: none fits {others.count(NONE)}; left by the best other crystal: "
+            f"{quantiles(gone, low=True)}",
+            f"neighbours in the table, same space group and at most {ALIKE:.0%} of the atoms others: of {len(twins)}, "
+            f"none fits {twins.count(NONE)} of them taken out",
             *(
-                f"a limit of {limit:g}: right ones below {np.mean(left <= limit):.0%}, others above "
-                f"{np.mean(gone > limit):.0%}"
-                for limit in (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.03)
+                f"a limit of {limit:g}: right ones below {(left <= limit).sum()}, others above {(gone > limit).sum()}"
+                for limit in (0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01)
             ),
-            f"CPU seconds of a pattern: median {np.median([r['seconds'] for r in rows]):.0f}, mean "
-            f"{np.mean([r['seconds'] for r in rows]):.0f}, of the ranking without it "
-            f"{np.mean([r['seconds_without'] for r in rows]):.0f} more",
+            f"CPU seconds of a pattern: {quantiles(seconds['seconds'], 0)}, mean {np.mean(seconds['seconds']):.0f}; of "
+            f"the ranking without it, more: {quantiles(seconds['seconds_without'], 0)}",
         ]
     )
+
+
+def quantiles(values: Sequence[float] | np.ndarray, digits: int = 4, low: bool = False) -> str:
+    """Five of them, the high ones unless the low ones matter; nothing of no values."""
+    wanted = (0.0, 0.05, 0.1, 0.25, 0.5) if low else (0.25, 0.5, 0.9, 0.95, 1.0)
+    return ", ".join(f"{q:.0%} {np.quantile(values, q):.{digits}f}" for q in wanted) if len(values) else "none"
 
 
 def kind(verdict: dict[str, Any]) -> str:
@@ -197,7 +206,8 @@ def composition(formula: str) -> dict[str, float]:
 
 
 def main(words: list[str]) -> int:
-    values = {"part": "validation", "count": "20", "first": "0", "largest": str(LARGEST), "output": "", "summary": ""}
+    values = {"part": "validation", "count": "20", "first": "0", "absent": str(ABSENT), "largest": str(LARGEST)}
+    values |= {"output": "", "summary": ""}
     values |= dict(word.split("=", 1) for word in words)
     if values["summary"]:
         print(summary(Path(values["summary"])))
@@ -206,20 +216,21 @@ def main(words: list[str]) -> int:
     first, count = int(values["first"]), int(values["count"])
     output = Path(values["output"]) if values["output"] else None
     done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output and output.exists() else {}
-    for name, edge in crystals(values["part"], float(values["largest"]))[first : first + count]:
+    chosen = crystals(values["part"], float(values["largest"]))
+    for number, (name, edge) in list(enumerate(chosen))[first : first + count]:
         if name in done:
             continue
         near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
         crystal = next(one for one in near if one.name == name)
         row = {"name": name, "formula": crystal.formula, "space_group": crystal.space_group, "a": edge}
-        row |= identified(crystal, near)
+        row |= identified(crystal, near, number < int(values["absent"]))
         there, gone = row["with"], row["without"]
+        then = f"{gone['kind']}, first {gone['first']}, beyond {gone['beyond_noise']:.4f}" if gone else "not ranked"
         print(
             f"{crystal.formula}, a {edge:.3f} Å, {row['thickness']:.1f} nm, B {row['b']:.2f} Å²: {row['rank']} of "
             f"{row['candidates']}, first {there['first']} {there['thickness']:.1f} nm, {there['kind']} "
             f"({there['alike']}), noise {row['noise']:.4f}, beyond {there['beyond_noise']:.4f}; taken out: "
-            f"{gone['kind']}, first {gone['first']}, beyond {gone['beyond_noise']:.4f}; {row['seconds']:.0f} + "
-            f"{row['seconds_without']:.0f} s",
+            f"{then}; {row['seconds']:.0f} + {row['seconds_without']:.0f} s",
             flush=True,
         )
         if output:
