@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import torch
 from fit import Fit
-from run import NETWORKS, NM, RESULTS
+from run import NM, RESULTS, words_of
 
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.measures.origin import origin_r
@@ -29,9 +29,8 @@ def main() -> None:
     store, fold = sys.argv[1], int(sys.argv[2])
     rows = []
     for nm in NM:
-        name = f"inverse-{nm}nm"
-        words = [f"store={store}", "validation=none", f"start={FOLDER}/{name}.safetensors", f"fold={max(fold, 0)}"]
-        fit = Fit([*NETWORKS[name], *words])
+        words = [f"store={store}", "validation=none", f"start={FOLDER}/inverse.safetensors", f"fold={max(fold, 0)}"]
+        fit = Fit([*words_of(f"inverse-{nm}nm"), *words])
         tested = fit.data.test_rows if fold >= 0 else np.arange(len(fit.data.store))
         batch = fit.batch(torch.from_numpy(tested))
         answer = predict(fit.average.eval(), batch["input"], batch["condition"])

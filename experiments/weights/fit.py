@@ -81,6 +81,7 @@ class Fit:
         self.average = copy.deepcopy(self.module.generator).requires_grad_(False)
         self.forward = choices.direction == "forward"
         self.times = images.pattern.shape[1] if self.forward else 1
+        self.nm = self.data.thicknesses
         index = self.data.store.index
         rows = [row for row in self.data.train_rows if index[row]["formula"] not in without]
         rows = np.random.default_rng(0).permutation(rows)
@@ -113,7 +114,7 @@ class Fit:
             generator = module.generator.generator
             features = generator.features(generator.encoder(batch["input"]), batch.get("condition"))
             answer = generator.decoder.coefficients(features)[:, 0].real
-            error = error_at_best_origin(answer, self.waves[items])
+            error = error_at_best_origin(answer, self.waves[items // self.times])
             terms = {"loss_g_l2": module.loss_weights.l2 * error.mean()}
         else:
             _, terms = answered(module.generator, module.loss_weights, batch["input"], batch["target"], batch)
@@ -201,7 +202,7 @@ class Fit:
         network, found = self.average.eval(), {}
         deviation = self.data.standardisation.get("log_span", (0, 1))[1]
         for time_ in range(self.times):
-            nm = self.data.thicknesses[time_]
+            nm = self.nm[time_]
             for items in (torch.from_numpy(rows).to(DEVICE) * self.times + time_).split(AT_ONCE):
                 batch = self.batch(items)
                 answer = predict(network, batch["input"], batch.get("condition"), self.module.channels)
@@ -219,11 +220,11 @@ class Fit:
         targets = self.images.pattern if self.forward else self.images.potential
         train, test = (torch.from_numpy(x).to(DEVICE) for x in (self.rows, rows))
         result = {}
-        for time_ in range(self.times):
+        for time_ in range(targets.shape[1]):
             images = targets[:, time_]
             mean = sum(to_unit(images[part]).sum(0) for part in train.split(AT_ONCE)) / len(train)
             errors = [(to_unit(images[part]) - mean).square().mean((1, 2)) for part in test.split(AT_ONCE)]
-            result[f"mean_image@{self.data.thicknesses[time_]:g}"] = float(torch.cat(errors).mean())
+            result[f"mean_image@{self.nm[time_]:g}"] = float(torch.cat(errors).mean())
         return result
 
     def save(self, path: Path) -> None:

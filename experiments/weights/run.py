@@ -11,14 +11,13 @@
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
     python experiments/weights/run.py types bundled 15
-    python experiments/weights/run.py tune bundled 8
+    python experiments/weights/run.py inverse stores/small 25
     python experiments/weights/run.py shipped bundled 0
 
 The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `corrections`,
-`forward`, `crowds` and `types` take so many epochs, which a core trains in minutes. `tune` goes on with the inverse
-networks that ship, or with those named after it, for so many epochs of another store; `shipped` measures what ships on
-that fold of a store, or on all of it for -1. What is measured goes into results.json here, the networks into
-lacbed_gan/models/shipped.
+`forward`, `inverse`, `crowds` and `types` take so many epochs, which a core trains in minutes; `inverse` goes on with
+the network of a file that is named after it. `shipped` measures what ships on that fold of a store, or on all of it for
+-1. What is measured goes into results.json here, the networks into lacbed_gan/models/shipped.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ import numpy as np
 import torch
 from crystals import left_out
 from fit import Fit
+from several import Several
 
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.measures.metrics import correlation_r
@@ -57,25 +57,30 @@ SETTINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
 }
 # Widths of a network that corrects the pattern of few beams, and how many times as many epochs
 CORRECTIONS = ((256, 1), (768, 1), (384, 2))
-TUNED = 5e-4  # learning rate
 CROWDS = (250, 1000, 4000, None)  # crystals to train on; None: all
 SMALL_CROWDS = (112, 225, 450, 900)
 
 
-def pattern_of(nm: float) -> list[str]:
+def words_of(name: str) -> list[str]:
+    """The settings of what ships: forward, or inverse-75nm and so on."""
+    if name == "forward":
+        return [*FORWARD, *FEW]
+    return [*pattern_of(name.partition("-")[2].removesuffix("nm")), *WIDTH, "model.generator.order=24"]
+
+
+def pattern_of(nm: float | str) -> list[str]:
     return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1"]
 
 
-# What ships, and a forward network without a first answer beside it
-NETWORKS = {"forward": [*FORWARD, *FEW]} | {f"inverse-{nm}nm": [*pattern_of(nm), *WIDTH] for nm in NM}
-INVERSE = tuple(name for name in NETWORKS if name != "forward")
-PLAIN = {"plain": [*FORWARD, *WIDTH]}
+# What ships, the inverse one at each thickness, and a forward network without a first answer beside it
+NETWORKS = ("forward", *(f"inverse-{nm}nm" for nm in NM))
+SHIPPED = {"forward": words_of("forward"), "inverse": words_of("inverse-50nm"), "plain": [*FORWARD, *WIDTH]}
 # name → settings of the run, of the data, and of the fit; times are shares of what is given
 CHOSEN: dict[str, tuple[list[str], dict[str, Any], dict[str, Any]]] = {
-    "forward, few beams": ([*NETWORKS["forward"], *WIDER], {}, {"rate": 2e-3, "share": 1.0}),
-    "forward, few beams, 2.5 times as long": ([*NETWORKS["forward"], *WIDER], {}, {"rate": 2e-3, "share": 2.5}),
-    "inverse, 100 nm": (NETWORKS["inverse-100nm"], {}, {"share": 0.8}),
-    "inverse, 100 nm, any origin": (NETWORKS["inverse-100nm"], {"origins": True}, {"share": 0.8}),
+    "forward, few beams": ([*words_of("forward"), *WIDER], {}, {"rate": 2e-3, "share": 1.0}),
+    "forward, few beams, 2.5 times as long": ([*words_of("forward"), *WIDER], {}, {"rate": 2e-3, "share": 2.5}),
+    "inverse, 100 nm": (words_of("inverse-100nm"), {}, {"share": 0.8}),
+    "inverse, 100 nm, any origin": (words_of("inverse-100nm"), {"origins": True}, {"share": 0.8}),
 }
 
 
@@ -124,7 +129,7 @@ def corrections(store: str, epochs: float) -> list[dict[str, Any]]:
 
 def forward(store: str, epochs: float) -> list[dict[str, Any]]:
     """On folds 1 to 9, what ships."""
-    fit = Fit([*NETWORKS["forward"], f"store={store}", "validation=none"], without=left_out())
+    fit = Fit([*words_of("forward"), f"store={store}", "validation=none"], without=left_out())
     fit.run(float("inf"), epochs, rate=2e-3, size=32)
     row = {"network": "forward", **_tested(fit), "few_beams": first_answers(fit, fit.data.test_rows)}
     print(row, flush=True)
@@ -147,49 +152,36 @@ def first_answers(fit: Fit, rows: np.ndarray) -> dict[str, Any]:
 def weights(store: str, seconds: float) -> list[dict[str, Any]]:
     """On folds 1 to 9."""
     rows = []
-    for name, words in (NETWORKS | PLAIN).items():
-        slower = name == "forward"
-        fit = Fit([*words, f"store={store}", "validation=none"], without=left_out(), origins=name.startswith("inverse"))
-        fit.run(seconds * (2 if slower else 1), rate=2e-3 if slower else 3e-3)
+    for name, words in SHIPPED.items():
+        made = Several if name == "inverse" else Fit
+        fit = made([*words, f"store={store}", "validation=none"], without=left_out())
+        fit.run(seconds * (1 if name == "plain" else 2), rate=3e-3 if name == "plain" else 2e-3)
         rows.append({"network": name, **_tested(fit)})
         print(rows[-1], flush=True)
-        if name in NETWORKS:
+        if name != "plain":
             fit.save(FOLDER / f"{name}.safetensors")
     return rows
 
 
-def inverse(store: str, epochs: float, names: Sequence[str] = INVERSE) -> list[dict[str, Any]]:
-    """On folds 1 to 9, on a CPU."""
-    rows = []
-    for name in names:
-        fit = Fit([*NETWORKS[name], f"store={store}", "validation=none"], without=left_out(), origins=True, half=True)
-        fit.run(float("inf"), epochs, rate=2e-3)
-        rows.append({"network": name, **_tested(fit)})
-        print(rows[-1], flush=True)
-        fit.save(FOLDER / f"{name}.safetensors")
-    return rows
+def inverse(store: str, epochs: float, start: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """On folds 1 to 9 and all thicknesses, on a CPU: what ships; from nothing, or going on with a file."""
+    words = [*SHIPPED["inverse"], f"store={store}", "validation=none", *(f"start={file}" for file in start)]
+    fit = Several(words, without=left_out(), half=True)
+    fit.run(float("inf"), epochs, rate=1.5e-3)
+    # A start has seen other folds: what ships is tested on crystals that no store to train on has
+    row = {"network": "inverse", "store": store, "train": summary(fit, fit.data.train_sample_rows)}
+    print(row, flush=True)
+    fit.save(FOLDER / "inverse.safetensors")
+    return [row]
 
 
-def tune(store: str, epochs: float, names: Sequence[str] = INVERSE) -> list[dict[str, Any]]:
-    """Inverse networks that ship, fitted to the pairs of another store."""
-    rows = []
-    for name in names:
-        start = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors"]
-        fit = Fit([*NETWORKS[name], *start], without=left_out(), origins=True)
-        before = summary(fit, fit.data.test_rows)
-        fit.run(float("inf"), epochs, rate=TUNED, size=32)
-        rows.append({"network": name, **_tested(fit), "before": before})
-        print(rows[-1], flush=True)
-        fit.save(FOLDER / f"{name}.safetensors")
-    return rows
-
-
-def shipped(store: str, fold: float, names: Sequence[str] = tuple(NETWORKS)) -> list[dict[str, Any]]:
+def shipped(store: str, fold: float, names: Sequence[str] = NETWORKS) -> list[dict[str, Any]]:
     """The shipped networks on a fold of a store, or on all of it."""
     rows = []
     for name in names:
-        words = [f"store={store}", "validation=none", f"start={FOLDER / name}.safetensors", f"fold={max(fold, 0):.0f}"]
-        fit = Fit([*NETWORKS[name], *words])
+        file = FOLDER / f"{name.partition('-')[0]}.safetensors"
+        words = [f"store={store}", "validation=none", f"start={file}", f"fold={max(fold, 0):.0f}"]
+        fit = Fit([*words_of(name), *words])
         tested = fit.data.test_rows if fold >= 0 else np.arange(len(fit.data.store))
         row = {"network": name, "store": store, "fold": fold, **summary(fit, tested), **fit.mean_image(tested)}
         if name == "forward":
@@ -232,7 +224,7 @@ def types(store: str, epochs: float) -> list[dict[str, Any]]:
     rows = []
     for group in ("formula", "prototype"):
         for name in ("forward", "inverse-50nm"):
-            words = [*NETWORKS[name], f"store={store}", "validation=none", f"data.group={group}"]
+            words = [*words_of(name), f"store={store}", "validation=none", f"data.group={group}"]
             fit = Fit(words, without=left_out() if group == "formula" else (), origins=name != "forward")
             fit.run(float("inf"), (1 if name == "forward" else 4) * epochs, rate=2e-3, size=32)
             rows.append({"settings": f"{name}, {group}", **_tested(fit)})
@@ -249,7 +241,7 @@ def _of(row: dict[str, Any]) -> tuple[Any, ...]:
 
 PARTS = {
     part.__name__: part
-    for part in (settings, chosen, weights, curve, crowds, types, corrections, forward, tune, shipped)
+    for part in (settings, chosen, weights, curve, crowds, types, corrections, forward, inverse, shipped)
 }
 
 

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import torch
 from fit import Fit
-from run import NETWORKS, RESULTS
+from run import RESULTS, words_of
 
 from lacbed_gan.base.files import write_atomically
 from lacbed_gan.images.scaling import to_unit
@@ -27,7 +27,7 @@ BAD, GOOD = 0.9, 0.99
 def main() -> None:
     store, fold = sys.argv[1], int(sys.argv[2])
     words = [f"store={store}", "validation=none", f"start={FOLDER}/forward.safetensors", f"fold={max(fold, 0)}"]
-    fit = Fit([*NETWORKS["forward"], *words])
+    fit = Fit([*words_of("forward"), *words])
     tested = fit.data.test_rows if fold >= 0 else np.arange(len(fit.data.store))
     answers, truth = [], []
     for time in range(fit.times):

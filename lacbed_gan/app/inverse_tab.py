@@ -46,11 +46,8 @@ class InverseTab:
             with ui.column().classes("inputs"):
                 self._build_inputs()
             with ui.column().classes("results"):
-                thickness = " and ".join(f"{t:g}" for t in predictor.thicknesses)
-                self._messages = Messages(
-                    f"ρ from a pattern along [001] at {thickness} nm and {predictor.recipe.energy_kv:g} kV, which the "
-                    "network was trained on."
-                )
+                known = f"{predictor.known_thickness} and {predictor.recipe.energy_kv:g} kV"
+                self._messages = Messages(f"ρ from a pattern along [001] at {known}, which the network was trained on.")
                 with ui.element().classes("panels"):
                     self._raw = RawFrame(self._dragged)
                     self._pattern = Panel("prepared pattern", colours, self._caption)
@@ -73,7 +70,7 @@ class InverseTab:
         Drop("Drop a pattern here, or click", self._dropped, self._decline)
         ui.button("Try an example", on_click=self._try_example).props("flat dense no-caps").classes("example")
         predictor = self._predictor
-        self._fields = PatternFields(predictor.recipe, predictor.thicknesses, self._begin, self._read_again)
+        self._fields = PatternFields(predictor.recipe, predictor.known_thickness, self._begin, self._read_again)
         ui.button("Find all again", on_click=self._forget).props("flat dense no-caps").classes("example")
 
     async def _dropped(self, data: bytes, name: str) -> None:

@@ -24,7 +24,7 @@ class PatternFields:
 
     Args:
         recipe: of the network.
-        thicknesses: that the network knows, in nm.
+        known_thickness: thicknesses that the network knows, in words.
         on_change: called with nothing when the frame is to be read otherwise.
         on_choice: called with nothing when another frame of the file is wanted.
     """
@@ -32,7 +32,7 @@ class PatternFields:
     def __init__(
         self,
         recipe: Recipe,
-        thicknesses: tuple[float, ...],
+        known_thickness: str,
         on_change: Callable[[], None],
         on_choice: Callable[[], None],
     ) -> None:
@@ -45,7 +45,7 @@ class PatternFields:
         a = number("a (Å)", "cell edge; always needed")
         self.crystal = ui.column().classes("crystal-fields")  # what a crystal of another system needs
         window = f"half of the shorter edge; {recipe.half_width:g} unless given"
-        known = f"the network knows {', '.join(f'{t:g}' for t in thicknesses)}"
+        known = f"the network knows {known_thickness}"
         self._numbers = {
             "a": a,
             "thickness": number("thickness (nm)", known),

@@ -24,18 +24,18 @@ def start_of(settings: TrainSettings) -> Start | None:
     """What the run begins from, read once; None for new networks."""
     if settings.start is None:
         return None
-    if settings.start != "shipped":
-        return _start(settings.start, Path(settings.start))
     from lacbed_gan.models.shipped_weights import shipped_file
 
-    return _start("shipped", shipped_file(settings.direction, settings.thickness or ()))
+    shipped = settings.start == "shipped"
+    path = shipped_file(settings.direction) if shipped else Path(settings.start)
+    return _start(settings.start, path, tuple(settings.thickness or ()))
 
 
 @lru_cache(1)
-def _start(name: str, path: Path) -> Start:
+def _start(name: str, path: Path, thickness: tuple[float, ...]) -> Start:
     from lacbed_gan.models.start import read_start
 
-    return read_start(name, path)
+    return read_start(name, path, thickness)
 
 
 def prepare(settings: TrainSettings, pairs: Pairs, start: Start | None = None) -> tuple[TrainSettings, PairDataModule]:

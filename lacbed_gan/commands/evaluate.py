@@ -11,8 +11,8 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.base.version import program_version
 from lacbed_gan.commands.command import require, run_command
 from lacbed_gan.commands.settings import EvaluateSettings
-from lacbed_gan.models.shipped_weights import named_file
-from lacbed_gan.models.weights import Trained, load_weights
+from lacbed_gan.models.shipped_weights import named_weights
+from lacbed_gan.models.weights import Trained
 from lacbed_gan.report.collect import Group, collect_runs, grouped, nm
 from lacbed_gan.report.weights_on_store import check_pairs, evaluate_weights, write_evaluation
 from lacbed_gan.store.packed import open_store
@@ -29,7 +29,7 @@ def check(settings: EvaluateSettings) -> None:
 
 @cache  # the check opens them, the evaluation uses them
 def _weights_and_store(settings: EvaluateSettings) -> tuple[Trained, Store]:
-    return load_weights(named_file(settings.checkpoint)), open_store(settings.store)
+    return named_weights(settings.checkpoint), open_store(settings.store)
 
 
 def evaluate_on_store(settings: EvaluateSettings) -> None:

@@ -29,7 +29,7 @@ class Familiar:
 
     def distance(self, direction: str, images: Tensor) -> float:
         """Distance of one input (1, C, H, W) from the nearest training input, in units of the usual one."""
-        return float(_nearest(features(direction, images), self.features.float())) / self.usual
+        return float(nearest(features(direction, images), self.features.float())) / self.usual
 
 
 def features(direction: str, images: Tensor) -> Tensor:
@@ -56,11 +56,11 @@ def features(direction: str, images: Tensor) -> Tensor:
 
 def usual_distance(points: Tensor) -> float:
     """The distance that 95 % of the features (N, F), N ≥ 2, keep from the nearest other ones."""
-    return float(torch.quantile(_nearest(points.float(), points.float(), but_itself=True), USUAL))
+    return float(torch.quantile(nearest(points.float(), points.float(), but_itself=True), USUAL))
 
 
-def _nearest(points: Tensor, among: Tensor, but_itself: bool = False) -> Tensor:
-    """(N,) distance of each point from the nearest one, of the others if the two are the same points."""
+def nearest(points: Tensor, among: Tensor, but_itself: bool = False) -> Tensor:
+    """(N,) distance of each point from the nearest one, other than itself if the points are the first of the others."""
     nearest = []
     for start in range(0, len(points), CHUNK):
         distance = torch.cdist(points[start : start + CHUNK], among, compute_mode="donot_use_mm_for_euclid_dist")

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from pathlib import Path
 
 from lacbed_gan.models.checkpoints import WeightsError
+from lacbed_gan.models.weights import Trained, load_weights
 
 FOLDER = Path(__file__).parent / "shipped"
 DIRECTIONS = ("forward", "inverse")
+NAME = re.compile(r"(forward|inverse)(?:-(\d+(?:\.\d+)?)nm)?")  # such as inverse-100nm
 
 
-def shipped_thicknesses(direction: str) -> tuple[float, ...]:
-    """Those in nm that have a file of their own; none where one network knows all of them."""
-    return tuple(sorted(float(file.stem.rpartition("-")[2].removesuffix("nm")) for file in _files(direction)))
-
-
-def shipped_file(direction: str, thickness: Sequence[float] = ()) -> Path:
+def shipped_file(direction: str) -> Path:
     """The file of a direction's network.
-
-    Where each thickness has its own, it is that of the only one asked for, or the first.
 
     Raises:
         WeightsError: this copy of the program ships none.
     """
-    known = shipped_thicknesses(direction)
-    if known:
-        chosen = thickness[0] if len(thickness) == 1 and thickness[0] in known else known[0]
-        return FOLDER / f"{direction}-{chosen:g}nm.safetensors"
     path = FOLDER / f"{direction}.safetensors"
     if not path.exists():
         reason = f"no such file, this copy of the program ships no weights for direction={direction}"
@@ -35,13 +26,19 @@ def shipped_file(direction: str, thickness: Sequence[float] = ()) -> Path:
     return path
 
 
-def named_file(name: str) -> Path:
-    """A shipped file by its name: a direction, or with a thickness such as inverse-100nm; else the path itself."""
-    if name in DIRECTIONS:
-        return shipped_file(name)
-    named = FOLDER / f"{name}.safetensors"
-    return named if named.parent == FOLDER and named.exists() else Path(name)
+def named_weights(name: str) -> Trained:
+    """Shipped networks by their name: a direction, or with a thickness such as inverse-100nm; else those of a file.
 
-
-def _files(direction: str) -> list[Path]:
-    return list(FOLDER.glob(f"{direction}-*nm.safetensors"))
+    Raises:
+        WeightsError: no such file or thickness, damaged, or of networks that this version cannot build.
+    """
+    found = NAME.fullmatch(name)
+    if found is None:
+        return load_weights(name)
+    trained = load_weights(shipped_file(found[1]))
+    if found[2] is None:
+        return trained
+    try:
+        return trained.at(float(found[2]))
+    except ValueError as error:
+        raise WeightsError(f"{name}: {error}") from None

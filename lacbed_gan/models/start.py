@@ -21,6 +21,7 @@ from lacbed_gan.models.networks.fourier import FourierGenerator
 from lacbed_gan.models.networks.noise import Noisy
 from lacbed_gan.models.networks.resampling import resampled_fourier, resampled_span_head
 from lacbed_gan.models.networks.symmetry import Symmetrised
+from lacbed_gan.models.other_thickness import at_thickness, thickness_range
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import read_safetensors
 
@@ -118,11 +119,12 @@ class Start:
         return lines
 
 
-def read_start(name: str, path: Path) -> Start:
+def read_start(name: str, path: Path, thickness: Sequence[float] = ()) -> Start:
     """The networks of a file that `save_weights` wrote, of a run's checkpoint, or of a run's folder.
 
     Args:
         name: what to call it.
+        thickness: of the run in nm: a network that reads several is taken as that of the only one.
 
     Raises:
         WeightsError: no such file, or it is none of these, or damaged.
@@ -137,6 +139,8 @@ def read_start(name: str, path: Path) -> Start:
         else:
             config, tensors = read_safetensors(path)
         config, tensors = migrated(config), migrated_names(tensors)
+        if len(thickness) == 1 and thickness_range(config):
+            config = at_thickness(config, thickness[0])
         weights = {part: _of_part(tensors, part) for part in PARTS}
         network = _of_part(tensors, "network")  # of a file of weights: the one that predicts
         weights["generator"] = _plain(weights["generator"] or network)

@@ -25,6 +25,7 @@ from lacbed_gan.models.eight_bit import restored, rounded
 from lacbed_gan.models.inference import predict
 from lacbed_gan.models.migrations import migrated, migrated_names
 from lacbed_gan.models.networks.drawing import AS_LEARNED, REACH, Drawing, Spread
+from lacbed_gan.models.other_thickness import at_thickness, thickness_range
 from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.store.recipe import Recipe
 
@@ -88,6 +89,20 @@ class Trained:
     def draws(self) -> bool:
         """Whether the network draws its answers."""
         return isinstance(self.network, Drawing)
+
+    @property
+    def thickness_range(self) -> tuple[float, float] | None:
+        """Least and largest thickness in nm that :meth:`at` reaches; None of other networks."""
+        return thickness_range(self.config)
+
+    def at(self, thickness: float) -> Trained:
+        """The same inverse network for patterns of another thickness in nm.
+
+        Raises:
+            ValueError: it does not know it.
+        """
+        config = at_thickness(self.config, thickness)
+        return Trained.of(Networks(self.network, None, self.span_head), config, self.familiar)
 
     @property
     def tells_span(self) -> bool:

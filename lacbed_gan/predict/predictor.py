@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,23 +36,18 @@ class Predictor(PredictsPotentials, DrawsSamples):
         size: pixels along an edge of its images.
         recipe: how its training pairs were made, which is how its inputs are.
         needs_a: whether it has to be told the cell edge.
-        alternatives: thicknesses in nm of which each has its own shipped network, this one's among them.
         images: that it takes of a pattern: bright fields, then at each thickness those of the reflections.
         reflections: hk or hkl whose dark fields it takes too.
         measured: whether it knows measured patterns: smaller windows, and any thickness in the range of `thicknesses`,
             told or not.
+        between: least and largest thickness in nm of which it knows all, if it is such a network; else None.
 
     Args:
         trained: the network.
-        alternatives: see there; none of a network of a user.
-        another: the network of one of them.
     """
 
-    def __init__(
-        self, trained: Trained, alternatives: Sequence[float] = (), another: Callable[[float], Predictor] | None = None
-    ):
+    def __init__(self, trained: Trained):
         settings = trained.settings
-        self.alternatives, self._another = tuple(alternatives), another
         self._trained = trained
         self.direction: str = settings.direction
         self.thicknesses: tuple[float, ...] = settings.thickness
@@ -60,6 +55,15 @@ class Predictor(PredictsPotentials, DrawsSamples):
         self.recipe: Recipe = trained.recipe
         self.needs_a: bool = bool(settings.condition)
         self.images, self.measured, self.reflections = settings.images, settings.measured, settings.reflections
+        ends = min(self.thicknesses), max(self.thicknesses)
+        self.between: tuple[float, float] | None = ends if self.measured else trained.thickness_range
+
+    @property
+    def known_thickness(self) -> str:
+        """The thicknesses that it knows, in words."""
+        if self.between:
+            return f"{self.between[0]:g} to {self.between[1]:g} nm"
+        return f"{', '.join(f'{t:g}' for t in self.thicknesses)} nm"
 
     def forward_pattern(self, crystal: Crystal, thickness: Sequence[float] | None = None) -> np.ndarray:
         """LACBED patterns of a crystal seen along [001], as `predict_patterns`, without what is said about them.
@@ -132,24 +136,24 @@ class Predictor(PredictsPotentials, DrawsSamples):
             raise PredictionError(f"the network is of direction={self.direction}, which takes {takes}")
 
     def of(self, thickness: Sequence[float]) -> Predictor:
-        """The shipped network of a thickness (nm) that has its own; else this one."""
-        if len(thickness) != 1 or thickness[0] in self.thicknesses or thickness[0] not in self.alternatives:
+        """The network for patterns of a thickness (nm), where it is one that knows all of a range; else this one."""
+        ends = self._trained.thickness_range
+        if ends is None or len(thickness) != 1 or not ends[0] <= thickness[0] <= ends[1]:
             return self
-        return self if self._another is None else self._another(thickness[0])
+        return self if thickness[0] in self.thicknesses else Predictor(self._trained.at(thickness[0]))
 
     def require_thickness(self, thickness: Sequence[float]) -> tuple[float, ...]:
-        """The thicknesses (nm) as floats; PredictionError that names one which the network never saw."""
-        if len(thickness) > 1 and {*thickness} <= {*self.alternatives}:
-            raise PredictionError("each thickness has its own shipped network: name one of them with thickness=…")
-        if self.measured:
-            low, high = min(self.thicknesses), max(self.thicknesses)
-            if wrong := [t for t in thickness if not low <= t <= high]:
-                raise PredictionError(f"thickness={wrong[0]:g} nm: the network knows {low:g} to {high:g} nm")
-            return tuple(map(float, thickness))
-        for t in thickness:
-            if t not in self.thicknesses:
-                names = ", ".join(f"{nm:g}" for nm in self.alternatives or self.thicknesses)
-                raise PredictionError(f"thickness={t:g} nm: the network never saw it; it knows {names} nm")
+        """The thicknesses (nm) as floats; PredictionError that names one which the network does not know."""
+        if self.between:
+            if len(thickness) > 1 and not self.measured:
+                raise PredictionError("the network reads the pattern of one thickness: name it with thickness=…")
+            low, high = self.between
+            wrong = [t for t in thickness if not low <= t <= high]
+        else:
+            wrong = [t for t in thickness if t not in self.thicknesses]
+        if wrong:
+            never = "the network knows" if self.between else "the network never saw it; it knows"
+            raise PredictionError(f"thickness={wrong[0]:g} nm: {never} {self.known_thickness}")
         return tuple(map(float, thickness))
 
     def _conditions(self, entry: Mapping[str, Any]) -> tuple[Tensor | None, list[str]]:

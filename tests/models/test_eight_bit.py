@@ -1,10 +1,13 @@
 """Weights in 8 bit, and which files ship."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from lacbed_gan.models.checkpoints import WeightsError
 from lacbed_gan.models.eight_bit import restored, rounded
-from lacbed_gan.models.shipped_weights import named_file, shipped_file, shipped_thicknesses
+from lacbed_gan.models.shipped_weights import named_weights, shipped_file
 from lacbed_gan.models.weights import load_weights, save_weights
 
 
@@ -21,7 +24,7 @@ def test_rounded_to_a_127th_of_the_largest_of_a_row():
 
 
 def test_a_file_in_8_bit_is_read_as_any_other(tmp_path):
-    trained = load_weights(shipped_file("inverse"))
+    trained = replace(load_weights(shipped_file("inverse")), familiar=None)  # half of its file, and of 16 bit already
     save_weights(tmp_path / "whole.safetensors", trained)
     save_weights(tmp_path / "small.safetensors", trained, eight_bit=True)
     sizes = [(tmp_path / f"{name}.safetensors").stat().st_size for name in ("small", "whole")]
@@ -31,9 +34,14 @@ def test_a_file_in_8_bit_is_read_as_any_other(tmp_path):
         assert (one - other).abs().max() <= one.abs().max() / 250
 
 
-def test_each_thickness_has_its_own_inverse_network():
-    assert shipped_thicknesses("inverse") == (50, 100, 150, 200) and shipped_thicknesses("forward") == ()
-    for nm in (50, 200):
-        assert load_weights(shipped_file("inverse", [nm])).settings.thickness == (nm,)
-    assert named_file("inverse-100nm") == shipped_file("inverse", [100])
-    assert named_file("inverse") == shipped_file("inverse", [50]) and named_file("x.ckpt").name == "x.ckpt"
+def test_shipped_networks_have_names():
+    assert named_weights("forward").settings.thickness == (50, 100, 150, 200)
+    assert named_weights("inverse").settings.thickness == (50,) and named_weights(
+        "inverse-75nm"
+    ).settings.thickness == (75,)
+    with pytest.raises(WeightsError, match="inverse-300nm: thickness=300 nm: the network knows 50 to 200 nm"):
+        named_weights("inverse-300nm")
+    with pytest.raises(WeightsError, match="forward-50nm: "):
+        named_weights("forward-50nm")
+    with pytest.raises(WeightsError, match=r"x\.ckpt: no such file"):
+        named_weights("x.ckpt")

@@ -52,10 +52,12 @@ def reason_against(predictor: Predictor, observation: Observation, thickness: tu
         return "the network knows cubic crystals along [001] of a known cell edge alone"
     if predictor.images > 1:
         return f"the network takes {predictor.images} patterns together"
-    least, largest = min(predictor.thicknesses), max(predictor.thicknesses)
+    least, largest = predictor.between or (min(predictor.thicknesses), max(predictor.thicknesses))
     low, high = least * (1 - SAME_THICKNESS), largest * (1 + SAME_THICKNESS)
     if not all(low <= t <= high for t in thickness):
         return f"the network knows {_text((least, largest))}, and the thickness of the pattern is {_text(thickness)}"
+    if predictor.between and not predictor.measured and not _told(thickness):
+        return f"the network has to be told the thickness, which is {_text(thickness)}"
     if abs(observation.energy_kv - predictor.recipe.energy_kv) > 0.5:
         return f"the network knows {predictor.recipe.energy_kv:g} kV"
     return None
@@ -67,7 +69,7 @@ def first_ranking(
     """Rank candidates by the network's ρ of the bright field.
 
     Args:
-        thickness: least and largest in nm; networks that know several are told one value of both.
+        thickness: least and largest in nm; networks that know all of a range are told the middle, if these are near.
 
     Raises:
         UserError: the network cannot take the pattern.
@@ -75,8 +77,7 @@ def first_ranking(
     image = observation.images[observation.hkl.index(DIRECT)]
     image = np.where(observation.known, image, np.nan)
     a = observation.calibration.a
-    low, high = thickness
-    told = (low + high) / 2 if predictor.measured and high / low - 1 <= 2 * SAME_THICKNESS else None
+    told = float(np.clip(np.mean(thickness), *predictor.between)) if predictor.between and _told(thickness) else None
     prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False, thickness=told)
     step = max(1, prediction.potential.shape[-1] // SIZE)
     predicted = torch.from_numpy(min_max(prediction.potential[::step, ::step])).float()
@@ -94,6 +95,11 @@ def _potential(crystal: Crystal, size: int) -> tuple[torch.Tensor, float]:
     rho = projected_potential(crystal, 2 * size)
     low, high = float(rho.min()), float(rho.max())
     return ((rho - low) / max(high - low, 1e-12))[::2, ::2].float(), high - low
+
+
+def _told(thickness: tuple[float, float]) -> bool:
+    """Whether one value in nm says it all."""
+    return thickness[1] / thickness[0] - 1 <= 2 * SAME_THICKNESS
 
 
 def _text(thickness: tuple[float, float]) -> str:

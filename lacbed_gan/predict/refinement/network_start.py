@@ -23,8 +23,9 @@ def network_factors(predictor: Predictor, observation: Observation, scattering: 
     """(M,) independent structure factors in 1/Å² of the network's ρ of the bright field.
 
     A pattern does not tell the origin of ρ: it is that one which fits the crystal's ρ best. The range of ρ is the
-    crystal's where the network predicts none. A network of another thickness takes a thin crystal for one whose
-    potential is weaker, about in proportion: what it predicts is multiplied by its thickness over the crystal's, in nm.
+    crystal's where the network predicts none. A network that knows all thicknesses of a range is told the crystal's, in
+    nm. One of another thickness takes a thin crystal for one whose potential is weaker, about in proportion: what it
+    predicts is multiplied by its thickness over the crystal's.
 
     Raises:
         UserError: there is no bright field, or it lies otherwise than networks know.
@@ -33,6 +34,7 @@ def network_factors(predictor: Predictor, observation: Observation, scattering: 
         raise UserError("start=network needs the bright field of a cubic crystal along [001] whose a is known")
     image = np.where(observation.known, observation.images[observation.hkl.index(DIRECT)], np.nan)
     a = observation.calibration.a
+    predictor = predictor.of([thickness])
     prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False)
     potential = torch.from_numpy(np.asarray(prediction.potential, dtype=np.float64))
     target = projected_potential(scattering.crystal, len(potential)).double()
