@@ -1,18 +1,19 @@
 """What disturbances cost the inverse network and what training on them gains, and what dark fields as channels gain.
 
-    python -m lacbed_gan.simulate structures=bundled count=1000 size=64 g_max=2.5 thickness=[50] absorption=tds \\
-        output=stores/tds
+    python experiments/series/absorbing.py 400 stores/tds
     python experiments/series/run.py disturbances stores/tds
     python -m lacbed_gan.simulate structures=bundled count=1000 size=64 g_max=2.25 \\
         dark_field=[[1,1],[2,0],[2,2],[4,0]] output=stores/series
     python experiments/series/run.py reflections stores/series
 
-Networks are trained by the error alone, as in `experiments/weights`, on folds 1 to 9 but for the validation part, and
-judged on fold 0. What is measured goes into results.json here; of reflections what it has is not done again.
+Networks are trained by the error alone, as in `experiments/weights`, on nine folds but for the validation part, and
+judged on the tenth: of reflections fold 0, of disturbances two of them. What is measured goes into results.json here;
+what that has is not done again. `table.py` prints the tables of disturbances.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,8 @@ from lacbed_gan.models.inference import predict
 
 RESULTS = Path(__file__).parent / "results.json"
 SEEDS = (0, 1, 2)
+FOLDS = (0, 4)  # of disturbances
+CLEAN, ALL = "clean", "clean, all test crystals"  # those without a pair with absorption too
 WORDS = ["direction=inverse", "size=32", "validation=part", "origin=canonical", "model.generator.width=256"]
 SETS: dict[str, list[list[int]]] = {
     "bright field": [],
@@ -47,7 +50,8 @@ NEUTRAL = {
     "absorbed": 1.0, "blur": 0.0, "scale": 0.5, "row": 0.5, "column": 0.5, "background": 0.0, "slope_row": 0.5,
     "slope_column": 0.5, "counts": 1.0, "window": 1.0, "aperture": 1.0, "left": 1.0,
 }  # fmt: skip
-ALL = "clean, all test crystals"  # those without a pair with absorption too
+PLAIN, DISTURBED, LONGER = "clean", "disturbed, three times as long", "clean, three times as long"
+LENGTHS = {PLAIN: 40, DISTURBED: 120, LONGER: 120}  # epochs
 # name → the disturbances that are drawn; absorption by itself leaves the rest of the pattern
 CASES: dict[str, tuple[str, ...]] = {
     "blur": ("blur",),
@@ -106,43 +110,36 @@ def judged(answer: Tensor, target: Tensor) -> dict[str, list[float]]:
     return {"mse": [float(error.mean()), float(error.median())], "r": [float(r.mean()), float(r.median())]}
 
 
-def of_disturbances(store: str, epochs: float = 40, longer: float = 120) -> Iterator[dict[str, Any]]:
-    """Networks of clean and of disturbed patterns on clean and on disturbed ones, 50 nm, 32²."""
-    words = [*WORDS, "thickness=50", "store=bundled"]
-    measured = [*words, "augment.measured=true"]
-    networks = {
-        "clean": (words, epochs),
-        "clean, three times as long": (words, longer),
-        "disturbed, three times as long": ([*measured, f"augment.absorbing={store}"], longer),
-    }
-    for seed in SEEDS:
-        examples = SeriesFit(networks["disturbed, three times as long"][0], seed)
+def of_disturbances(store: str, done: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
+    """Networks of clean and of disturbed patterns on clean and on disturbed ones, 50 nm, 32²; without what is done."""
+    there = {(row["network"], row["fold"], row["seed"]) for row in done}
+    images = None
+    for fold, seed, name in sorted(itertools.product(FOLDS, SEEDS, LENGTHS), key=lambda one: one[2] == LONGER):
+        if (name, fold, seed) in there:
+            continue
+        words = [*WORDS, "thickness=50", "store=bundled", f"fold={fold}"]
+        measured = [*words, "augment.measured=true", f"augment.absorbing={store}"]
+        examples = SeriesFit(measured, seed, images=images)
         images = examples.images
-        test = [row for row in examples.data.test_rows.tolist() if images.absorbed_row[row] >= 0]
-        inputs, conditions, target = {}, {}, {}
-        whole = examples.data.test_rows.tolist()
-        cases = {"clean": (), ALL: ()} | CASES
-        for name, drawn in cases.items():
-            rows = whole if name == ALL else test
-            numbers = case_numbers(len(rows), drawn)
+        tested = examples.data.test_rows.tolist()
+        rows = [row for row in tested if examples.images.absorbed_row[row] >= 0]
+        fit = SeriesFit(measured if name == DISTURBED else words, seed, images=images)
+        fit.run(float("inf"), LENGTHS[name], size=64, seed=seed)
+        row: dict[str, Any] = {"network": name, "fold": fold, "seed": seed, "crystals": len(fit.rows)}
+        row |= {"tested": len(rows), "epochs": fit.epochs, "seconds": fit.seconds}
+        for case, drawn in ({CLEAN: (), ALL: (), "noise as input": ()} | CASES).items():
+            chosen = tested if case == ALL else rows
+            numbers = case_numbers(len(chosen), drawn)
             examples.numbers = lambda _, numbers=numbers: numbers
-            batch = examples.batch(torch.tensor(rows))
-            inputs[name], conditions[name], target[name] = batch["input"], batch["condition"], batch["target"]
-        for name, (settings, length) in networks.items():
-            fit = SeriesFit(settings, seed).run(float("inf"), length, size=64, seed=seed)
-            row: dict[str, Any] = {"network": name, "seed": seed, "crystals": len(fit.rows), "tested": len(test)}
-            row |= {"epochs": fit.epochs, "seconds": fit.seconds}
-            for case, image in inputs.items():
-                condition = conditions[case]
-                if name.startswith("clean"):
-                    condition = condition[:, : condition.shape[1] - 3]
-                    rows = whole if case == ALL else test
-                    stored = fit.batch(torch.tensor(rows))["input"]
-                    image = stored if case in ("clean", ALL) else filled(image)
-                row[case] = judged(fit.answers(image, condition), target[case])
-            noise = torch.rand(inputs["clean"].shape, generator=torch.Generator().manual_seed(0))
-            row["noise as input"] = judged(fit.answers(noise, condition), target["clean"])
-            yield row
+            batch = examples.batch(torch.tensor(chosen))
+            image, condition = batch["input"], batch["condition"]
+            if name != DISTURBED:
+                condition = condition[:, : condition.shape[1] - 3]
+                image = fit.batch(torch.tensor(chosen))["input"] if case in (CLEAN, ALL) else filled(image)
+            if case == "noise as input":
+                image = torch.rand(image.shape, generator=torch.Generator().manual_seed(0))
+            row[case] = judged(fit.answers(image, condition), batch["target"])
+        yield row
 
 
 def of_reflections(store: str, epochs: float = 40, done: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
@@ -166,13 +163,10 @@ def of_reflections(store: str, epochs: float = 40, done: Sequence[dict[str, Any]
 
 def main() -> None:
     what, store, *length = sys.argv[1:]
-    rows: list[dict[str, Any]] = []
-    if what == "reflections":
-        rows = json.loads(RESULTS.read_text(encoding="utf-8")).get(what, []) if RESULTS.exists() else []
-        found = of_reflections(store, *map(float, length), done=list(rows))
-    else:
-        found = of_disturbances(store, *map(float, length))
-    for row in found:
+    results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    rows: list[dict[str, Any]] = results.get(what, [])
+    measure = of_reflections if what == "reflections" else of_disturbances
+    for row in measure(store, *map(float, length), done=list(rows)):
         rows.append(row)
         print(json.dumps(row), flush=True)
         results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
