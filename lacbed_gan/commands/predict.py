@@ -73,7 +73,7 @@ def predict(settings: PredictSettings) -> None:
             else:
                 arguments |= settings.known | {name: getattr(settings, name) for name in CHOICE}
                 arguments |= {name: getattr(settings, name) for name in ("samples", "weigh", "counts")}
-                arguments |= {"check": settings.check, "align": settings.align == "auto"}
+                arguments |= {"check": settings.check, "fit": settings.fit, "align": settings.align == "auto"}
                 numbers = predict_measured(path, predictor, folder, **arguments)
         except ValueError as error:
             left_out.append(_named(path, error))

@@ -177,6 +177,7 @@ class PredictSettings(PatternSettings):
     counts: PositiveFloat | None
     b_iso: Annotated[Displacement | None, Field(description="a number of Å² from 0 to 100")]
     check: bool
+    fit: bool
     signal: Annotated[
         Index | str | tuple[int, ...] | None,
         BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),

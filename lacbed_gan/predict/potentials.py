@@ -18,6 +18,7 @@ from lacbed_gan.models.weights import Trained
 from lacbed_gan.predict.few_beam_check import agreement, agreement_warnings
 from lacbed_gan.predict.input_warnings import distance_warnings, pattern_warnings
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
+from lacbed_gan.predict.pattern_fit.fit import fit_potential, fit_warning
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.trust import PredictionError, warned
@@ -62,6 +63,7 @@ class PredictsPotentials:
         thickness: float | Sequence[float] | None = None,
         check: bool = False,
         align: bool = True,
+        fit: bool = False,
         calibration: Calibration | None = None,
         **user: Any,
     ) -> PotentialPrediction:
@@ -75,6 +77,7 @@ class PredictsPotentials:
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
             align: whether the pattern itself tells centre, rotation and aperture where they are not said.
+            fit: whether an answer that few beams contradict is fitted to its pattern (tens of seconds).
             calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
                 together; None: what `a` and `user` say.
             user: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
@@ -90,7 +93,14 @@ class PredictsPotentials:
             asked = [thickness] if isinstance(thickness, int | float) else thickness
             if (other := self.of(asked)) is not self:
                 return other.predict_potential(
-                    pattern, a, thickness=thickness, check=check, align=align, calibration=calibration, **user
+                    pattern,
+                    a,
+                    thickness=thickness,
+                    check=check,
+                    align=align,
+                    fit=fit,
+                    calibration=calibration,
+                    **user,
                 )
             self.require_thickness(asked)
         images = np.asarray(pattern)
@@ -137,13 +147,22 @@ class PredictsPotentials:
         shown = best.prepared[:bright]
         lines += dict.fromkeys(line for image in shown for line in pattern_warnings(image, self.measured))
         lines += [] if best.distance is None else distance_warnings(best.distance)
+        fitted = None
         if np.ptp(potential) == 0:
             lines.append("the predicted ρ is the same all over")
-        elif result is not None and result.flagged:
-            lines.append(result.verdict)
-        elif (result is None or result.limit is None) and span is not None and not self._unchecked(best, nm):
-            lines += self._doubts(best, potential, nm, span)
-        return PotentialPrediction(potential, span, best.inputs, nm, self.recipe, best.calibration, result, lines)
+        else:
+            doubts = self._doubts(best, potential, nm, span, result)
+            if doubts and fit and span is not None and self._calculable(best):
+                fitted = fit_potential(potential, self._bright(best), float(a or 0), self.recipe, nm, span)
+            if fitted is not None and fitted.better:
+                potential, span = fitted.potential, fitted.span
+                result = self._check(best, potential, nm, span) if check else None
+                flagged = result is not None and result.flagged
+                doubts = [result.verdict] if result is not None and flagged else []
+                doubts += [] if flagged or fitted.right else [fit_warning(fitted)]
+            lines += doubts
+        calibration, inputs = best.calibration, best.inputs
+        return PotentialPrediction(potential, span, inputs, nm, self.recipe, calibration, result, fitted, lines)
 
     def _potential(
         self, pattern: Candidate, a: float | None, thickness: tuple[float, ...] | None
@@ -160,7 +179,7 @@ class PredictsPotentials:
             span = self._trained.predict_span(batch, condition)
         return potential, None if span is None else float(span)
 
-    def _unchecked(self, pattern: Candidate, thickness: tuple[float, ...] | None) -> str:
+    def _unchecked(self, pattern: Candidate, thickness: Sequence[float] | None) -> str:
         """Why the pattern is not recomputed from ρ; empty where it can be."""
         if self.measured and thickness is None:
             return "the pattern is not recomputed from ρ: say thickness=… in nm"
@@ -175,13 +194,32 @@ class PredictsPotentials:
         if np.ptp(potential) == 0:
             return None
         a = float(pattern.calibration.a or 0)
-        bright = pattern.inputs[: self.images // (1 + len(self.reflections))]
-        return check_potential(potential, bright, a, self.recipe, thickness, span)
+        return check_potential(potential, self._bright(pattern), a, self.recipe, thickness, span)
 
-    def _doubts(self, pattern: Candidate, potential: np.ndarray, thickness: Sequence[float], span: float) -> list[str]:
-        """A line where few beams make another pattern of ρ; none where patterns hold more than diffraction."""
-        a = pattern.calibration.a
-        if a is None or self.measured or self.recipe.method != "converged" or self.recipe.absorption != "none":
+    def _bright(self, pattern: Candidate) -> np.ndarray:
+        """(T, H, W) without dark fields."""
+        return pattern.inputs[: self.images // (1 + len(self.reflections))]
+
+    def _calculable(self, pattern: Candidate) -> bool:
+        """Whether patterns hold no more than diffraction of a crystal whose a is known."""
+        plain = self.recipe.method == "converged" and self.recipe.absorption == "none"
+        return plain and pattern.calibration.a is not None and not self.measured
+
+    def _doubts(
+        self,
+        pattern: Candidate,
+        potential: np.ndarray,
+        thickness: Sequence[float],
+        span: float | None,
+        check: PhysicsCheck | None,
+    ) -> list[str]:
+        """A line where the check, or without one that can tell few beams, make another pattern of ρ."""
+        if check is not None and check.flagged:
+            return [check.verdict]
+        if (check is not None and check.limit is not None) or span is None or self._unchecked(pattern, thickness):
             return []
-        bright = pattern.inputs[: self.images // (1 + len(self.reflections))]
-        return agreement_warnings(agreement(potential, bright, a, self.recipe, thickness, span), thickness)
+        if not self._calculable(pattern):
+            return []
+        a = float(pattern.calibration.a or 0)
+        value = agreement(potential, self._bright(pattern), a, self.recipe, thickness, span)
+        return agreement_warnings(value, thickness)

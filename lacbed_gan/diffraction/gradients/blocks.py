@@ -85,11 +85,15 @@ class Blocks:
         difference = (self.hk @ stride)[:, None] - (self.images @ stride)[:, None]
         return difference + rows * columns // 2
 
-    def coupling(self, potential: Tensor) -> Tensor:
-        """(…, S, R, R) U in blocks, in 1/Å², of potentials (…, 2M + 1, 2L + 1) that have the symmetry of the beams."""
-        values = potential.flatten(-2)[..., self._places]
+    def coupling(self, potential: Tensor, rows: int | None = None) -> Tensor:
+        """(…, S, R, R) U in blocks, in 1/Å², of potentials (…, 2M + 1, 2L + 1) that have the symmetry of the beams.
+
+        Args:
+            rows: only the first so many of each block.
+        """
+        values = potential.flatten(-2)[..., self._places[:, :rows]]
         total = torch.einsum("str,...tqr->...sqr", self.sign.to(values.dtype), values) / len(self.images)
-        return total * (self._inverse_norm[:, :, None] * self._inverse_norm[:, None])
+        return total * (self._inverse_norm[:, :rows, None] * self._inverse_norm[:, None])
 
     def components(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (G,) and weights (G, S) float64 with ⟨g|v⟩ = Σ_s weight_s v_s,row; 0 where the index of a beam is −1."""

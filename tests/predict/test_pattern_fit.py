@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from lacbed_gan.crystal.catalogue import catalogue
+from lacbed_gan.diffraction import bright_field, projected_potential
+from lacbed_gan.diffraction.few_beams import few_beams
+from lacbed_gan.diffraction.from_potential import coefficients, intensities_at
+from lacbed_gan.diffraction.gradients.dressed import DressedScattering
+from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.window import Window
+from lacbed_gan.images.scaling import min_max, to_uint8, to_unit
+from lacbed_gan.measures.origin import origin_mse
+from lacbed_gan.predict.loading import load
+from lacbed_gan.predict.pattern_fit import fit
+from lacbed_gan.predict.pattern_fit.fit import fit_potential
+from lacbed_gan.predict.pattern_fit.symmetry import candidates, has_fourfold
+
+THICKNESS = (50.0,)
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return load(None, "inverse").recipe
+
+
+def potential(name, size=64):
+    return projected_potential(catalogue()[name].with_default_b_iso(0.5), size).double().numpy()
+
+
+def pattern(name, size=64):
+    exact = bright_field(catalogue()[name].with_default_b_iso(0.5), THICKNESS, size, g_max=3.0).numpy()
+    return to_unit(to_uint8(exact))
+
+
+def off(image, rho):
+    pair = (torch.from_numpy(min_max(x))[None, None].float() for x in (image, rho))
+    return float(origin_mse(*pair))
+
+
+def scattering(name, fewest=0):
+    rho, a = potential(name), catalogue()[name].a
+    first = max(candidates(rho, True), key=lambda one: (round(one.share, 4), one.symmetry.lattice.index))
+    symmetry = first.symmetry
+    made = DressedScattering(
+        Net.square(a), symmetry.lattice, symmetry.operations, symmetry.line, Window(32), 1.5, fewest
+    )
+    return made, made.numbers(torch.from_numpy(first.values)), rho
+
+
+def test_intensities_of_structure_factors_are_those_of_few_beams():
+    made, u, rho = scattering("CaF2", fewest=150)  # as many as `few_beams` takes
+    places = np.arange(16, 32), np.arange(16, 32)[::-1].copy()
+    waves, span = coefficients(min_max(rho)), float(np.ptp(rho))
+    beams = few_beams(waves, span, made.net, made.window, 1.5)
+    right = intensities_at(beams, THICKNESS, places, made.window)
+    k = torch.from_numpy(made.window.directions(made.net, *places))
+    assert len(made.beams) == len(beams)
+    torch.testing.assert_close(made.intensity(u, k, THICKNESS), right, rtol=0, atol=2e-3)
+
+
+def test_derivatives_are_those_of_the_intensities():
+    made, u, _ = scattering("CaF2")
+    k = torch.from_numpy(made.window.directions(made.net, np.array([17, 22, 29]), np.array([16, 20, 18])))
+    changes = torch.eye(len(u), dtype=torch.float64)[[0, 1, 5, 12]]
+    found = made.jacobian(u, changes, k, THICKNESS)[0]
+    step = 1e-3
+    for j, change in enumerate(changes):
+        ends = [made.intensity(u + sign * step * change, k, THICKNESS)[0] for sign in (1, -1)]
+        quotient = (ends[0] - ends[1]) / (2 * step)
+        torch.testing.assert_close(found[:, j], quotient, rtol=0, atol=0.02 * float(found.abs().max()))
+
+
+@pytest.mark.parametrize(("name", "index"), [("Si", 8), ("CaF2", 4), ("W", 2), ("SrTiO3", 1)])
+def test_the_first_symmetry_is_the_sparsest_that_holds_all(name, index):
+    rho = potential(name)
+    found = candidates(np.roll(rho, (5, 11), (0, 1)), True)  # wherever its origin is
+    assert max(one.symmetry.lattice.index for one in found if one.share > 0.9999) == index
+    indices = [one.symmetry.lattice.index for one in found[1:]]
+    assert indices == sorted(indices, reverse=True) and index in (found[0].symmetry.lattice.index, *indices)
+
+
+def test_a_pattern_tells_whether_there_are_diagonal_mirrors():
+    assert has_fourfold(pattern("GaAs", 32)[0])
+    assert not has_fourfold(pattern("pyrite", 32)[0])
+
+
+def test_a_wrong_answer_is_mended(recipe):
+    right, a = potential("CaF2"), catalogue()["CaF2"].a
+    wrong = gaussian_filter(potential("BaF2"), 2, mode="wrap")  # unsure of the places, and of other elements
+    found = fit_potential(min_max(wrong), pattern("CaF2"), a, recipe, THICKNESS, 1.3 * float(np.ptp(right)))
+    assert found.better and found.right and found.after < 0.2 * found.before
+    assert off(found.potential, right) < 0.1 * off(wrong, right)
+    assert found.span == pytest.approx(float(np.ptp(right)), rel=0.1)
+
+
+def test_a_right_answer_stays_right_and_its_range_is_mended(recipe):
+    right, a = potential("CaF2"), catalogue()["CaF2"].a
+    found = fit_potential(min_max(right), pattern("CaF2"), a, recipe, THICKNESS, 1.1 * float(np.ptp(right)))
+    assert found.right and off(found.potential, right) < 2e-4
+    assert found.span == pytest.approx(float(np.ptp(right)), rel=0.06)
+
+
+def test_a_pattern_that_no_rho_makes_is_not_taken(recipe, monkeypatch):
+    for name in ("SYMMETRIES", "ROUNDS"):
+        monkeypatch.setattr(fit, name, 1)
+    noise = np.random.default_rng(0).random((1, 64, 64))
+    noise = noise + noise[:, ::-1] + noise[:, :, ::-1] + noise[:, ::-1, ::-1]
+    found = fit_potential(min_max(potential("NaCl")), min_max(noise), 5.64, recipe, THICKNESS, 1.0)
+    assert not found.better and not found.right
+
+
+def test_the_predictor_fits_what_its_pattern_contradicts_where_asked(monkeypatch):
+    predictor, rho = load(None, "inverse"), min_max(potential("CaF2", 128)).astype(np.float32)
+    wrong = gaussian_filter(min_max(potential("BaF2", 128)), 4, mode="wrap").astype(np.float32)
+    image, a = pattern("CaF2", 128)[0], catalogue()["CaF2"].a
+    answers = iter([(wrong, 1.0), (wrong, 1.0)])
+    monkeypatch.setattr(type(predictor), "_potential", lambda *_: next(answers))
+    mended = fit.FittedPotential(rho, 2.0, 0.1, 0.01, 2, 1.0)
+    monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_: mended)
+    monkeypatch.setattr("lacbed_gan.predict.potentials.agreement", lambda *_: 0.1)
+    plain = predictor.predict_potential(image, a)
+    assert plain.fit is None and plain.span == 1.0 and any("few beams" in line for line in plain.warnings)
+    fitted = predictor.predict_potential(image, a, fit=True)
+    assert fitted.fit is mended and fitted.span == 2.0 and (fitted.potential == rho).all()
+    assert not any("few beams" in line for line in fitted.warnings)
+    assert fitted.fit.to_json()["better"] and "kept" in fitted.fit.line
