@@ -1,10 +1,10 @@
 """What the discriminator gives and costs: networks trained with it and without, the same in all else.
 
-    python experiments/adversarial/run.py STORE [SHARE ...]
+    python experiments/adversarial/run.py STORE forward|inverse [SHARE ...]
 
-STORE is a store of pairs of real crystals. Both directions, 50 nm, fold 0, three seeds, each with the error alone
-(discriminator=null) and with the discriminator at a share of 0.15 of the gradient at the image, or at each SHARE.
-Started again it goes on where it was. Writes results.md beside this file; runs are in runs/adversarial.
+STORE is a store of pairs of real crystals. 50 nm, fold 0, three seeds, each with the error alone (discriminator=null)
+and with the discriminator at a share of 0.15 of the gradient at the image, or at each SHARE. Started again it goes on
+where it was. Writes <direction>.md beside this file; runs are in runs/adversarial.
 """
 
 from __future__ import annotations
@@ -31,15 +31,14 @@ SEEDS = (0, 1, 2)
 DARKEST = 0.1  # share of an image's pixels
 
 
-def main(store: str, shares: list[float]) -> None:
+def main(store: str, direction: str, shares: list[float]) -> None:
     torch.set_num_threads(1)
-    rows = []
-    for direction in ("forward", "inverse"):
-        kinds = {"the error alone": ["model.discriminator=null"]}
-        kinds |= {f"discriminator, share {share:g}": [f"model.loss_weights.share={share:g}"] for share in shares}
-        for kind, words in kinds.items():
-            rows.append((direction, kind, [measured(store, direction, words, seed) for seed in SEEDS]))
-            write(store, rows)
+    kinds = {"the error alone": ["model.discriminator=null"]}
+    kinds |= {f"discriminator, share {share:g}": [f"model.loss_weights.share={share:g}"] for share in shares}
+    rows: list[tuple[str, list[dict[str, float]]]] = []
+    for kind, words in kinds.items():
+        rows.append((kind, [measured(store, direction, words, seed) for seed in SEEDS]))
+        write(store, direction, rows)
 
 
 def measured(store: str, direction: str, words: list[str], seed: int) -> dict[str, float]:
@@ -61,8 +60,8 @@ def measured(store: str, direction: str, words: list[str], seed: int) -> dict[st
     return json.loads(results.read_text())
 
 
-def images(store: str, folder: Path, direction: str, seed: int) -> dict[str, float]:
-    """Spectrum and dark lines of the test fold's answers against the true images."""
+def images(store: str, folder: Path, direction: str, seed: int, part: str = "test") -> dict[str, float]:
+    """Spectrum and dark lines of the answers of the test fold, or the validation part, against the true images."""
     trained = load_weights(folder / "best.ckpt")
     network = trained.settings
     data = PairDataModule(
@@ -70,7 +69,7 @@ def images(store: str, folder: Path, direction: str, seed: int) -> dict[str, flo
         origin=network.origin, validation="part",
     )  # fmt: skip
     data.setup()
-    batch = data.batch(data.test_rows)
+    batch = data.batch(data.test_rows if part == "test" else data.validation_rows)
     with torch.no_grad():
         answers = predict(trained.network, batch["input"], batch.get("condition"))[:, 0].numpy()
     truth = batch["target"][:, 0].numpy()
@@ -78,8 +77,12 @@ def images(store: str, folder: Path, direction: str, seed: int) -> dict[str, flo
     flat, wanted = (x.reshape(len(x), -1) for x in (answers, truth))
     dark = np.argsort(wanted, 1)[:, : int(DARKEST * wanted.shape[1])]
     excess = np.take_along_axis(flat - wanted, dark, 1).mean()
-    return {"spectrum": float(np.sqrt((ratio**2).mean())), "high": float(ratio[len(ratio) // 2 :].mean()),
-            "dark": float(excess)}  # fmt: skip
+    return {
+        "spectrum": float(np.sqrt((ratio**2).mean())),
+        "low": float(np.sqrt((ratio[:20] ** 2).mean())),  # up to 20 periods an image
+        "high": float(ratio[len(ratio) // 2 :].mean()),
+        "dark": float(excess),
+    }
 
 
 def spectrum(images: np.ndarray) -> np.ndarray:
@@ -91,27 +94,26 @@ def spectrum(images: np.ndarray) -> np.ndarray:
     return np.array([power.mean(0)[frequency == ring].mean() for ring in range(1, n // 2)])
 
 
-def write(store: str, rows: list) -> None:
+def write(store: str, direction: str, rows: list[tuple[str, list[dict[str, float]]]]) -> None:
     lines = [
-        f"Store {Path(store).name}; mean and standard deviation over {len(SEEDS)} seeds; MSE of the inverse direction "
-        "at the best origin.", "",
-        "| direction | trained by | test MSE · 10⁴ | of the error alone | validation MSE · 10⁴ | told apart | "
+        f"Store {Path(store).name}, {direction}; mean and standard deviation over {len(SEEDS)} seeds"
+        f"{'' if direction == 'forward' else '; MSE at the best origin'}.", "",
+        "| trained by | test MSE · 10⁴ | of the error alone | validation MSE · 10⁴ | told apart | "
         "spectrum, rms of log₁₀ | its upper half, mean log₁₀ | darkest tenth, too bright by | processor seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    base: dict[str, float] = {}
-    for direction, kind, runs in rows:
+    base = statistics.mean(run["test"] for run in rows[0][1])
+    for kind, runs in rows:
         mean = {name: statistics.mean(run[name] for run in runs) for name in runs[0]}
         spread = statistics.stdev(run["test"] for run in runs)
-        ratio = mean["test"] / base.setdefault(direction, mean["test"])
         told = "–" if np.isnan(mean["told_apart"]) else f"{mean['told_apart']:.2f}"
         lines.append(
-            f"| {direction} | {kind} | {1e4 * mean['test']:.3g} ± {1e4 * spread:.2g} | {ratio:.2f} | "
+            f"| {kind} | {1e4 * mean['test']:.3g} ± {1e4 * spread:.2g} | {mean['test'] / base:.2f} | "
             f"{1e4 * mean['validation']:.3g} | {told} | {mean['spectrum']:.3f} | {mean['high']:+.3f} | "
             f"{mean['dark']:+.4f} | {mean['seconds']:.0f} |"
         )
-    (HERE / "results.md").write_text("\n".join(lines) + "\n")
+    (HERE / f"{direction}.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], [float(word) for word in sys.argv[2:]] or [0.15])
+    main(sys.argv[1], sys.argv[2], [float(word) for word in sys.argv[3:]] or [0.15])

@@ -39,6 +39,8 @@ RUNS = Path("runs/posterior")
 COUNTS = 1000.0
 COMMON = ["direction=inverse", "thickness=50", "logger=csv", f"runs={RUNS}"]
 BETAS = "betas=[0.9,0.999]"  # of networks that draw, without a discriminator
+ORDER = "model.generator.order=20"  # that of those that draw
+PLAIN = "model.discriminator.whitened=false"  # as it was when this was measured
 SPLITS = {  # the first folds of structure types are one type each, later ones several
     "formula, fold 0": ["data.group=formula", "fold=0"],
     "15 structure types, fold 9": ["data.group=prototype", "fold=9"],
@@ -46,9 +48,9 @@ SPLITS = {  # the first folds of structure types are one type each, later ones s
     "formula, fold 1": ["data.group=formula", "fold=1"],
 }  # fmt: skip
 KINDS = {
-    "regression": ["model=fourier", "model.discriminator=null", "model.loss_weights.span=1", "epochs=60"],
+    "regression": ["model.discriminator=null", "model.loss_weights.span=1", "epochs=60", ORDER],
     "flow": ["model=flow", "model.generator.counts=1000", "epochs=60", BETAS],
-    "cGAN with noise": ["model.noise=8", "model.loss_weights.span=1", "epochs=30"],
+    "cGAN with noise": ["model.noise=8", "model.loss_weights.span=1", "epochs=30", ORDER, PLAIN],
     "vae": ["model=vae", "model.generator.counts=1000", "epochs=30", BETAS],
 }
 SEEDS = {  # of the folds of formulas

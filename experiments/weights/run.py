@@ -69,7 +69,7 @@ def words_of(name: str) -> list[str]:
 
 
 def pattern_of(nm: float | str) -> list[str]:
-    return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1"]
+    return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1", "model.generator.order=20"]
 
 
 # What ships, the inverse one at each thickness, and a forward network without a first answer beside it

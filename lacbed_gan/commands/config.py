@@ -44,6 +44,8 @@ RENAMED = {
 }
 # ${either:${a},b} in a YAML file: a, or b where a is null.
 OmegaConf.register_new_resolver("either", lambda value, default: default if value is None else value, replace=True)
+# ${by_direction:${direction},a,b}: b of inverse networks, else a.
+OmegaConf.register_new_resolver("by_direction", lambda name, a, b: b if name == "inverse" else a, replace=True)
 
 
 @cache

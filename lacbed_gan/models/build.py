@@ -53,8 +53,8 @@ def build_networks(settings: NetworkSettings) -> Networks:
     if model.discriminator and model.loss_weights.needs_discriminator:
         networks.discriminator = MultiscaleDiscriminator(
             in_channels=settings.input_channels + settings.tells_thickness,  # one more channel
-            out_channels=model.channels,
-            **model.discriminator.model_dump(exclude={"name", "window"}),
+            out_channels=model.channels * (1 + settings.whitened),
+            **model.discriminator.model_dump(exclude={"name", "window", "whitened"}),
         )
     if model.loss_weights.span and not settings.forward:
         networks.span_head = SpanHead(settings.size, settings.input_channels, settings.conditions)
@@ -77,6 +77,7 @@ def build_gan(settings: NetworkSettings, learning: LearningSettings) -> Conditio
         channels=settings.model.channels,
         span_head=networks.span_head,
         window=settings.model.discriminator.window if settings.model.discriminator else None,
+        whitened=settings.whitened,
     )
 
 

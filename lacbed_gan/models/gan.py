@@ -27,6 +27,7 @@ from lacbed_gan.models.losses import (
 )
 from lacbed_gan.models.means import PARTS, Means, added, parts, values_per_image
 from lacbed_gan.models.networks.drawing import Drawing
+from lacbed_gan.models.networks.whitening import with_whitened
 from lacbed_gan.models.schedules import average_weights, clipped_step, optimizers, restate, several
 from lacbed_gan.models.settings import LearningSettings, LossWeights
 
@@ -58,6 +59,7 @@ class ConditionalGAN(LightningModule):
         span_head: called as span_head(input, condition), predicts batch["span"]; None for none.
         window: pixels along an edge of the part of the pairs that the discriminator judges in training, at another
             place each step; None for whole pairs.
+        whitened: the discriminator judges ρ, with its high orders as strong as its low ones too.
 
     Attributes:
         config: plain values that say how the networks were made; written into every checkpoint.
@@ -88,6 +90,7 @@ class ConditionalGAN(LightningModule):
         channels: int = 1,
         span_head: nn.Module | None = None,
         window: int | None = None,
+        whitened: bool = False,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -97,7 +100,7 @@ class ConditionalGAN(LightningModule):
             raise ValueError(f"{self.loss_weights!r} {'uses no' if discriminator else 'needs a'} discriminator")
         self.generator, self.discriminator, self.span_head = generator, discriminator, span_head
         self.average = copy.deepcopy(generator).requires_grad_(False) if self.learning.ema else None
-        self.channels, self.window = channels, window
+        self.channels, self.window, self.whitened = channels, window, whitened
         self.config: dict[str, Any] = {}
         self.watched: tuple[str, ...] = PARTS
         self.steps = 0
@@ -214,6 +217,7 @@ class ConditionalGAN(LightningModule):
         image, *outputs = images
         place = window_at(image.shape[-1], window, self.steps)
         pair = with_thickness(image, batch.get("thickness"))[(..., *place)]
+        outputs = map(with_whitened, outputs) if self.whitened else outputs
         true, generated = (self.discriminator(pair, output[(..., *place)]) for output in outputs)
         return true, generated
 

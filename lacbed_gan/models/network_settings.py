@@ -108,6 +108,7 @@ class DiscriminatorSettings(Settings):
 
     `window` is the edge in pixels of the part of the pairs that it judges at each step of training, at another place
     each; None for whole pairs. Its judgement is of patches anyway, and the time falls with the window's area.
+    `whitened` shows it the ρ of inverse networks with high orders as strong as low ones too.
     """
 
     name: Literal["multiscale_patchgan"] = "multiscale_patchgan"
@@ -115,6 +116,12 @@ class DiscriminatorSettings(Settings):
     layers: Annotated[int, Field(ge=1, le=8)] = 3
     scales: Annotated[int, Field(ge=1, le=8)] = 2
     window: Annotated[int, Field(ge=1)] | None = None
+    whitened: bool = False
+
+    @model_serializer(mode="wrap")
+    def _named_where_new(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without what leaves a discriminator, and the name of its run, as they were before there was the choice."""
+        return {name: value for name, value in handler(self).items() if (name, value) != ("whitened", False)}
 
     @model_validator(mode="after")
     def _large_window(self) -> DiscriminatorSettings:

@@ -274,6 +274,11 @@ class NetworkSettings(Settings):
         return getattr(self.model.generator, "few_beams", None)
 
     @property
+    def whitened(self) -> bool:
+        """Whether the discriminator sees ρ with its high orders as strong as its low ones: of inverse networks."""
+        return not self.forward and self.model.discriminator is not None and self.model.discriminator.whitened
+
+    @property
     def bright_fields(self) -> int:
         """Bright fields, or ρ, that the networks are given of a pair."""
         return 1 if self.forward or self.measured else len(self.thickness)

@@ -41,6 +41,9 @@ def defaults(path):
 def same(cell, value):
     if isinstance(value, str) and value.startswith("${model."):
         return cell == "the model's"
+    if isinstance(value, str) and value.startswith("${by_direction:"):
+        forward, inverse = value.rstrip("}").split(",")[1:]
+        return cell == f"{forward}, inverse {inverse}"
     return (cell == "–" and value is None) or str(yaml.safe_load(cell)) == str(value)
 
 

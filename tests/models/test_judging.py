@@ -6,16 +6,18 @@ from pydantic import ValidationError
 
 from lacbed_gan.models.build import build_gan, build_networks
 from lacbed_gan.models.judging import balanced, slope_at, told_apart, window_at
+from lacbed_gan.models.networks.whitening import with_whitened
 from lacbed_gan.models.settings import LearningSettings, LossWeights, ModelSettings, NetworkSettings
 
 FOURIER = {"name": "fourier", "order": 4, "width": 8, "depth": 1}
+LEARNING = LearningSettings()
 WEIGHTS = {"adversarial": 1.0, "feature_matching": 10.0, "l2": 100.0}
 
 
-def network(**model) -> NetworkSettings:
+def network(direction="forward", **model) -> NetworkSettings:
     model = {"generator": FOURIER, "discriminator": {"filters": 4, "layers": 2, "scales": 1}} | model
     return NetworkSettings(
-        direction="forward", size=16, thickness=[50], condition=(), origin="given", model=ModelSettings(**model)
+        direction=direction, size=16, thickness=[50], condition=(), origin="given", model=ModelSettings(**model)
     )
 
 
@@ -62,6 +64,29 @@ def test_the_discriminator_judges_windows_in_training_and_whole_pairs_in_validat
     module._judgements(batch, images, module.window)
     answer = told_apart(*module._judgements(batch, images, None))
     assert sizes == [[8, 8], [8, 8], [16, 16], [16, 16]] and answer.shape == (2,)
+
+
+@pytest.mark.parametrize(("direction", "channels"), [("forward", 2), ("inverse", 3)])
+def test_the_whitened_image_is_of_the_whole_potential_and_of_inverse_networks(direction, channels):
+    sizes = {"filters": 4, "layers": 2, "scales": 1, "window": 8}
+    module = build_gan(network(direction, loss_weights=WEIGHTS, discriminator=sizes | {"whitened": True}), LEARNING)
+    seen = []
+    module.discriminator.register_forward_pre_hook(lambda _, pair: seen.append(torch.cat(pair, 1)))
+    images = tuple(torch.rand(2, 1, 16, 16) for _ in range(3))
+    module._judgements({}, images, module.window)
+    place = window_at(16, 8, module.steps)
+    assert [x.shape for x in seen] == [(2, channels, 8, 8)] * 2
+    for x, output in zip(seen, images[1:], strict=True):
+        whole = torch.cat([images[0], output if direction == "forward" else with_whitened(output)], 1)
+        assert torch.equal(x, whole[(..., *place)])
+
+
+def test_a_discriminator_of_before_sees_the_pair_alone():
+    before = network("inverse", loss_weights=WEIGHTS)
+    assert not before.whitened and "whitened" not in before.model_dump()["model"]["discriminator"]
+    assert build_networks(before).discriminator.scales[0].blocks[0][0].in_channels == 2
+    now = network("inverse", loss_weights=WEIGHTS, discriminator={"whitened": True})
+    assert NetworkSettings(**now.model_dump()) == now and now.whitened
 
 
 def test_one_setting_takes_the_discriminator_away():
