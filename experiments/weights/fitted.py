@@ -1,6 +1,6 @@
 """What fitting doubted inverse answers to their patterns gives: python experiments/weights/fitted.py STORE FOLD [NM…]
 
-Crystals are those of a fold of the store, or all of them for -1. A fit takes 10 to 25 s of a core; fits go into
+Crystals are those of a fold of the store, or all of them for -1. A fit takes 5 to 65 s of a core; fits go into
 fitted.jsonl, and a run goes on where the one before ended as long as the network says the same. Of all crystals
 together the table has MSE · 10⁴ and R at the best origin and the error of the range of ρ, before and after.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from fit import Fit
-from run import NETWORKS, NM
+from run import NM, words_of
 
 from lacbed_gan.measures.origin import origin_mse, origin_r
 from lacbed_gan.models.inference import predict
@@ -32,9 +32,13 @@ def main() -> None:
     known = [json.loads(line) for line in FITS.read_text().splitlines()] if FITS.exists() else []
     done = {(row["id"], row["nm"], row["mse before"]): row for row in known}
     for nm in map(int, some or NM):
-        name = f"inverse-{nm}nm"
-        words = [f"store={store}", "validation=none", f"start={FOLDER}/{name}.safetensors", f"fold={max(int(fold), 0)}"]
-        fit = Fit([*NETWORKS[name], *words])
+        words = [
+            f"store={store}",
+            "validation=none",
+            f"start={FOLDER}/inverse.safetensors",
+            f"fold={max(int(fold), 0)}",
+        ]
+        fit = Fit([*words_of(f"inverse-{nm}nm"), *words, f"fold={max(int(fold), 0)}"])
         tested = fit.data.test_rows if int(fold) >= 0 else np.arange(len(fit.data.store))
         batch = fit.batch(torch.from_numpy(tested))
         answer, target = predict(fit.average.eval(), batch["input"], batch["condition"]), batch["target"]
@@ -66,7 +70,7 @@ def main() -> None:
                 after[:, i] = row["mse"], row["r"], row["range error"]
                 counts["kept"] += 1
                 counts["right"] += row["right"]
-                counts["kept and worse"] += row["mse"] > before[0, i]
+                counts["kept and worse"] += bool(1e4 * row["mse"] > row["mse before"])
         for what, values in (("before", before), ("after", after)):
             numbers = [f"{1e4 * values[0].mean():.2f} / {1e4 * np.median(values[0]):.2f}"]
             numbers += [f"{values[1].mean():.4f} / {np.median(values[1]):.4f}", f"{np.median(values[2]):.1%}"]
