@@ -25,6 +25,7 @@ from lacbed_gan.models.settings import (
     Origin,
     Schedule,
     Settings,
+    WeightDecay,
 )
 
 CONDITION = "null, none, cell, scale, net, or a list of log_a, log_span, log_b1, log_b2, log_angle"
@@ -195,6 +196,7 @@ class TrainSettings(Settings):
     schedule: Schedule
     ema: Decay
     betas: Betas
+    weight_decay: WeightDecay
     gan_loss: GanLoss
     gradient_clip: PositiveFloat | None
     accumulate: Count

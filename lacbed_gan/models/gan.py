@@ -122,9 +122,9 @@ class ConditionalGAN(LightningModule):
     def configure_optimizers(self) -> Any:
         learning = self.learning
         answering = [self.generator, *([] if self.span_head is None else [self.span_head])]
-        sides = [(answering, learning.learning_rate)]
+        sides = [(answering, learning.learning_rate, learning.weight_decay)]
         if self.discriminator is not None:
-            sides += [([self.discriminator], learning.discriminator.learning_rate or learning.learning_rate)]
+            sides += [([self.discriminator], learning.discriminator.learning_rate or learning.learning_rate, 0.0)]
         return optimizers(sides, learning.betas, learning.schedule, lambda: self.trainer.estimated_stepping_batches)
 
     def setup(self, stage: str) -> None:

@@ -40,17 +40,21 @@ def scheduled(optimizer: torch.optim.Optimizer, schedule: str, steps: int) -> La
 
 
 def optimizers(
-    sides: Sequence[tuple[Sequence[nn.Module], float]],
+    sides: Sequence[tuple[Sequence[nn.Module], float, float]],
     betas: tuple[float, float],
     schedule: str,
     steps: Callable[[], int],
 ) -> Any:
-    """Adam for each group of networks with its learning rate, and their schedules, as Lightning takes them.
+    """AdamW for each group of networks with its learning rate, and their schedules, as Lightning takes them.
 
     Args:
+        sides: networks, learning rate and weight decay, with 0 of which AdamW is Adam.
         steps: how many there will be; asked where the rate changes.
     """
-    made = [torch.optim.Adam(nn.ModuleList(group).parameters(), rate, betas, fused=True) for group, rate in sides]
+    made: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(nn.ModuleList(group).parameters(), rate, betas, weight_decay=decay, fused=True)
+        for group, rate, decay in sides
+    ]
     if schedule == "constant":
         return made
     count = steps()

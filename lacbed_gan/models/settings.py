@@ -43,6 +43,7 @@ Schedule = Literal["constant", "linear", "cosine"]
 GanLoss = Literal["lsgan", "log"]
 Weight = Annotated[float, Field(ge=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
+WeightDecay = Annotated[float, Field(ge=0, le=10)]
 Betas = Annotated[tuple[Decay, Decay], Field(strict=False, description="a list of two numbers in [0, 1)")]
 
 
@@ -160,6 +161,7 @@ class LearningSettings(Settings):
 
     Attributes:
         learning_rate, betas: of Adam, for both networks.
+        weight_decay: of the generator, at each step times the learning rate (AdamW).
         discriminator: what is different for the discriminator.
         gradient_clip: largest Euclidean norm of the gradients of each network, to which larger ones are scaled down;
             None for no limit.
@@ -172,6 +174,7 @@ class LearningSettings(Settings):
 
     learning_rate: PositiveFloat = 2e-4
     betas: Betas = (0.5, 0.999)
+    weight_decay: WeightDecay = 0.0
     schedule: Schedule = "constant"
     ema: Decay = 0.0
     gan_loss: GanLoss = "lsgan"

@@ -21,6 +21,7 @@ NEUTRAL = {
     "start": None,
     "gradient_clip": None,
     "accumulate": 1,
+    "weight_decay": 0.0,
     "early_stopping": None,
     "reflections": [],
     "discriminator": {"learning_rate": None, "steps": 1, "delay": 0},

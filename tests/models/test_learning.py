@@ -88,6 +88,15 @@ def test_the_discriminator_has_its_own_rate():
         torch.testing.assert_close(still.discriminator.state_dict()[name], value)
 
 
+def test_weight_decay_is_of_the_generator_alone():
+    """Without a gradient that counts, a step takes learning rate times decay off each weight."""
+    gan, _ = trained(learning_rate=1e-4, weight_decay=10.0)
+    assert [optimizer.param_groups[0]["weight_decay"] for optimizer in gan.optimizers()] == [10.0, 0.0]
+    plain, _ = trained(learning_rate=1e-4)
+    size, usual = (sum(p.square().sum() for p in one.generator.parameters()) for one in (gan, plain))
+    assert size < (1 - 1e-3) ** 2 * usual
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_several_steps_of_the_discriminator_for_one_of_the_generator(accumulate):
     gan, trainer = trained(discriminator={"steps": 3}, ema=0.9, accumulate=accumulate)
