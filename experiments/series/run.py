@@ -51,7 +51,9 @@ NEUTRAL = {
     "slope_column": 0.5, "counts": 1.0, "window": 1.0, "aperture": 1.0, "left": 1.0,
 }  # fmt: skip
 PLAIN, DISTURBED, LONGER = "clean", "disturbed, three times as long", "clean, three times as long"
-LENGTHS = {PLAIN: 40, DISTURBED: 120, LONGER: 120}  # epochs
+DECAYED = "disturbed, three times as long, weight decay 0.3"
+LENGTHS = {PLAIN: 40, DISTURBED: 120, DECAYED: 120, LONGER: 120}  # epochs
+DECAY = {DECAYED: 0.3}
 # name → the disturbances that are drawn; absorption by itself leaves the rest of the pattern
 CASES: dict[str, tuple[str, ...]] = {
     "blur": ("blur",),
@@ -123,8 +125,8 @@ def of_disturbances(store: str, done: Sequence[dict[str, Any]] = ()) -> Iterator
         images = examples.images
         tested = examples.data.test_rows.tolist()
         rows = [row for row in tested if examples.images.absorbed_row[row] >= 0]
-        fit = SeriesFit(measured if name == DISTURBED else words, seed, images=images)
-        fit.run(float("inf"), LENGTHS[name], size=64, seed=seed)
+        fit = SeriesFit(measured if name in (DISTURBED, DECAYED) else words, seed, images=images)
+        fit.run(float("inf"), LENGTHS[name], size=64, seed=seed, decay=DECAY.get(name, 0.0))
         row: dict[str, Any] = {"network": name, "fold": fold, "seed": seed, "crystals": len(fit.rows)}
         row |= {"tested": len(rows), "epochs": fit.epochs, "seconds": fit.seconds}
         for case, drawn in ({CLEAN: (), ALL: (), "noise as input": ()} | CASES).items():
@@ -133,7 +135,7 @@ def of_disturbances(store: str, done: Sequence[dict[str, Any]] = ()) -> Iterator
             examples.numbers = lambda _, numbers=numbers: numbers
             batch = examples.batch(torch.tensor(chosen))
             image, condition = batch["input"], batch["condition"]
-            if name != DISTURBED:
+            if name not in (DISTURBED, DECAYED):
                 condition = condition[:, : condition.shape[1] - 3]
                 image = fit.batch(torch.tensor(chosen))["input"] if case in (CLEAN, ALL) else filled(image)
             if case == "noise as input":
