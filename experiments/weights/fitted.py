@@ -1,6 +1,6 @@
 """What fitting doubted inverse answers to their patterns gives: python experiments/weights/fitted.py STORE FOLD [NM…]
 
-Crystals are those of a fold of the store, or all of them for -1. A fit takes 5 to 65 s of a core; fits go into
+Crystals are those of a fold of the store, or all of them for -1. A fit takes 5 to 144 s of a core; fits go into
 fitted.jsonl, and a run goes on where the one before ended as long as the network says the same. Of all crystals
 together the table has MSE · 10⁴ and R at the best origin and the error of the range of ρ, before and after.
 """
