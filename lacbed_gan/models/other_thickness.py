@@ -21,6 +21,8 @@ def thickness_range(config: Mapping[str, Any]) -> tuple[float, float] | None:
 def at_thickness(config: Mapping[str, Any], thickness: float) -> dict[str, Any]:
     """The config of the same network for patterns of another thickness in nm.
 
+    What crystals it was trained on stays what it was, ``crystals`` beside ``standardisation``.
+
     Raises:
         ValueError: it is no network of several, or the thickness is beyond them.
     """
@@ -30,9 +32,11 @@ def at_thickness(config: Mapping[str, Any], thickness: float) -> dict[str, Any]:
     if not ends[0] <= thickness <= ends[1]:
         raise ValueError(f"thickness={thickness:g} nm: the network knows {ends[0]:g} to {ends[1]:g} nm")
     longer = math.log(thickness / known[0])
-    moments = {name: list(pair) for name, pair in config["data"]["standardisation"].items()}
+    data = config["data"]
+    moments = {name: list(pair) for name, pair in data["standardisation"].items()}
+    crystals = data.get("crystals", data["standardisation"])
     for name, power in (("log_a", 0.5), ("log_span", -1.0)):
         if name in moments:
             moments[name][0] += power * longer
     settings = {**config["settings"], "thickness": [float(thickness)]}
-    return {**config, "settings": settings, "data": {**config["data"], "standardisation": moments}}
+    return {**config, "settings": settings, "data": {**data, "standardisation": moments, "crystals": crystals}}

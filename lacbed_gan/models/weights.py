@@ -137,6 +137,11 @@ class Trained:
         mean, std = self.standardisation[name]
         return (value - mean) / std
 
+    def unusual(self, name: str, value: float) -> float:
+        """The same among the crystals of the training data, which is another number at another thickness."""
+        mean, std = self.config["data"].get("crystals", self.standardisation)[name]
+        return (value - mean) / std
+
 
 def save_weights(path: Path, trained: Trained, eight_bit: bool = False) -> None:
     """Write the file in one step; in 8 bit, see :mod:`lacbed_gan.models.eight_bit`, a quarter of the size."""

@@ -165,7 +165,8 @@ class Predictor(PredictsPotentials, DrawsSamples):
         names = self._trained.settings.condition
         logarithms = [quantity(name, entry) for name in names]
         z = [self._trained.standardised(*pair) for pair in zip(names, logarithms, strict=True)]
-        lines = condition_warnings([QUANTITIES[name][0] for name in names], np.exp(logarithms), z)
+        unusual = [self._trained.unusual(*pair) for pair in zip(names, logarithms, strict=True)]
+        lines = condition_warnings([QUANTITIES[name][0] for name in names], np.exp(logarithms), unusual)
         return torch.tensor([z], dtype=torch.float32) if names else None, lines
 
     def _unlike(self, batch: Tensor) -> list[str]:

@@ -44,6 +44,8 @@ def test_a_pattern_between_the_thicknesses_of_training_is_read():
     network = lg.load(direction="inverse")
     found = network.predict_potential(pattern, crystal.a, thickness=125, align=False)
     truth = lg.projected_potential(crystal, 128).numpy()
+    assert not any(line.startswith("a (Å)") for line in network.predict_potential(pattern, 4.0, thickness=200).warnings)
+    assert any(line.startswith("a (Å)") for line in network.predict_potential(pattern, 40.0, thickness=200).warnings)
     assert found.thickness == (125,) and found.span == pytest.approx(np.ptp(truth), rel=0.15)
     assert lg.load(direction="inverse", thickness=125).predict_potential(pattern, crystal.a).span == found.span
     with pytest.raises(PredictionError, match="thickness=300 nm: the network knows 50 to 200 nm"):
