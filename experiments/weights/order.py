@@ -1,6 +1,6 @@
 """An inverse network with more orders of ρ, which begin at zero, to go on training with.
 
-python experiments/weights/order.py lacbed_gan/models/shipped/inverse-50nm.safetensors 24 FILE.safetensors
+python experiments/weights/order.py lacbed_gan/models/shipped/inverse.safetensors 31 FILE.safetensors
 """
 
 from __future__ import annotations
