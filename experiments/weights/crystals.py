@@ -1,6 +1,6 @@
 """Tables of crystals of the standard set for `simulate`: those to train on, or those that are kept aside to judge by.
 
-    python experiments/weights/crystals.py train 700 stores/small.jsonl.gz
+    python experiments/weights/crystals.py train 1700 stores/train.jsonl.gz
     python experiments/weights/crystals.py aside 1700 stores/aside.jsonl.gz
 
 The number is the most beams up to 3 1/Å, about, that a crystal may have. None to train on has a formula of fold 0 of

@@ -38,7 +38,7 @@ def main() -> None:
             f"start={FOLDER}/inverse.safetensors",
             f"fold={max(int(fold), 0)}",
         ]
-        fit = Fit([*words_of(f"inverse-{nm}nm"), *words, f"fold={max(int(fold), 0)}"])
+        fit = Fit([*words_of(f"inverse-{nm}nm"), *words])
         tested = fit.data.test_rows if int(fold) >= 0 else np.arange(len(fit.data.store))
         batch = fit.batch(torch.from_numpy(tested))
         answer, target = predict(fit.average.eval(), batch["input"], batch["condition"]), batch["target"]

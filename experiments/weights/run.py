@@ -1,7 +1,7 @@
 """The weights that ship, the comparison of settings behind them, and how the error falls with the number of crystals.
 
-    python experiments/weights/crystals.py train 700 stores/small.jsonl.gz
-    python -m lacbed_gan.simulate structures=stores/small.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/small
+    python experiments/weights/crystals.py train 1700 stores/train.jsonl.gz
+    python -m lacbed_gan.simulate structures=stores/train.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/train
     python -m lacbed_gan.simulate structures=standard size=128 g_max=3.0 b_iso_default=[0.2,1.2] output=stores/standard
     python experiments/weights/run.py settings stores/standard 5
     python experiments/weights/run.py chosen stores/standard 10
@@ -11,7 +11,7 @@
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
     python experiments/weights/run.py types bundled 15
-    python experiments/weights/run.py inverse stores/small 25
+    python experiments/weights/run.py inverse stores/train 22
     python experiments/weights/run.py shipped bundled 0
 
 The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `corrections`,
@@ -65,11 +65,11 @@ def words_of(name: str) -> list[str]:
     """The settings of what ships: forward, or inverse-75nm and so on."""
     if name == "forward":
         return [*FORWARD, *FEW]
-    return [*pattern_of(name.partition("-")[2].removesuffix("nm")), *WIDTH, "model.generator.order=24"]
+    return [*pattern_of(name.partition("-")[2].removesuffix("nm"), order=24), *WIDTH]
 
 
-def pattern_of(nm: float | str) -> list[str]:
-    return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1", "model.generator.order=20"]
+def pattern_of(nm: float | str, order: int = 20) -> list[str]:
+    return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1", f"model.generator.order={order}"]
 
 
 # What ships, the inverse one at each thickness, and a forward network without a first answer beside it

@@ -77,9 +77,7 @@ def coefficients(potential: ArrayLike) -> Coefficients:
     n = len(image)
     transform = np.fft.fft2(image) / n**2
     transform[0, 0] = 0
-    # Σ ρ(p + r) ρ(p − r) for all 2p; where it is largest, p is the two-fold axis
-    about = np.fft.ifft2(transform**2).real
-    y, x = (place / 2 / n for place in np.unravel_index(about.argmax(), about.shape))
+    x, y = two_fold_axis(transform)
     hk = grid((n - 1) // 2, (n - 1) // 2)
     waves = transform[hk[..., 1], hk[..., 0]]  # negative indices count from the end, as the transform does
     total = float((np.abs(waves) ** 2).sum())
@@ -87,6 +85,13 @@ def coefficients(potential: ArrayLike) -> Coefficients:
     lattice = _lattice(values, hk)
     values, reflection = _reflected(np.where(lattice.contains(hk), values, 0.0), hk, lattice)
     return Coefficients(torch.from_numpy(values), lattice, reflection, 1 - float((values**2).sum()) / total)
+
+
+def two_fold_axis(transform: NDArray[np.complex128]) -> tuple[float, float]:
+    """Where ρ has it most nearly, (x, y) in cells, of its discrete Fourier transform (n, n) without ρ_00."""
+    about = np.fft.ifft2(transform**2).real  # Σ ρ(p + r) ρ(p − r) for all 2p
+    y, x = (place / 2 / len(transform) for place in np.unravel_index(about.argmax(), about.shape))
+    return float(x), float(y)
 
 
 def bright_field_at(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lacbed_gan.crystal.plane_symmetry import IDENTITY, TWO_FOLD, Matrix, PlaneOperation
-from lacbed_gan.diffraction.from_potential import NORMAL_TO_X
+from lacbed_gan.diffraction.from_potential import NORMAL_TO_X, two_fold_axis
 from lacbed_gan.diffraction.net import Net, grid
 from lacbed_gan.diffraction.sublattice import Sublattice
 
@@ -74,8 +74,7 @@ def candidates(potential: Array, fourfold: bool) -> list[Candidate]:
     hk = grid(m, m)
     transform = np.fft.fft2(potential) / n**2
     transform[0, 0] = 0
-    about = np.fft.ifft2(transform**2).real  # largest where the two-fold axis is, at half of the place
-    y, x = (place / 2 / n for place in np.unravel_index(about.argmax(), about.shape))
+    x, y = two_fold_axis(transform)
     waves = transform[hk[..., 1], hk[..., 0]]
     power = float((np.abs(waves) ** 2).sum())
     shifts = np.arange(ORIGINS) / ORIGINS
