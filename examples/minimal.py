@@ -17,9 +17,9 @@ from matplotlib.image import imsave
 
 from lacbed_gan import ForwardCGAN, PairDataModule
 from lacbed_gan.data.references import baselines
+from lacbed_gan.models.learning import LearningSettings, LossWeights
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.unet import GlobalUNet
-from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 
 def main(store: str = "bundled", size: int = 32, epochs: int = 4, picture: Path = Path("minimal.png")) -> float:

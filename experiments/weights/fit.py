@@ -27,9 +27,9 @@ from lacbed_gan.images.scaling import to_unit
 from lacbed_gan.measures.familiarity import Familiar
 from lacbed_gan.models.build import Networks, build_gan
 from lacbed_gan.models.inference import predict
+from lacbed_gan.models.learning import LearningSettings
 from lacbed_gan.models.losses import answered, span_term
 from lacbed_gan.models.schedules import cosine
-from lacbed_gan.models.settings import LearningSettings
 from lacbed_gan.models.weights import Trained, load_weights, save_weights
 from lacbed_gan.running.resume import provenance
 

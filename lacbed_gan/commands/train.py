@@ -18,7 +18,7 @@ from lacbed_gan.commands.choices import begin_from, kind, network_settings, prep
 from lacbed_gan.commands.command import in_process, launcher, require, run_command, submitted
 from lacbed_gan.commands.refusal import typed
 from lacbed_gan.commands.train_settings import TrainSettings
-from lacbed_gan.models.settings import LearningSettings
+from lacbed_gan.models.learning import LearningSettings
 from lacbed_gan.running.folder import claimed, in_folder, run_group, run_name, thickness_name
 
 if TYPE_CHECKING:

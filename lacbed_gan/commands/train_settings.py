@@ -14,19 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from lacbed_gan.models.settings import (
-    Betas,
-    Condition,
-    Decay,
-    Direction,
-    DiscriminatorLearning,
-    GanLoss,
-    ModelSettings,
-    Origin,
-    Schedule,
-    Settings,
-    WeightDecay,
-)
+from lacbed_gan.models.learning import Betas, Decay, DiscriminatorLearning, GanLoss, Schedule, WeightDecay
+from lacbed_gan.models.settings import Condition, Direction, ModelSettings, Origin, Settings
 
 CONDITION = "null, none, cell, scale, net, or a list of log_a, log_span, log_b1, log_b2, log_angle"
 Count = Annotated[int, Field(ge=1)]

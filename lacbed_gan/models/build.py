@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from lacbed_gan.models.learning import LearningSettings
 from lacbed_gan.models.network_settings import (
     FlowSettings,
     FourierSettings,
@@ -24,7 +25,7 @@ from lacbed_gan.models.networks.span_head import SpanHead
 from lacbed_gan.models.networks.symmetry import Symmetrised
 from lacbed_gan.models.networks.unet import GlobalUNet
 from lacbed_gan.models.networks.vae import VariationalSampler
-from lacbed_gan.models.settings import LearningSettings, NetworkSettings
+from lacbed_gan.models.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from lacbed_gan.models.gan import ConditionalGAN

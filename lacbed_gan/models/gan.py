@@ -16,6 +16,7 @@ from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.divergence import gradient_norm, require_finite
 from lacbed_gan.models.inference import predict, to_channels, with_thickness
 from lacbed_gan.models.judging import balanced, slope_at, told_apart, window_at
+from lacbed_gan.models.learning import LearningSettings, LossWeights
 from lacbed_gan.models.losses import (
     Judgement,
     answered,
@@ -29,7 +30,6 @@ from lacbed_gan.models.means import PARTS, Means, added, parts, values_per_image
 from lacbed_gan.models.networks.drawing import Drawing
 from lacbed_gan.models.networks.whitening import with_whitened
 from lacbed_gan.models.schedules import average_weights, clipped_step, optimizers, restate, several
-from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 Batch = dict[str, Tensor]
 NORM_EVERY = 10  # batches between norms of the gradients, each of which reads all of them once more

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lacbed_gan.models.learning import LossWeights
 from lacbed_gan.models.networks.drawing import Drawing
-from lacbed_gan.models.settings import LossWeights
 
 Judgement = list[list[Tensor]]
 

@@ -7,7 +7,8 @@ from torch.utils.data import DataLoader
 
 from lacbed_gan.images.symmetry import MIRRORS, fold
 from lacbed_gan.models.build import build_gan
-from lacbed_gan.models.settings import LearningSettings, NetworkSettings
+from lacbed_gan.models.learning import LearningSettings
+from lacbed_gan.models.settings import NetworkSettings
 
 SIZE = 16
 SMALL = {"order": 3, "width": 48, "depth": 1}

@@ -8,10 +8,10 @@ from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
 from lacbed_gan.models.divergence import DivergenceError
 from lacbed_gan.models.gan import ConditionalGAN
+from lacbed_gan.models.learning import LearningSettings, LossWeights
 from lacbed_gan.models.losses import discriminator_terms, judgement_terms
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.unet import GlobalUNet
-from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 SIZE = 32
 LOSSES = ["train/loss_d_real", "train/loss_d_fake", "train/loss_g_gan", "train/loss_g_feature_matching"]

@@ -6,8 +6,9 @@ from pydantic import ValidationError
 
 from lacbed_gan.models.build import build_gan, build_networks
 from lacbed_gan.models.judging import balanced, slope_at, told_apart, window_at
+from lacbed_gan.models.learning import LearningSettings, LossWeights
 from lacbed_gan.models.networks.whitening import with_whitened
-from lacbed_gan.models.settings import LearningSettings, LossWeights, ModelSettings, NetworkSettings
+from lacbed_gan.models.settings import ModelSettings, NetworkSettings
 
 FOURIER = {"name": "fourier", "order": 4, "width": 8, "depth": 1}
 LEARNING = LearningSettings()

@@ -6,10 +6,10 @@ import torch
 from torch.utils.data import DataLoader
 
 from lacbed_gan.models.directions import ForwardCGAN
+from lacbed_gan.models.learning import LearningSettings, LossWeights
 from lacbed_gan.models.means import parts
 from lacbed_gan.models.networks.patchgan import MultiscaleDiscriminator
 from lacbed_gan.models.networks.unet import GlobalUNet
-from lacbed_gan.models.settings import LearningSettings, LossWeights
 
 SIZE = 32
 

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from lacbed_gan.models.learning import LossWeights
 from lacbed_gan.models.losses import (
     adversarial_loss,
     discriminator_terms,
@@ -12,7 +13,6 @@ from lacbed_gan.models.losses import (
     least_squares_loss,
     log_loss,
 )
-from lacbed_gan.models.settings import LossWeights
 
 
 def judgement(value, scales=2, layers=5):

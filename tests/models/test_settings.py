@@ -5,7 +5,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from lacbed_gan.models.settings import LearningSettings, LossWeights, ModelSettings, NetworkSettings
+from lacbed_gan.models.learning import LearningSettings, LossWeights
+from lacbed_gan.models.settings import ModelSettings, NetworkSettings
 
 UNET = {"name": "global_unet", "filters": 8}
 NO_RIVAL = {"discriminator": None, "loss_weights": {"l2": 1.0}}

@@ -6,7 +6,8 @@ from torch.nn import functional as F
 
 from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.models.build import build_gan, build_networks
-from lacbed_gan.models.settings import LearningSettings, NetworkSettings
+from lacbed_gan.models.learning import LearningSettings
+from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.start import read_start
 from lacbed_gan.models.weights import Trained, WeightsError, save_weights
 

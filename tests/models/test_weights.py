@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import save_file
 
 from lacbed_gan.models.build import build_gan
-from lacbed_gan.models.settings import LearningSettings, NetworkSettings
+from lacbed_gan.models.learning import LearningSettings
+from lacbed_gan.models.settings import NetworkSettings
 from lacbed_gan.models.weights import Trained, WeightsError, load_weights, save_weights
 from lacbed_gan.store.recipe import Recipe
 

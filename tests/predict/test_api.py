@@ -13,7 +13,7 @@ from lacbed_gan.images.origin import canonical
 from lacbed_gan.images.preparation import PreparationError
 from lacbed_gan.images.scaling import to_uint8
 from lacbed_gan.models.build import build_gan
-from lacbed_gan.models.settings import LearningSettings
+from lacbed_gan.models.learning import LearningSettings
 from lacbed_gan.models.weights import WeightsError, load_weights
 from lacbed_gan.predict.trust import PredictionError
 

@@ -9,7 +9,7 @@ import torch
 from lacbed_gan.data.datamodule import PairDataModule
 from lacbed_gan.measures.metrics import correlation_r, mse
 from lacbed_gan.models.directions import ForwardCGAN, InverseCGAN
-from lacbed_gan.models.settings import LossWeights
+from lacbed_gan.models.learning import LossWeights
 from lacbed_gan.report.run import crystal_table, report, results
 
 MEASURES = {"forward": ["mse", "r"], "inverse": ["mse", "r", "origin_mse", "origin_r"]}
