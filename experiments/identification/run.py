@@ -1,11 +1,13 @@
 """Simulated patterns of crystals whose identity is known, identified among all known structures; see README.md.
 
-python experiments/identification/run.py part=validation count=20 [first=0] [absent=50] [largest=6.5] [output=FILE]
+python experiments/identification/run.py part=validation count=20 [first=0] [absent=50] [largest=6.5] [processes=1]
+    [output=FILE]
 python experiments/identification/run.py part=validation alone=true numbers=0,1,2 [output=FILE.jsonl]
 python experiments/identification/run.py summary=FILE.jsonl
 
 With `alone=true` the crystal is the only candidate: what it leaves costs seconds.
-A run goes on where the one before ended: patterns that the output has are not calculated again.
+A run goes on where the one before ended: patterns that the output has are not calculated again. Lines are written as
+patterns are done, in any order.
 """
 
 from __future__ import annotations
@@ -17,12 +19,13 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures, seen_in_experiments
@@ -32,9 +35,10 @@ from lacbed_gan.diffraction import bright_field
 from lacbed_gan.predict.identification.calculation import Physics
 from lacbed_gan.predict.identification.candidates import candidates
 from lacbed_gan.predict.identification.identification import A_TOLERANCE, is_known
-from lacbed_gan.predict.identification.search import Ranking, rank
+from lacbed_gan.predict.identification.search import Ranking, Remembered, Scored, rank
 from lacbed_gan.predict.identification.verdict import DECIDED, INSEPARABLE, NONE, RIGHT, judge
 from lacbed_gan.predict.observation import observe
+from lacbed_gan.store.making import start_worker
 
 COUNTS = 1000  # of the beam in a pixel
 SIZE, G_MAX = 64, 3.0  # of the patterns
@@ -112,8 +116,14 @@ def identified(crystal: Crystal, near: list[Crystal], absent: bool) -> dict[str,
     observation = observe(pattern, a=a, align=False)
     crystals = candidates(near, a, A_TOLERANCE).crystals
     physics, remembered = Physics(FINEST, "tds", observation.energy_kv), {}
-    ranking = rank(observation, crystals, SEARCHED, physics, best=BEST, remembered=remembered)
+    clock: dict[str, list[float]] = {}
+
+    def stage(what: str, done: int, total: int) -> None:
+        clock.setdefault(what, []).append(time.process_time() - began)
+
+    ranking = rank(observation, crystals, SEARCHED, physics, best=BEST, remembered=remembered, stage=stage)
     middle = time.process_time()
+    stages = after_stages(remembered, crystal)
     without = None
     if absent:
         others = [one for one in crystals if not same(one, crystal)]
@@ -136,11 +146,31 @@ def identified(crystal: Crystal, near: list[Crystal], absent: bool) -> dict[str,
         "blur": fit and fit.fit.blur,
         "noise": noise,
         "candidates": len(crystals),
+        "stages": {what: {**stages[what], "from": times[0], "to": times[-1]} for what, times in clock.items()},
         "with": found,
         "without": without and judged(without),
         "seconds": middle - began,
         "seconds_without": time.process_time() - middle,
     }
+
+
+def after_stages(remembered: Remembered, crystal: Crystal) -> dict[str, dict[str, Any]]:
+    """Of each stage its candidates, the rank of the crystal among them, and what it and the best one leave."""
+    result = {}
+    for stage in dict.fromkeys(stage for stage, _ in remembered):
+        ranked = [one for (what, _), one in remembered.items() if what == stage and isinstance(one, Scored)]
+        ranked.sort(key=lambda one: one.fit.unexplained)
+        right = next((i for i, one in enumerate(ranked, 1) if same(one.crystal, crystal)), None)
+        fit = ranked[right - 1] if right else None
+        result[stage] = {
+            "of": len(ranked),
+            "rank": right,
+            "share": fit and fit.fit.unexplained,
+            "thickness": fit and fit.fit.thickness,
+            "b_factor": fit and fit.b_factor,
+            "best": ranked[0].fit.unexplained if ranked else None,
+        }
+    return result
 
 
 def summary(path: Path) -> str:
@@ -207,41 +237,47 @@ def composition(formula: str) -> dict[str, float]:
     return {element: count / sum(parts.values()) for element, count in parts.items()}
 
 
+def row_of(name: str, edge: float, alone: bool, absent: bool) -> dict[str, Any]:
+    """What is written of a crystal by its name and its cell edge in Å."""
+    near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
+    crystal = next(one for one in near if one.name == name)
+    row = {"name": name, "formula": crystal.formula, "space_group": crystal.space_group, "a": edge}
+    return row | identified(crystal, [crystal] if alone else near, absent and not alone)
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """A row in words."""
+    there, gone = row["with"], row["without"]
+    then = f"{gone['kind']}, first {gone['first']}, beyond {gone['beyond_noise']:.4f}" if gone else "not ranked"
+    return (
+        f"{row['formula']}, a {row['a']:.3f} Å, {row['thickness']:.1f} nm, B {row['b']:.2f} Å²: {row['rank']} of "
+        f"{row['candidates']}, first {there['first']} {there['thickness']:.1f} nm, {there['kind']} "
+        f"({there['alike']}), noise {row['noise']:.4f}, beyond {there['beyond_noise']:.4f}; taken out: "
+        f"{then}; {row['seconds']:.0f} + {row['seconds_without']:.0f} s"
+    )
+
+
 def main(words: list[str]) -> int:
     values = {"part": "validation", "count": "20", "first": "0", "absent": str(ABSENT), "largest": str(LARGEST)}
-    values |= {"output": "", "summary": "", "alone": "false", "numbers": ""}
+    values |= {"output": "", "summary": "", "alone": "false", "numbers": "", "processes": "1"}
     values |= dict(word.split("=", 1) for word in words)
     if values["summary"]:
         print(summary(Path(values["summary"])))
         return 0
-    torch.set_num_threads(1)
     first, count = int(values["first"]), int(values["count"])
     output = Path(values["output"]) if values["output"] else None
     done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output and output.exists() else {}
     chosen = crystals(values["part"], float(values["largest"]))
     numbers = [int(one) for one in values["numbers"].split(",") if one] or range(first, min(first + count, len(chosen)))
-    alone = values["alone"] == "true"
-    for number in numbers:
-        name, edge = chosen[number]
-        if name in done:
-            continue
-        near = [one for one in open_structures(True, edges=(0.97 * edge, 1.03 * edge)) if isinstance(one, Crystal)]
-        crystal = next(one for one in near if one.name == name)
-        row = {"name": name, "formula": crystal.formula, "space_group": crystal.space_group, "a": edge}
-        absent = not alone and number < int(values["absent"])
-        row |= identified(crystal, [crystal] if alone else near, absent)
-        there, gone = row["with"], row["without"]
-        then = f"{gone['kind']}, first {gone['first']}, beyond {gone['beyond_noise']:.4f}" if gone else "not ranked"
-        print(
-            f"{crystal.formula}, a {edge:.3f} Å, {row['thickness']:.1f} nm, B {row['b']:.2f} Å²: {row['rank']} of "
-            f"{row['candidates']}, first {there['first']} {there['thickness']:.1f} nm, {there['kind']} "
-            f"({there['alike']}), noise {row['noise']:.4f}, beyond {there['beyond_noise']:.4f}; taken out: "
-            f"{then}; {row['seconds']:.0f} + {row['seconds_without']:.0f} s",
-            flush=True,
-        )
-        if output:
-            with output.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+    alone, absent = values["alone"] == "true", int(values["absent"])
+    left = [(*chosen[n], alone, n < absent) for n in numbers if chosen[n][0] not in done]
+    with ProcessPoolExecutor(int(values["processes"]), get_context("spawn"), start_worker) as pool:
+        for future in as_completed([pool.submit(row_of, *one) for one in left]):
+            row = future.result()
+            print(line_of(row), flush=True)
+            if output:
+                with output.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""LACBED intensities at many thicknesses, most beams and absorption by perturbation: a quick look at many crystals."""
+"""LACBED intensities at many thicknesses, most beams by perturbation: a quick look at many crystals."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lacbed_gan.diffraction.constants import wavelength
 BATCH = 1 << 21  # elements of the matrices of a batch
 WEAK = 150  # beams of each direction that count by perturbation; those beyond are left out
 FLOOR = 0.02  # of the largest |U|: what a beam of no U of its own counts as, since others lead to it
+MIXED = 16  # Bloch waves of each direction that absorption mixes: those that hold most of the direct beam
 NEAREST = 0.05  # 1/Å²: weak beams nearer to their Bragg condition count as if they were that far
 
 
@@ -27,11 +28,11 @@ def perturbed_intensities(
     reflections: Tensor | None = None,
     strong: int | None = None,
 ) -> Tensor:
-    """I_g(t) = |Σ_j C_gj C*_0j exp(2πi t (√(k₀² + x_j) − k₀) − π t ⟨j|U′|j⟩/√(k₀² + x_j))|², with A C_j = x_j C_j.
+    """I_g(t) = |Σ_j C_gj C̃_j0 exp(2πi t (√(k₀² + x_j) − k₀))|² with (A + iU′) C_j = x_j C_j and C̃ = C⁻¹.
 
     A is that of the strong beams of each direction, those of least |A_gg|/|U_g|. Weak ones, q, change it to
-    A_gh − Σ_q U_g−q U_q−h/A_qq (Bethe's potentials, at the energy of the direct beam). The absorption of each Bloch
-    wave is the expectation value of U′, as Hall and Hirsch have it: right to about 1e-2 of the intensity of the beam.
+    A_gh − Σ_q U_g−q U_q−h/A_qq (Bethe's potentials, at the energy of the direct beam). U′ mixes the Bloch waves of A
+    that the direct beam excites most; the others have its expectation value, as Hall and Hirsch have it.
 
     Args:
         beams, absorption: the same beams with U and with U′ for their potential.
@@ -67,13 +68,21 @@ def perturbed_intensities(
             between = potential[near[:, :, None], far[:, None, :]]
             matrix = matrix - (between / away[:, None, :]) @ between.mH
         x, c = torch.linalg.eigh(matrix + torch.diag_embed(tilt.gather(1, near)))
-        absorbed = (c.conj() * (imaginary[near[:, :, None], near[:, None, :]] @ c)).sum(-2).real  # (P, N)
-        speed = (wave_number**2 - (batch**2).sum(1, keepdim=True) + x).clamp_min(1e-6).sqrt()
-        # √(k₀² + x) − k₀, but for a phase that all waves have
-        exponent = torch.complex(-math.pi * absorbed / speed, 2 * math.pi * (speed - speed[:, :1])).to(torch.complex64)
+        likeliest = c[:, 0].abs().argsort(1, descending=True)
+        x, c = x.gather(1, likeliest), c.gather(2, likeliest[:, None].expand(-1, count, -1))
+        lost = imaginary[near[:, :, None], near[:, None, :]] @ c
+        mixed, waves = torch.linalg.eig(torch.diag_embed(x[:, :MIXED]) + 1j * (c[..., :MIXED].mH @ lost[..., :MIXED]))
+        x = torch.complex(x, (c.conj() * lost).sum(-2).real)
+        x[:, :MIXED] = mixed
+        speed = (wave_number**2 - (batch**2).sum(1, keepdim=True) + x).sqrt()
+        exponent = 2j * math.pi * (speed - speed[:, :1].real)  # but for a phase that all waves have
         row = (near[:, None, :] == chosen[:, None]).float().argmax(-1)  # (P, G): where the reflections are
-        weight = c.gather(1, row[..., None].expand(-1, -1, count)) * c[:, :1].conj() * (chosen >= 0)[:, None]
-        results.append(_sums(weight.to(torch.complex64), exponent, thickness).abs() ** 2)
+        entering = c[:, 0].conj().to(torch.complex64)
+        leaving = c.gather(1, row[..., None].expand(-1, -1, count)).to(torch.complex64)
+        entering[:, :MIXED] = torch.linalg.solve(waves, entering[:, :MIXED])
+        leaving[..., :MIXED] = leaving[..., :MIXED] @ waves
+        weight = leaving * entering[:, None] * (chosen >= 0)[:, None]
+        results.append(_sums(weight, exponent.to(torch.complex64), thickness).abs() ** 2)
     return torch.cat(results, -1).clamp_(0, 1)
 
 

@@ -26,7 +26,7 @@ from lacbed_gan.store.making import start_worker
 
 ROUGH_SIZE, FINE_SIZE = 16, 64  # pixels along an edge at which all candidates, and the best ones, are compared
 # Beams that count exactly in the first look at all candidates, and in that at those that are kept, with other B
-ROUGH_G_MAX, STRONG, STRONGER = 2.5, 71, 111  # 1/Å
+ROUGH_G_MAX, STRONG, STRONGER = 3.0, 71, 111  # 1/Å
 KEPT = 24
 B_FACTORS = (0.25, 4.0)  # by which all B of a candidate are multiplied at most
 B_STEPS = (0.4, 0.2, 0.1)  # of the logarithm of that: by perturbation, with all beams, with all beams once more
