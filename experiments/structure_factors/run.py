@@ -39,12 +39,12 @@ G_MAX, AREA, MOST_BEAMS = 2.0, 6.0, 90  # 1/Å, and Å² for each lattice point
 THICKNESS, ERROR = (30.0, 60.0), 2.0  # nm, and how far off the thickness is that is told
 COUNTS, PIXELS, SIZE, DARK = 10_000, 2000, 64, 6
 STRONGEST, RIGHT = 10, 0.03
-FOLDS = {"test": 0, "validation": 1}
+FOLDS = {"test": (0,), "validation": (1, 2, 3)}  # of which the network may have been trained on all but the first
 SMOOTH = 1.5  # pixels, σ of the counts that tell the noise
 
 
 def crystals(part: str, first: int, count: int) -> list[Crystal]:
-    """Of a fold by formula, with few beams: the smallest cell of each space group, then in a random order."""
+    """Of folds by formula, with few beams: the smallest cell of each space group, then in a random order."""
     with gzip.open(STANDARD, "rt") as file:
         standard = set(file.read().split("\n"))
     with gzip.open(STRUCTURES) as file:
@@ -52,7 +52,7 @@ def crystals(part: str, first: int, count: int) -> list[Crystal]:
     fold_of = dict(zip((row["id"] for row in rows), assign_folds([row["formula"] for row in rows]), strict=True))
     found: list[Crystal] = []
     for one in small_structures(AREA):
-        if not isinstance(one, Crystal) or fold_of[one.name] != FOLDS[part]:
+        if not isinstance(one, Crystal) or fold_of[one.name] not in FOLDS[part]:
             continue
         if len(scattering_of(one).beams) <= MOST_BEAMS:
             found.append(one)
