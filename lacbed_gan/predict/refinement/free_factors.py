@@ -3,7 +3,8 @@
 The sum of squares has many minima. So a factor on all U and one that falls off or rises with |g| come first, since
 that is most of what a network is off by; then low orders, with a prior that holds to the start and is loosened from
 stage to stage; several thicknesses are tried where a fit begins; few directions are fitted at first and all of them
-at last; and a result says why it is not to be trusted.
+at last, with all orders free: those of a start that is a few percent off there are more than noise; and a result says
+why it is not to be trusted.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ Array = NDArray[np.float64]
 STAGES = ((0.6, 1.0), (0.9, 2.0), (1.3, 4.0), (1.8, 8.0), (2.6, 16.0))  # 1/Å up to which U are free, times the prior
 STEPS, ENOUGH = 6, 1e-3  # steps of a stage, and the relative gain at which it ends
 COMMON = (0.4, 1.0)  # standard deviations of the logarithm of a factor on all U, and of B in Å² that is taken off
+ALL = (np.inf, 16.0)  # the last stage
 FEW = 150  # directions of all stages but the last
 DAMPING = 1e-2  # of Levenberg and Marquardt, at first
 FARTHEST = 3.0  # nm, of one step
@@ -61,7 +63,7 @@ class FreeFit:
     """Structure factors as the images have them.
 
     Attributes:
-        u, errors: (M,) in 1/Å², with standard errors, infinite for those that were not free.
+        u, errors: (M,) in 1/Å², with standard errors.
         thickness, thickness_error: in nm.
         chi2: mean squared residual, noise being 1.
         doubts: why the result is not to be trusted, one line each; none where it may be.
@@ -85,7 +87,7 @@ def fit_factors(
     images: Images,
     told: Callable[[str], object] = lambda line: None,
 ) -> FreeFit:
-    """Fit all structure factors up to the last stage's order, and the thickness; scale and background come with them.
+    """Fit all structure factors and the thickness; scale and background come with them.
 
     Args:
         start: (M,) in 1/Å², the independent ones of the scattering.
@@ -114,18 +116,15 @@ def fit_factors(
     if few is not images:
         best = _state(scattering, best.u, best.thickness, images)
         if best.chi2 <= MINIMUM:  # else it is another minimum, which more directions do not change
-            best = _stage(scattering, best, begun, prior, images, *STAGES[-1], DAMPING)[0]
+            best = _stage(scattering, best, begun, prior, images, *ALL, DAMPING)[0]
             told(f"all {len(images.k)} directions: χ² {best.chi2:.3g} at {best.thickness:.2f} nm")
-    free = np.flatnonzero(_orders(scattering) <= STAGES[-1][0])
-    design, _ = _design(best, scattering, images, free, np.ones(len(start)))
-    covariance = np.linalg.pinv(design.T @ design + np.diag([*(prior[free] * STAGES[-1][1]) ** -2.0, 0.0]))
+    design, _ = _design(best, scattering, images, np.arange(len(start)), np.ones(len(start)))
+    covariance = np.linalg.pinv(design.T @ design + np.diag([*(prior * ALL[1]) ** -2.0, 0.0]))
     scaled = np.sqrt(np.diag(covariance) * max(1.0, best.chi2))
-    errors = np.full(len(start), np.inf)
-    errors[free] = scaled[:-1]
     doubts = []
     if best.chi2 > DOUBTFUL:
         doubts.append(f"residuals are {best.chi2:.3g} times noise: a local minimum, or not this cell and symmetry")
-    return FreeFit(best.u, errors, best.thickness, float(scaled[-1]), best.chi2, doubts, tries)
+    return FreeFit(best.u, scaled[:-1], best.thickness, float(scaled[-1]), best.chi2, doubts, tries)
 
 
 @dataclass(frozen=True)
