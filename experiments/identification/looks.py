@@ -1,6 +1,6 @@
 """Where the right crystal is after the two quick looks by perturbation, with more and fewer beams; see README.md.
 
-python experiments/identification/looks.py part=validation [first=50] [count=50] [processes=1] output=FILE.jsonl
+python experiments/identification/looks.py part=validation [numbers=0,1,2] [count=50] [processes=1] output=FILE.jsonl
 python experiments/identification/looks.py summary=FILE.jsonl
 """
 
@@ -29,7 +29,7 @@ from lacbed_gan.predict.identification.search import ROUGH_SIZE, Scored, _score,
 from lacbed_gan.predict.observation import observe
 from lacbed_gan.store.making import start_worker
 
-FIRST, SECOND = (71, 111), (71, 111, 171)  # strong beams of each look
+FIRST, SECOND = (71,), (111,)  # strong beams of each look
 MANY = 40  # candidates of a second look
 
 
@@ -83,14 +83,15 @@ def summary(path: Path) -> str:
 
 
 def main(words: list[str]) -> int:
-    values = {"part": "validation", "first": "50", "count": "50", "processes": "1", "output": "", "summary": ""}
+    values = {"part": "validation", "numbers": "", "count": "50", "processes": "1", "output": "", "summary": ""}
     values |= dict(word.split("=", 1) for word in words)
     if values["summary"]:
         print(summary(Path(values["summary"])))
         return 0
-    output, first, count = Path(values["output"]), int(values["first"]), int(values["count"])
+    output, numbers = Path(values["output"]), [int(one) for one in values["numbers"].split(",") if one]
     done = {json.loads(line)["name"] for line in output.read_text().splitlines()} if output.exists() else {}
-    chosen = [one for one in crystals(values["part"], LARGEST)[first : first + count] if one[0] not in done]
+    every = crystals(values["part"], LARGEST)
+    chosen = [every[n] for n in numbers or range(int(values["count"])) if every[n][0] not in done]
     with ProcessPoolExecutor(int(values["processes"]), get_context("spawn"), start_worker) as pool:
         for future in as_completed([pool.submit(row_of, *one) for one in chosen]):
             with output.open("a") as file:

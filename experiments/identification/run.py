@@ -15,10 +15,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import re
 import sys
 import time
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from multiprocessing import get_context
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from summary import summary
 
 from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, open_structures, seen_in_experiments
@@ -36,14 +35,13 @@ from lacbed_gan.predict.identification.calculation import Physics
 from lacbed_gan.predict.identification.candidates import candidates
 from lacbed_gan.predict.identification.identification import A_TOLERANCE, is_known
 from lacbed_gan.predict.identification.search import Ranking, Remembered, Scored, rank
-from lacbed_gan.predict.identification.verdict import DECIDED, INSEPARABLE, NONE, RIGHT, judge
+from lacbed_gan.predict.identification.verdict import judge
 from lacbed_gan.predict.observation import observe
 from lacbed_gan.store.making import start_worker
 
 COUNTS = 1000  # of the beam in a pixel
 SIZE, G_MAX = 64, 3.0  # of the patterns
 FINEST = 3.0  # 1/Å, of the finest calculation
-ALIKE = 0.1  # share of the atoms by which neighbours in the table differ at most
 THICKNESS = (40.0, 150.0)  # nm
 SEARCHED = (30.0, 160.0)  # nm, since the thickness is not told
 BEST = 12  # candidates of which all beams count
@@ -171,70 +169,6 @@ def after_stages(remembered: Remembered, crystal: Crystal) -> dict[str, dict[str
             "best": ranked[0].fit.unexplained if ranked else None,
         }
     return result
-
-
-def summary(path: Path) -> str:
-    """Shares of the patterns that were identified, and quantiles of what right crystals leave beyond noise."""
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    absent = [r for r in rows if r["without"]]
-    left = np.array([1.0 if r["left"] is None else r["left"] for r in rows])
-    wrong_by = np.array([abs(r["with"]["thickness"] - r["thickness"]) for r in rows])
-    gone = np.array([r["without"]["beyond_noise"] for r in absent])
-    ranks = np.array([r["rank"] or 10**6 for r in rows])
-    agreement = np.array([r["by_agreement"] or 10**6 for r in rows])
-    alike = np.array([r["with"]["alike"] for r in rows])
-    kinds, others = [kind(r["with"]) for r in rows], [kind(r["without"]) for r in absent]
-    twins = [k for k, r in zip(others, absent, strict=True) if neighbour(r)]
-    seconds = {name: [r[name] for r in some] for name, some in (("seconds", rows), ("seconds_without", absent))}
-    return "\n".join(
-        [
-            f"{len(rows)} patterns: right crystal first {(ranks == 1).sum()} (by agreement alone "
-            f"{(agreement == 1).sum()}), among five {(ranks <= 5).sum()}, among those that cannot be told apart "
-            f"{(ranks <= alike).sum()}; a guess among the candidates is right for "
-            f"{sum(1 / r['candidates'] for r in rows):.1f}",
-            f"thickness within 2 nm {(wrong_by <= 2).sum()}; nm that it is wrong by: {quantiles(wrong_by, 2)}",
-            f"left by the right crystal beyond noise: {quantiles(left)}",
-            f"verdicts: decided {kinds.count(DECIDED)}, of which right "
-            f"{sum(k == DECIDED and r == 1 for k, r in zip(kinds, ranks, strict=True))}; cannot be told apart "
-            f"{kinds.count(INSEPARABLE)}; none fits {kinds.count(NONE)}",
-            f"taken out, {len(absent)} patterns: none fits {others.count(NONE)}; left by the best other crystal: "
-            f"{quantiles(gone, low=True)}",
-            f"neighbours in the table, same space group and at most {ALIKE:.0%} of the atoms others: of {len(twins)}, "
-            f"none fits {twins.count(NONE)} of them taken out",
-            *(
-                f"a limit of {limit:g}: right ones below {(left <= limit).sum()}, others above {(gone > limit).sum()}"
-                for limit in (0.0005, 0.001, 0.0015, 0.002, 0.0025, 0.003, 0.005, 0.01)
-            ),
-            f"CPU seconds of a pattern: {quantiles(seconds['seconds'], 0)}, mean {np.mean(seconds['seconds']):.0f}; of "
-            f"the ranking without it, more: {quantiles(seconds['seconds_without'], 0)}",
-        ]
-    )
-
-
-def quantiles(values: Sequence[float] | np.ndarray, digits: int = 4, low: bool = False) -> str:
-    """Five of them, the high ones unless the low ones matter; nothing of no values."""
-    wanted = (0.0, 0.05, 0.1, 0.25, 0.5) if low else (0.25, 0.5, 0.9, 0.95, 1.0)
-    return ", ".join(f"{q:.0%} {np.quantile(values, q):.{digits}f}" for q in wanted) if len(values) else "none"
-
-
-def kind(verdict: dict[str, Any]) -> str:
-    """That of the limit of now, whichever there was when the pattern was identified."""
-    return NONE if verdict["beyond_noise"] > RIGHT else DECIDED if verdict["alike"] == 1 else INSEPARABLE
-
-
-def neighbour(row: dict[str, Any]) -> bool:
-    """Whether the best other crystal is the same but for a few of the atoms."""
-    gone = row["without"]
-    if gone["space_groups"][0] != row["space_group"]:
-        return False
-    one, other = (composition(formula) for formula in (row["formula"], gone["formulas"][0]))
-    return sum(abs(one.get(x, 0.0) - other.get(x, 0.0)) for x in {*one, *other}) / 2 <= ALIKE
-
-
-def composition(formula: str) -> dict[str, float]:
-    """Atomic fractions."""
-    parts = {element: float(count or 1) for element, count in re.findall(r"([A-Z][a-z]?)([0-9.]*)", formula)}
-    return {element: count / sum(parts.values()) for element, count in parts.items()}
 
 
 def row_of(name: str, edge: float, alone: bool, absent: bool) -> dict[str, Any]:

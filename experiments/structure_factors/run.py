@@ -31,7 +31,8 @@ from lacbed_gan.crystal.crystal import Crystal
 from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, small_structures
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction.window import Window
-from lacbed_gan.predict.refinement.free_factors import FITS, Images, fit_factors
+from lacbed_gan.predict.refinement.factor_images import Images
+from lacbed_gan.predict.refinement.free_factors import DOUBTFUL, fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 from lacbed_gan.store.making import start_worker
 
@@ -136,6 +137,7 @@ def fits(crystal: Crystal, starts: list[str]) -> list[dict[str, Any]]:
                 "claimed": int((errors <= RIGHT * size[strongest]).sum()),
                 "thickness_off": found.thickness - thickness,
                 "chi2": found.chi2,
+                "likeness": found.likeness,
                 "doubts": found.doubts,
                 "tries": found.tries,
                 "seconds": time.process_time() - began,
@@ -178,7 +180,7 @@ def summary(path: Path) -> str:
             f"{np.median([row['start_error'] for row in of]):.0%}",
             sum(row["within"] == row["of"] for row in of),
             f"{sum(row['within'] for row in of)} of {sum(row['of'] for row in of)}",
-            sum(row["chi2"] <= FITS for row in of),
+            sum(row["chi2"] <= DOUBTFUL for row in of),
             sum(bool(row["doubts"]) for row in of),
             unflagged,
             sum(abs(row["thickness_off"]) <= 0.2 for row in of),

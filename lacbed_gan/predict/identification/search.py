@@ -33,7 +33,8 @@ B_STEPS = (0.4, 0.2, 0.1)  # of the logarithm of that: by perturbation, with all
 IONICITY_STEPS, IONICITY = (0.35, 0.2), (-0.2, 1.2)  # by perturbation, with all beams; bounds
 MOST_STEPS = (2, 8)  # of a walk to one side
 NEARBY = 12.0  # nm, from the thickness that a candidate had with other B
-CLOSE, CLOSE_STEP = 4.0, 0.25  # nm around the thickness that a candidate had before, where all beams count
+# nm around the thickness that a candidate had before: where all beams count for the first time, and later
+WIDE, CLOSE, CLOSE_STEP = 8.0, 4.0, 0.25
 B_GRID = 0.025  # what the logarithm of a factor on B is rounded to, since each B of an element takes a table
 # Who gets a closer look: who leaves at most so many times what the best one leaves beyond noise, and this share more
 WORTH = ((4.0, 0.05), (2.5, 0.004))  # other B with all beams at a few pixels; all pixels
@@ -195,7 +196,7 @@ def _exact(task: Task, before: Scored) -> Scored | str:
 
     Of heavy crystals perturbation leaves more than another B does, so that B by it is wrong by a factor of two.
     """
-    task = _near(task, before)
+    task = _near(task, before, WIDE)
     try:
         trials = [_trial(task, before, x, before.ionicity) for x in {0.0, -math.log(before.b_factor)}]
     except ValueError as error:
@@ -212,8 +213,8 @@ def _closer(task: Task, before: Scored) -> Scored | str:
         return f"{before.crystal.name}: {error}"
 
 
-def _near(task: Task, before: Scored) -> Task:
-    low, high = max(1.0, before.fit.thickness - CLOSE), before.fit.thickness + CLOSE
+def _near(task: Task, before: Scored, nm: float = CLOSE) -> Task:
+    low, high = max(1.0, before.fit.thickness - nm), before.fit.thickness + nm
     return replace(task, thickness=thicknesses(low, high, CLOSE_STEP))
 
 

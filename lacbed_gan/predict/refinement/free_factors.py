@@ -1,15 +1,15 @@
 """The structure factors themselves, fitted to a bright field and dark fields of one thickness.
 
 The sum of squares has many minima. So a factor on all U and one that falls off or rises with |g| come first, since
-that is most of what a network is off by; then low orders, with a prior that holds to the start and is loosened from
-stage to stage; several thicknesses are tried where a fit begins; few directions are fitted at first and all of them
-at last, with all orders free: those of a start that is a few percent off there are more than noise; and a result says
-why it is not to be trusted.
+that is most of what a network is off by, from the lowest places of a grid of both and of the thickness; then low
+orders, with a prior that holds to the start and is loosened from stage to stage; few directions are fitted at first and
+all of them at last, with all orders free, since those that stay as the start has them put others wrong; and a result
+says why it is not to be trusted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,44 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lacbed_gan.diffraction.gradients.scattering import Scattering
+from lacbed_gan.predict.refinement.factor_images import Images, State, design_of, likeness, orders, state_of
+from lacbed_gan.predict.refinement.factor_start import DAMPING, ENOUGH, FEWEST, STEPS, common_of, places
 
 Array = NDArray[np.float64]
 STAGES = ((0.6, 1.0), (0.9, 2.0), (1.3, 4.0), (1.8, 8.0), (2.6, 16.0))  # 1/Å up to which U are free, times the prior
-STEPS, ENOUGH = 6, 1e-3  # steps of a stage, and the relative gain at which it ends
-COMMON = (0.4, 1.0)  # standard deviations of the logarithm of a factor on all U, and of B in Å² that is taken off
 ALL = (np.inf, 16.0)  # the last stage
 FEW = 150  # directions of all stages but the last
-DAMPING = 1e-2  # of Levenberg and Marquardt, at first
 FARTHEST = 3.0  # nm, of one step
-THICKNESSES = (0.0, 1.5, -1.5, 3.0, -3.0)  # nm from the thickness that is told, where a fit begins
-OTHERS, SPREAD = 4, 0.15  # starts with random relative errors of U, where none of these thicknesses fits
-FITS = 1.3  # mean squared residual, of noise 1, of a fit after which no other is tried
 MINIMUM = 20.0  # up to which a fit of few directions is one of all directions, as they add more
-DOUBTFUL = 1.5  # and from which the result is not to be trusted
-
-
-@dataclass(frozen=True)
-class Images:
-    """What is fitted.
-
-    Attributes:
-        hkl: of G reflections.
-        k: (P, 2) directions in 1/Å.
-        measured: (G, P) on any scale.
-        sigma: (G, P) standard deviations of their noise.
-    """
-
-    hkl: Sequence[Sequence[int]]
-    k: Tensor
-    measured: Array
-    sigma: Array
-
-    def some(self, count: int) -> Images:
-        """At so many of the directions, drawn at random."""
-        if count >= len(self.k):
-            return self
-        chosen = np.sort(np.random.default_rng(0).choice(len(self.k), count, replace=False))
-        return Images(self.hkl, self.k[chosen], self.measured[:, chosen], self.sigma[:, chosen])
+DOUBTFUL = 1.5  # mean squared residual, of noise 1, from which the result is not to be trusted
+ALIKE = 5.0  # and from which likeness of the residuals of neighbouring directions it is not either
 
 
 @dataclass(frozen=True)
@@ -68,6 +41,7 @@ class FreeFit:
         chi2: mean squared residual, noise being 1.
         doubts: why the result is not to be trusted, one line each; none where it may be.
         tries: starts that were made.
+        likeness: of the residuals of neighbouring directions, see :func:`likeness`.
     """
 
     u: Tensor
@@ -77,6 +51,7 @@ class FreeFit:
     chi2: float
     doubts: list[str] = field(default_factory=list)
     tries: int = 1
+    likeness: float = 0.0
 
 
 def fit_factors(
@@ -96,84 +71,49 @@ def fit_factors(
         told: is given a line on each start.
     """
     few = images.some(FEW)
-    best: _State | None = None
-    tries, begun = 0, start
-    random = torch.Generator().manual_seed(0)
-    for number, shift in enumerate((*THICKNESSES, *[0.0] * OTHERS)):
-        if thickness + shift <= 0:
-            continue
+    best: State | None = None
+    doubts: list[str] = []
+    tries = 0
+    for values, nm in places(scattering, start, thickness, images.some(FEWEST)):
         tries += 1
-        common = _common(scattering, start, thickness + shift, few)
-        if number >= len(THICKNESSES):
-            common = common * (1 + SPREAD * torch.randn(len(common), generator=random, dtype=common.dtype))
-        state = _from(scattering, common, prior, thickness + shift, few)
-        told(f"from {thickness + shift:.1f} nm: χ² {state.chi2:.3g} at {state.thickness:.2f} nm")
+        common = common_of(scattering, start, nm, few, values)
+        state = _from(scattering, common, prior, nm, few)
+        told(f"from {nm:.1f} nm: χ² {state.chi2:.3g} at {state.thickness:.2f} nm")
+        promising = state.chi2 <= MINIMUM  # else it is another minimum, which more directions do not change
+        if few is not images:
+            state = state_of(scattering, state.u, state.thickness, images)
+        if promising:
+            state = _stage(scattering, state, common, prior, images, *ALL, DAMPING)[0]
+            told(f"all {len(images.k)} directions: χ² {state.chi2:.3g} at {state.thickness:.2f} nm")
         if best is None or state.chi2 < best.chi2:
-            best, begun = state, common
-        if best.chi2 <= FITS:
+            best, doubts = state, _doubts(state, images)
+        if not doubts:
             break
     assert best is not None
-    if few is not images:
-        best = _state(scattering, best.u, best.thickness, images)
-        if best.chi2 <= MINIMUM:  # else it is another minimum, which more directions do not change
-            best = _stage(scattering, best, begun, prior, images, *ALL, DAMPING)[0]
-            told(f"all {len(images.k)} directions: χ² {best.chi2:.3g} at {best.thickness:.2f} nm")
-    design, _ = _design(best, scattering, images, np.arange(len(start)), np.ones(len(start)))
+    design, _ = design_of(best, scattering, images, np.arange(len(start)), np.ones(len(start)))
     covariance = np.linalg.pinv(design.T @ design + np.diag([*(prior * ALL[1]) ** -2.0, 0.0]))
     scaled = np.sqrt(np.diag(covariance) * max(1.0, best.chi2))
+    return FreeFit(
+        best.u, scaled[:-1], best.thickness, float(scaled[-1]), best.chi2, doubts, tries, likeness(best, images)
+    )
+
+
+def _doubts(state: State, images: Images) -> list[str]:
+    """Why a result is not to be trusted."""
     doubts = []
-    if best.chi2 > DOUBTFUL:
-        doubts.append(f"residuals are {best.chi2:.3g} times noise: a local minimum, or not this cell and symmetry")
-    return FreeFit(best.u, scaled[:-1], best.thickness, float(scaled[-1]), best.chi2, doubts, tries)
+    if state.chi2 > DOUBTFUL:
+        doubts.append(f"residuals are {state.chi2:.3g} times noise: a local minimum, or not this cell and symmetry")
+    elif (alike := likeness(state, images)) > ALIKE:
+        doubts.append(
+            f"residuals of neighbouring directions are alike by {alike:.1f} standard deviations of noise: a local "
+            "minimum, or something that is not fitted"
+        )
+    return doubts
 
 
-@dataclass(frozen=True)
-class _State:
-    """Where a fit is: structure factors, thickness in nm, and what images it gives."""
-
-    u: Tensor
-    thickness: float
-    intensity: Array
-    lines: list[tuple[Array, float]]  # of each image the columns of scale and background over noise, and the scale
-    residuals: Array
-
-    @property
-    def chi2(self) -> float:
-        return float((self.residuals**2).mean())
-
-
-def _state(scattering: Scattering, u: Tensor, thickness: float, images: Images) -> _State:
-    intensity = scattering.intensity(u, images.k, [thickness], images.hkl)[:, 0].numpy().astype(np.float64)
-    lines, residuals = [], []
-    for one, measured, sigma in zip(intensity, images.measured, images.sigma, strict=True):
-        columns = np.stack([one, np.ones_like(one)], 1) / sigma[:, None]
-        numbers = np.linalg.lstsq(columns, measured / sigma, rcond=None)[0]
-        lines.append((columns, float(numbers[0])))
-        residuals.append(columns @ numbers - measured / sigma)
-    return _State(u, thickness, intensity, lines, np.concatenate(residuals))
-
-
-def _design(
-    state: _State, scattering: Scattering, images: Images, free: NDArray[np.int64], scale: Array
-) -> tuple[Array, Array]:
-    """(N, F + 1) derivatives of the residuals by free U, in units of `scale`, and thickness, and the residuals.
-
-    What scale and background can make up for is projected out (Kaufman's form of variable projection).
-    """
-    found = scattering.jacobian(state.u, images.k, [state.thickness], hkl=images.hkl)
-    rows = []
-    for g, (columns, factor) in enumerate(state.lines):
-        by_u = found.parameters[g, 0].numpy().astype(np.float64)[:, free] * scale[free]
-        change = np.concatenate([by_u, found.thickness[g, 0].numpy().astype(np.float64)[:, None]], 1)
-        change *= factor / images.sigma[g][:, None]
-        basis, _ = np.linalg.qr(columns)
-        rows.append(change - basis @ (basis.T @ change))
-    return np.concatenate(rows), state.residuals
-
-
-def _from(scattering: Scattering, start: Tensor, prior: Array, thickness: float, images: Images) -> _State:
+def _from(scattering: Scattering, start: Tensor, prior: Array, thickness: float, images: Images) -> State:
     """Through all stages."""
-    state, damping = _state(scattering, start, thickness, images), DAMPING
+    state, damping = state_of(scattering, start, thickness, images), DAMPING
     for reach, loosened in STAGES:
         state, damping = _stage(scattering, state, start, prior, images, reach, loosened, damping)
     return state
@@ -181,27 +121,27 @@ def _from(scattering: Scattering, start: Tensor, prior: Array, thickness: float,
 
 def _stage(
     scattering: Scattering,
-    state: _State,
+    state: State,
     start: Tensor,
     prior: Array,
     images: Images,
     reach: float,
     loosened: float,
     damping: float,
-) -> tuple[_State, float]:
+) -> tuple[State, float]:
     """Steps of Levenberg and Marquardt with U up to an order in 1/Å free, and the damping that they end with."""
-    free = np.flatnonzero(_orders(scattering) <= reach)
+    free = np.flatnonzero(orders(scattering) <= reach)
     if not len(free):
         return state, damping
 
     def away(u: Tensor) -> Array:
         return (u - start).numpy()[free] / prior[free]
 
-    def cost(one: _State) -> float:
+    def cost(one: State) -> float:
         return float((one.residuals**2).sum() + (away(one.u) ** 2).sum() / loosened**2)
 
     for _ in range(STEPS):
-        design, residuals = _design(state, scattering, images, free, prior)
+        design, residuals = design_of(state, scattering, images, free, prior)
         hessian, gradient = design.T @ design, design.T @ residuals
         hessian += np.diag(np.append(np.full(len(free), loosened**-2), 0.0))
         gradient += np.append(away(state.u) / loosened**2, 0.0)
@@ -211,7 +151,7 @@ def _stage(
             u = state.u.clone()
             u[free] += torch.from_numpy(step[:-1] * prior[free])
             nm = max(1.0, state.thickness + float(np.clip(step[-1], -FARTHEST, FARTHEST)))
-            trial = _state(scattering, u, nm, images)
+            trial = state_of(scattering, u, nm, images)
             if cost(trial) < before:
                 following, damping = trial, max(damping / 5, 1e-6)
                 break
@@ -222,43 +162,3 @@ def _stage(
         if before - cost(state) < ENOUGH * before:
             break
     return state, damping
-
-
-def _common(scattering: Scattering, start: Tensor, thickness: float, images: Images) -> Tensor:
-    """The start times c exp(b |g|²/4), with c and b of least squares at a thickness in nm that stays."""
-    fall = torch.from_numpy(_orders(scattering) ** 2 / 4)
-    every, deviation = np.arange(len(start)), np.array(COMMON)
-
-    def changed(values: Array) -> Tensor:
-        return start * torch.exp(values[0] + values[1] * fall)
-
-    def cost(one: _State, values: Array) -> float:
-        return float((one.residuals**2).sum() + ((values / deviation) ** 2).sum())
-
-    values, damping = np.zeros(2), DAMPING
-    state = _state(scattering, start, thickness, images)
-    for _ in range(STEPS):
-        design, residuals = _design(state, scattering, images, every, np.ones(len(start)))
-        both = design[:, :-1] @ np.stack([state.u.numpy(), (state.u * fall).numpy()], 1)
-        hessian, gradient = both.T @ both + np.diag(deviation**-2), both.T @ residuals + values / deviation**2
-        before, following = cost(state, values), None
-        for _ in range(4):
-            trial = values - np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
-            trial = np.clip(trial, -2 * deviation, 2 * deviation)
-            moved = _state(scattering, changed(trial), thickness, images)
-            if cost(moved, trial) < before:
-                following, damping = moved, max(damping / 5, 1e-6)
-                break
-            damping *= 8
-        if following is None:
-            break
-        state, values = following, trial
-        if before - cost(state, values) < ENOUGH * before:
-            break
-    return changed(values)
-
-
-def _orders(scattering: Scattering) -> Array:
-    """(M,) |g| in 1/Å of the independent structure factors."""
-    net = scattering.projection.net
-    return np.sqrt(net.squared_length(scattering.independent.hk.numpy()))

@@ -19,7 +19,8 @@ from lacbed_gan.diffraction.gradients.scattering import Scattering
 from lacbed_gan.predict.identification.candidates import with_plausible_b
 from lacbed_gan.predict.observation import Observation
 from lacbed_gan.predict.predictor import Predictor
-from lacbed_gan.predict.refinement.free_factors import STAGES, FreeFit, Images, fit_factors
+from lacbed_gan.predict.refinement.factor_images import Images
+from lacbed_gan.predict.refinement.free_factors import STAGES, FreeFit, fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 
 PIXELS = 2000  # that are fitted at last, of all angles alike
