@@ -32,7 +32,7 @@ from lacbed_gan.crystal.open_databases import STANDARD, STRUCTURES, small_struct
 from lacbed_gan.data.folds import assign_folds
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.predict.refinement.factor_images import Images
-from lacbed_gan.predict.refinement.free_factors import DOUBTFUL, fit_factors
+from lacbed_gan.predict.refinement.free_factors import fit_factors
 from lacbed_gan.predict.refinement.network_start import network_factors, prior_of
 from lacbed_gan.store.making import start_worker
 
@@ -40,6 +40,7 @@ G_MAX, AREA, MOST_BEAMS = 2.0, 6.0, 90  # 1/Å, and Å² for each lattice point
 THICKNESS, ERROR = (30.0, 60.0), 2.0  # nm, and how far off the thickness is that is told
 COUNTS, PIXELS, SIZE, DARK = 10_000, 2000, 64, 6
 STRONGEST, RIGHT = 10, 0.03
+NOISE = 1.3  # mean squared residual of a fit that reached it
 FOLDS = {"test": (0,), "validation": (1, 2, 3)}  # of which the network may have been trained on all but the first
 SMOOTH = 1.5  # pixels, σ of the counts that tell the noise
 
@@ -180,7 +181,7 @@ def summary(path: Path) -> str:
             f"{np.median([row['start_error'] for row in of]):.0%}",
             sum(row["within"] == row["of"] for row in of),
             f"{sum(row['within'] for row in of)} of {sum(row['of'] for row in of)}",
-            sum(row["chi2"] <= DOUBTFUL for row in of),
+            sum(row["chi2"] <= NOISE for row in of),
             sum(bool(row["doubts"]) for row in of),
             unflagged,
             sum(abs(row["thickness_off"]) <= 0.2 for row in of),

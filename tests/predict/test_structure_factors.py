@@ -12,9 +12,9 @@ from lacbed_gan.base.errors import SettingsError
 from lacbed_gan.commands import refine
 from lacbed_gan.commands.config import composed
 from lacbed_gan.crystal.catalogue import catalogue
-from lacbed_gan.predict.refinement.factor_images import Images
+from lacbed_gan.predict.refinement.factor_images import Images, State, likeness
 from lacbed_gan.predict.refinement.factor_start import STARTS
-from lacbed_gan.predict.refinement.free_factors import fit_factors
+from lacbed_gan.predict.refinement.free_factors import ALIKE, fit_factors
 
 HKL, NM, COUNTS = [(0, 0, 0), (2, 0, 0), (2, 2, 0)], 41.0, 10_000
 
@@ -54,6 +54,19 @@ def test_what_no_structure_factors_give_is_doubted(scattering, images):
     u = scattering.of_sites()
     fit = fit_factors(scattering, u, 0.2 * u.abs().numpy() + 1e-5, NM, noise)
     assert fit.doubts and "times noise" in fit.doubts[0] and 1 < fit.tries <= STARTS
+
+
+@pytest.mark.parametrize("noise", [0.5, 1.0])
+def test_residuals_that_hang_together_are_told_from_noise(noise):
+    """A tenth of the variance, whether or not the noise is as strong as it is said to be."""
+    random = np.random.default_rng(4)
+    k = random.uniform(-1, 1, (2000, 2))
+    images = Images([(0, 0, 0)], torch.from_numpy(k), np.zeros((1, 2000)), np.ones((1, 2000)))
+    residuals = noise * random.standard_normal(2000)
+    fringes = noise * 0.45 * np.cos(20 * k[:, 0])
+    one, other = (State(torch.zeros(1), NM, np.zeros(0), [], x) for x in (residuals, residuals + fringes))
+    assert abs(likeness(one, images)) < 3 and likeness(other, images) > ALIKE
+    assert other.chi2 < 1.2 * one.chi2
 
 
 def test_the_command(tmp_path, capsys):
