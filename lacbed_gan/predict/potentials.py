@@ -18,7 +18,7 @@ from lacbed_gan.models.weights import Trained
 from lacbed_gan.predict.few_beam_check import agreement, agreement_warnings
 from lacbed_gan.predict.input_warnings import distance_warnings, pattern_warnings
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
-from lacbed_gan.predict.pattern_fit.fit import fit_potential, fit_warning
+from lacbed_gan.predict.pattern_fit.fit import fit_potential
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.trust import PredictionError, warned
@@ -77,7 +77,7 @@ class PredictsPotentials:
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
             align: whether the pattern itself tells centre, rotation and aperture where they are not said.
-            fit: whether an answer that few beams contradict is fitted to its pattern (tens of seconds).
+            fit: whether an answer that few beams contradict is fitted to its pattern (half a minute).
             calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
                 together; None: what `a` and `user` say.
             user: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
@@ -157,9 +157,7 @@ class PredictsPotentials:
             if fitted is not None and fitted.better:
                 potential, span = fitted.potential, fitted.span
                 result = self._check(best, potential, nm, span) if check else None
-                flagged = result is not None and result.flagged
-                doubts = [result.verdict] if result is not None and flagged else []
-                doubts += [] if flagged or fitted.right else [fit_warning(fitted)]
+                doubts = [result.verdict] if result is not None and result.flagged else []
             lines += doubts
         calibration, inputs = best.calibration, best.inputs
         return PotentialPrediction(potential, span, inputs, nm, self.recipe, calibration, result, fitted, lines)

@@ -95,6 +95,16 @@ class Blocks:
         total = torch.einsum("str,...tqr->...sqr", self.sign.to(values.dtype), values) / len(self.images)
         return total * (self._inverse_norm[:, :rows, None] * self._inverse_norm[:, None])
 
+    def weights(self, rows: int) -> tuple[Tensor, Tensor]:
+        """What :meth:`coupling` of real potentials is a sum of.
+
+        Returns:
+            places: (T, rows, R) in the flattened potential.
+            weights: (S, T, rows, R) of what is there.
+        """
+        norm = self._inverse_norm[:, None, :rows, None] * self._inverse_norm[:, None, None]
+        return self._places[:, :rows], self.sign[:, :, None] * norm / len(self.images)
+
     def components(self, reflections: Tensor) -> tuple[Tensor, Tensor]:
         """Rows (G,) and weights (G, S) float64 with ⟨g|v⟩ = Σ_s weight_s v_s,row; 0 where the index of a beam is −1."""
         hk = self.beams.hk[reflections]

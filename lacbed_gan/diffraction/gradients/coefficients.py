@@ -50,7 +50,7 @@ class IndependentCoefficients:
         """
         rows, columns = beams.potential.shape
         hk = grid(rows // 2, columns // 2).reshape(-1, 2)
-        difference = (beams.hk[:, None] - beams.hk + beams.middle).flatten(0, 1).unique(dim=0).numpy()
+        difference = (beams.hk[:, None] - beams.hk + beams.middle).flatten(0, 1).numpy()
         used = np.zeros(beams.potential.shape, bool)
         used[tuple(difference.T)] = True
         used = used.reshape(-1) & hk.any(1)

@@ -5,6 +5,7 @@ No crystal is needed: a square net, the lattice of its reflections and the opera
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from torch import Tensor
 
 from lacbed_gan.crystal.plane_symmetry import PlaneOperation
@@ -122,11 +124,35 @@ class DressedScattering:
         depths = 10 * torch.tensor(thickness, dtype=torch.float64)
         return Intensity.apply(coupling, k.double(), depths, self._setting)[0]  # type: ignore[no-untyped-call]
 
-    def jacobian(self, u: Tensor, changes: Tensor, k: Tensor, thickness: Sequence[float]) -> Tensor:
-        """(T, P, J) derivatives of the intensities along changes (J, M) of the structure factors."""
-        (inside, beyond), (within, without) = self._parts(u.double()), self._parts(changes.double())
+    def jacobian(self, u: Tensor, k: Tensor, thickness: Sequence[float]) -> Tensor:
+        """(T, P, M) derivatives of the intensities by the structure factors."""
+        inside, beyond = self._parts(u.double())
         weighed = beyond * self._inverse
-        added = without @ weighed.mT
         depths = 10 * torch.tensor(thickness, dtype=torch.float64)
-        tangents = within + added + added.mT
-        return jacobian(self._setting, inside + weighed @ beyond.mT, tangents, k.double(), depths).parameters[0]
+
+        def back(matrices: Tensor) -> Tensor:
+            # Σ G dC of C = inside + B D Bᵀ is Σ G d inside + Σ (G + Gᵀ) B D · dB
+            outside = (matrices + matrices.mT) @ weighed.to(matrices)
+            each = torch.cat([matrices, outside], -1).flatten(2)
+            found = self._linear @ each.flatten(0, 1).numpy().T
+            return torch.from_numpy(found.T.copy()).unflatten(0, each.shape[:2])
+
+        return jacobian(self._setting, inside + weighed @ beyond.mT, back, k.double(), depths).parameters[0]
+
+    @cached_property
+    def _linear(self) -> csr_array:
+        """(M, S · R · (R + Q)) derivatives of the coupling's parts by the structure factors."""
+        blocks, r = self._all, len(self._setting.blocks.g)
+        places, weights = blocks.weights(r)
+        elements = places[0].numel() * len(weights)
+        column = torch.arange(elements).view(len(weights), 1, *places.shape[1:]).expand(weights.shape)
+        of_potential = csr_array(
+            (weights.flatten(), (places.expand(weights.shape).flatten(), column.flatten())),
+            (math.prod(self.independent.shape), elements),
+        )
+        one = self.independent
+        sites = one.sites.expand(one.places.shape)
+        of_numbers = csr_array(
+            (one.weights.flatten(), (one.places.flatten(), sites.flatten())), (len(one), math.prod(one.shape))
+        )
+        return (of_numbers @ of_potential).astype(np.float32)

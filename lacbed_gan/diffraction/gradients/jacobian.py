@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,20 +33,24 @@ class Jacobian:
 
 
 @torch.no_grad()
-def jacobian(setting: Setting, coupling: Tensor, tangents: Tensor, k: Tensor, depths: Tensor) -> Jacobian:
+def jacobian(
+    setting: Setting, coupling: Tensor, tangents: Tensor | Callable[[Tensor], Tensor], k: Tensor, depths: Tensor
+) -> Jacobian:
     """Derivatives along changes of the potential, whose number hardly matters.
 
     Args:
         coupling: (S, R, R) U in blocks, in 1/Å².
-        tangents: (J, S, R, R) ∂U/∂p in blocks, of J parameters.
+        tangents: (J, S, R, R) ∂U/∂p in blocks, of J parameters; or what makes of derivatives by U in blocks
+            (…, S, R, R) those by parameters (…, J).
         k: (P, 2) float64 in 1/Å.
         depths: (T,) in Å.
     """
-    extremes, tangents = setting.extremes(coupling), tangents.flatten(1).to(k.device)
+    extremes = setting.extremes(coupling)
     shape = setting.count, len(depths), len(k)
     functions = setting.count * len(depths)
     intensity, slopes = (torch.empty(shape, dtype=setting.dtype, device=k.device) for _ in range(2))
-    parameters = torch.empty(*shape, len(tangents), dtype=setting.dtype, device=k.device)
+    along = tangents if callable(tangents) else _along(tangents.flatten(1).to(k.device))
+    parameters: Tensor | None = None
     direction = torch.empty(*shape, 2, dtype=setting.dtype, device=k.device)
     for pixels in setting.parts(k, max(1, MOST // (functions * coupling.numel()))):
         batch = batch_of(setting, coupling, extremes, k[pixels], depths)
@@ -57,7 +62,14 @@ def jacobian(setting: Setting, coupling: Tensor, tangents: Tensor, k: Tensor, de
         for adjoint, wave in batch.pairs(each.expand(-1, -1, -1, len(pixels))):
             matrices.add(adjoint, wave)
             tilts.add(adjoint, wave)
-        along = (matrices.total().flatten(2) @ tangents.to(batch.step.matrix.dtype).mH).real
-        parameters[:, :, pixels] = along.unflatten(0, shape[:2])
+        found = along(matrices.total()).unflatten(0, shape[:2])
+        if parameters is None:
+            parameters = torch.empty(*shape, found.shape[-1], dtype=setting.dtype, device=k.device)
+        parameters[:, :, pixels] = found
         direction[:, :, pixels] = tilts.total(batch.k).to(setting.dtype).unflatten(0, shape[:2])
+    assert parameters is not None
     return Jacobian(intensity, parameters, slopes, direction)
+
+
+def _along(tangents: Tensor) -> Callable[[Tensor], Tensor]:
+    return lambda matrices: (matrices.flatten(2) @ tangents.to(matrices.dtype).mH).real

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,7 @@ Array = NDArray[np.float64]
 INDEPENDENT = 40  # directions: what a calculation leaves out is alike at neighbouring ones
 FLOOR = 0.003  # rms that rounding to 8 bit and few beams leave at least
 FLATTEST = 0.3  # contrast of a min–max scaled pattern over that of the intensities, at least
+STALE = 0.3  # share of a change, squared, that derivatives have to miss to be made again
 DAMPING, TRIALS, ENOUGH = 1e-2, 5, 0.05  # at first; of a step; gain at which steps end
 
 
@@ -43,12 +46,16 @@ class PatternFit:
         k: (P, 2) in 1/Å.
         measured: (T, P), min–max scaled.
         thickness: T values in nm.
+        floor: rms that the calculation is off by.
+        until: when a search for a minimum ends, in seconds of the processor as `time.process_time` tells them.
     """
 
     scattering: DressedScattering
     k: Tensor
     measured: Array
     thickness: Sequence[float]
+    floor: float = FLOOR
+    until: float = math.inf
 
     def state(self, u: Tensor) -> State:
         intensity = self.scattering.intensity(u, self.k, self.thickness).numpy().astype(np.float64)
@@ -63,9 +70,15 @@ class PatternFit:
             scales.append(scale)
         return State(u, np.stack(residuals), np.stack(columns), np.array(scales))
 
+    def agreement(self, u: Tensor) -> float:
+        """Correlation with the pattern, mean over thicknesses."""
+        intensity = self.scattering.intensity(u, self.k, self.thickness).numpy()
+        pairs = zip(intensity, self.measured, strict=True)
+        return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]))
+
     def cost(self, state: State, z: Array) -> float:
         """−2 log of the posterior of parameters z standard deviations away, the noise integrated out."""
-        return float(INDEPENDENT * np.log((state.residuals**2).mean() + FLOOR**2) + (z**2).sum())
+        return float(INDEPENDENT * np.log((state.residuals**2).mean() + self.floor**2) + (z**2).sum())
 
     def minimum(
         self,
@@ -83,34 +96,49 @@ class PatternFit:
         """
         x, damping = start, DAMPING
         state = self.state(factors(torch.from_numpy(x)))
+        design: Array | None = None
         for _ in range(steps):
-            design = self._design(state, changes(torch.from_numpy(x))) * deviations
-            weight = INDEPENDENT / state.residuals.size / (state.rms**2 + FLOOR**2)
+            if state.rms < self.floor or time.process_time() > self.until:
+                break
+            exact = design is None
+            if design is None:
+                design = self._design(state, changes(torch.from_numpy(x))) * deviations
+            weight = INDEPENDENT / state.residuals.size / (state.rms**2 + self.floor**2)
             z = x / deviations
             hessian = weight * design.T @ design + np.eye(len(x))
             gradient = weight * design.T @ state.residuals.ravel() + z
-            before, following = self.cost(state, z), None
-            for _ in range(TRIALS):
+            before, after = self.cost(state, z), None
+            for _ in range(TRIALS if exact else 1):
                 step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
                 try:
                     trial = self.state(factors(torch.from_numpy(x + step * deviations)))
                 except CalculationError:  # too strong a potential
                     damping *= 8
                     continue
-                if self.cost(trial, z + step) < before:
-                    following, damping = x + step * deviations, max(damping / 5, 1e-6)
+                if (cost := self.cost(trial, z + step)) < before:
+                    after, damping = cost, max(damping / 5, 1e-6)
                     break
                 damping *= 8
-            if following is None:
+            if after is None:
+                if exact:
+                    break
+                design = None
+                continue
+            change = (trial.residuals - state.residuals).ravel()
+            missed = change - design @ step
+            x, state = x + step * deviations, trial
+            if before - after < ENOUGH:
                 break
-            x, state = following, trial
-            if before - self.cost(state, x / deviations) < ENOUGH:
-                break
+            if missed @ missed > STALE * (change @ change):
+                design = None
+            else:  # Broyden's correction, which costs nothing where derivatives cost several calculations
+                design = design + np.outer(missed, step) / (step @ step)
         return x, state
 
     def _design(self, state: State, changes: Tensor) -> Array:
         """(T · P, J) derivatives of the residuals, without what scale and offset make up for."""
-        found = self.scattering.jacobian(state.u, changes, self.k, self.thickness).numpy().astype(np.float64)
+        each = self.scattering.jacobian(state.u, self.k, self.thickness)
+        found = (each @ changes.T.float()).numpy().astype(np.float64)
         rows = []
         for one, columns, scale in zip(found, state.columns, state.scales, strict=True):
             basis, _ = np.linalg.qr(columns)

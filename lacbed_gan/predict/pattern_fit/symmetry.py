@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,7 @@ def candidates(potential: Array, fourfold: bool) -> list[Candidate]:
     shifts = np.arange(ORIGINS) / ORIGINS
     moved = [waves * np.exp(2j * np.pi * (hk @ (x + dx, y + dy))) for dx in shifts for dy in shifts]
     found = []
-    for symmetry in _with_fourfold() if fourfold else _without():
+    for symmetry in symmetries(fourfold):
         means = [symmetry.mean(values, hk) for values in moved]
         best = max(means, key=lambda values: float((values**2).sum()))
         found.append(Candidate(symmetry, best, float((best**2).sum()) / power))
@@ -92,6 +93,12 @@ def candidates(potential: Array, fourfold: bool) -> list[Candidate]:
     first = max((one for one in found if one.share >= least), key=sparseness)
     others = [one for one in found if one is not first and one.share > first.share - LESS]
     return [first, *sorted(others, key=sparseness, reverse=True)]
+
+
+@lru_cache(maxsize=2)
+def symmetries(fourfold: bool) -> tuple[PlaneSymmetry, ...]:
+    """All that cubic crystals have along [001], with a four-fold axis or without; the sparsest lattices first."""
+    return tuple(_with_fourfold() if fourfold else _without())
 
 
 def _with_fourfold() -> Iterator[PlaneSymmetry]:

@@ -1,0 +1,108 @@
+"""Where a fit begins: what the network says, and known structures like it, by the patterns that few beams make."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.diffraction.few_beams import REACH
+from lacbed_gan.diffraction.from_potential import coefficients
+from lacbed_gan.predict.pattern_fit.known import KnownStructures
+from lacbed_gan.predict.pattern_fit.problem import Level, Problem
+from lacbed_gan.predict.pattern_fit.symmetry import LARGEST, Candidate, PlaneSymmetry, candidates
+
+Array = NDArray[np.float64]
+LOOK = Level(1.8, 200, 40, 0.1)
+KNOWN, OWN = 40, 2  # structures like the network's answer, and symmetries of it
+FACTORS = (0.8, 0.95, 1.15)  # on ρ of a known structure
+OF_NETWORK = (0.8, 1.0, 1.25)  # on ρ of the network's size
+NEAR = 0.08  # relative difference of two factors of which one is enough
+FINE, CLOSER = (0.88, 0.94, 1.07, 1.14), 10  # factors on the best ones, and for how many starts
+LOW = 8  # orders that ρ's size is taken of
+
+
+@dataclass(frozen=True)
+class Start:
+    """ρ in 1/Å², the correlation of its pattern with the one to be fitted, and where it comes from."""
+
+    candidate: Candidate
+    agreement: float
+    source: str
+
+
+def starts(
+    problem: Problem, image: Array, span: float, without: Collection[str], until: float = math.inf
+) -> list[Start]:
+    """The best first.
+
+    Args:
+        image: (n, n), what the network says, at r = i/n, in [0, 1].
+        span: ρ_max − ρ_min in 1/Å² that it says.
+        without: formulas of known structures that are left out.
+        until: when no more structures are looked at, in seconds of the processor.
+    """
+    looked: list[Start] = []
+    size = 0.0
+    for candidate, source in _all(problem, image, span, without):
+        own = _size(candidate)
+        size = size or own  # the network's comes first
+        factors = [factor * size / own for factor in OF_NETWORK]
+        if source != "network":
+            factors += [one for one in FACTORS if all(abs(one / other - 1) > NEAR for other in factors)]
+        looked += _best(problem, candidate, source, factors)
+        if time.process_time() > until:
+            break
+    found = sorted(looked, key=_disagreement)
+    for one in found[:CLOSER]:
+        found += _best(problem, one.candidate, one.source, FINE)
+    best: dict[tuple[PlaneSymmetry, str], Start] = {}
+    for one in sorted(found, key=_disagreement):
+        best.setdefault((one.candidate.symmetry, one.source), one)
+    return list(best.values())
+
+
+def _size(candidate: Candidate) -> float:
+    middle = len(candidate.values) // 2
+    low = slice(max(0, middle - LOW), middle + LOW + 1)
+    return float(np.linalg.norm(candidate.values[low, low]))
+
+
+def _disagreement(start: Start) -> float:
+    return -start.agreement
+
+
+def _all(problem: Problem, image: Array, span: float, without: Collection[str]) -> Iterator[tuple[Candidate, str]]:
+    for one in candidates(image, problem.fourfold)[:OWN]:
+        yield Candidate(one.symmetry, span * one.values, one.share), "network"
+    known = KnownStructures.shipped()
+    m = min(LARGEST, math.ceil(REACH * problem.a))
+    waves = coefficients(image).values.numpy()
+    rows = [row for row, _ in known.like(waves, problem.a, problem.fourfold, KNOWN, without)]
+    for row in dict.fromkeys([*rows, *known.kinds(problem.a, problem.fourfold, without)]):
+        candidate = known.candidate(row, m)
+        if candidate is not None:
+            yield candidate, str(known.formula[row])
+
+
+def _best(problem: Problem, candidate: Candidate, source: str, factors: Sequence[float]) -> list[Start]:
+    """The best factor; nothing where none can be calculated."""
+    fit = problem.at(candidate.symmetry, LOOK)
+    u = fit.scattering.numbers(torch.from_numpy(candidate.values))
+    best: tuple[float, float] | None = None
+    for factor in factors:
+        try:
+            value = fit.agreement(factor * u)
+        except CalculationError:
+            continue
+        if best is None or value > best[0]:
+            best = value, factor
+    if best is None:
+        return []
+    return [Start(Candidate(candidate.symmetry, best[1] * candidate.values, candidate.share), best[0], source)]
