@@ -28,6 +28,12 @@ LONGEST += ["test_train", "test_machine", "test_killed", "test_published_trainin
 SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
 
 
+@pytest.fixture(autouse=True)
+def no_fits(monkeypatch):
+    """Random images are no crystal's patterns, and a fit of them takes half a minute."""
+    monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_: None)
+
+
 def pytest_collection_modifyitems(items):
     place = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))

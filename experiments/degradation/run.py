@@ -40,7 +40,7 @@ def unit(image: np.ndarray) -> torch.Tensor:
 
 def answer(network: Predictor, image: np.ndarray, a: float, align: bool = True) -> np.ndarray:
     """ρ of an image of which a and the scale are known."""
-    return network.predict_potential(image, a, half_width=disturbances.HALF_WIDTH, align=align).potential
+    return network.predict_potential(image, a, half_width=disturbances.HALF_WIDTH, align=align, fit=False).potential
 
 
 def rank(potential: np.ndarray, row: int, store: Store, size: int) -> int:

@@ -49,7 +49,8 @@ def potential(crystal: Crystal) -> Tensor:
 def answer(network: Predictor, image: NDArray[np.float64], half_width: float, nm: float | None) -> Tensor:
     """The network's ρ of an image of SrTiO₃ in [0, 1], (32, 32)."""
     a, told = STRONTIUM_TITANATE.a, nm if network.measured else None
-    found = network.predict_potential(image, a, half_width=half_width * a, thickness=told, align=False).potential
+    options = {"half_width": half_width * a, "thickness": told, "align": False, "fit": False}
+    found = network.predict_potential(image, a, **options).potential
     step = found.shape[-1] // SIZE
     return torch.from_numpy(min_max(found[::step, ::step])).float()
 

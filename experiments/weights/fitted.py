@@ -42,7 +42,7 @@ def checked(task: dict[str, Any]) -> dict[str, Any] | None:
         return {}
     pair = torch.from_numpy(found.potential)[None, None], torch.from_numpy(task["target"])[None]
     row = found.to_json() | {"mse": float(origin_mse(*pair)), "r": float(origin_r(*pair))}
-    return row | {"range error": abs(found.span / task["true"] - 1)}
+    return row | {"range error": float(abs(found.span / task["true"] - 1))}
 
 
 @torch.no_grad()

@@ -35,5 +35,5 @@ def load_networks(forward: str | None = None, inverse: str | None = None) -> Net
     networks = Networks(*predictors)
     crystal = catalogue()["Si"]
     pattern = networks.forward.predict_patterns(crystal).pattern[:1]
-    networks.inverse.predict_potential(pattern.repeat(networks.inverse.images, 0), crystal.a)
+    networks.inverse.predict_potential(pattern.repeat(networks.inverse.images, 0), crystal.a, fit=False)
     return networks

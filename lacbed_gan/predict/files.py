@@ -94,7 +94,7 @@ def predict_measured(
     check: bool,
     figure: bool,
     align: bool = True,
-    fit: bool = False,
+    fit: bool = True,
     samples: int | None = None,
     weigh: bool = False,
     counts: float | None = None,
@@ -114,7 +114,7 @@ def predict_measured(
         thickness: of the pattern in nm; None: what the network was trained on.
         check: also recompute the pattern from ρ; needs a.
         align: whether the pattern tells centre, rotation and aperture where neither user nor file says.
-        fit: whether an answer that its pattern contradicts is fitted to it.
+        fit: whether an answer that its pattern contradicts is fitted to it; never with samples.
         samples: how many answers to draw; None: the network's one answer.
         weigh, counts: see :func:`lacbed_gan.predict.sampling.draw_samples`.
         frame, signal, mask: what of the file, see :func:`lacbed_gan.images.measured.read_images`.
@@ -131,7 +131,7 @@ def predict_measured(
     recipe, measured = predictor.recipe, read_images(path, frame, signal, mask)
     calibration = calibrate(measured, recipe.energy_kv, recipe.half_width, **user)
     prediction = predictor.predict_potential(
-        measured.images, calibration=calibration, thickness=thickness, check=check, align=align, fit=fit
+        measured.images, calibration=calibration, thickness=thickness, check=check, align=align, fit=fit and not samples
     )
     calibration = prediction.calibration
     print(f"{path.name}: {prediction.assumptions}")

@@ -94,7 +94,8 @@ class DrawsSamples:
             SampleError: the network gives one answer, or cannot weigh by physics what it draws.
         """
         require_sampling(self._trained, weigh)
-        return draw_samples(self._trained, self.predict_potential(pattern, a, **preparation), n, weigh, counts, seed)
+        prediction = self.predict_potential(pattern, a, **{"fit": False} | preparation)
+        return draw_samples(self._trained, prediction, n, weigh, counts, seed)
 
     @property
     def draws(self) -> bool:

@@ -126,9 +126,9 @@ def test_the_predictor_fits_what_its_pattern_contradicts_where_asked(monkeypatch
     mended = fit.FittedPotential(rho, 2.0, 0.1, 0.01, 2, 1.0)
     monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_: mended)
     monkeypatch.setattr("lacbed_gan.predict.potentials.agreement", lambda *_: 0.1)
-    plain = predictor.predict_potential(image, a)
+    plain = predictor.predict_potential(image, a, fit=False)
     assert plain.fit is None and plain.span == 1.0 and any("few beams" in line for line in plain.warnings)
-    fitted = predictor.predict_potential(image, a, fit=True)
+    fitted = predictor.predict_potential(image, a)
     assert fitted.fit is mended and fitted.span == 2.0 and (fitted.potential == rho).all()
     assert not any("few beams" in line for line in fitted.warnings)
     assert fitted.fit.to_json()["better"] and "kept" in fitted.fit.line

@@ -78,7 +78,9 @@ def first_ranking(
     image = np.where(observation.known, image, np.nan)
     a = observation.calibration.a
     told = float(np.clip(np.mean(thickness), *predictor.between)) if predictor.between and _told(thickness) else None
-    prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False, thickness=told)
+    prediction = predictor.predict_potential(
+        image, a, half_width=observation.half_width, align=False, thickness=told, fit=False
+    )
     step = max(1, prediction.potential.shape[-1] // SIZE)
     predicted = torch.from_numpy(min_max(prediction.potential[::step, ::step])).float()
     images, spans = zip(*(_potential(crystal, len(predicted)) for crystal in crystals), strict=True)

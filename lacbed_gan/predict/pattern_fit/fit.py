@@ -23,7 +23,7 @@ from lacbed_gan.images.scaling import min_max
 from lacbed_gan.predict.pattern_fit.atoms import AtomModel
 from lacbed_gan.predict.pattern_fit.least_squares import PatternFit, State
 from lacbed_gan.predict.pattern_fit.problem import Level, Problem
-from lacbed_gan.predict.pattern_fit.starts import Start, starts
+from lacbed_gan.predict.pattern_fit.starts import LOOK, Start, starts
 from lacbed_gan.predict.pattern_fit.symmetry import candidates
 from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.store.recipe import Recipe
@@ -34,6 +34,7 @@ EXACT = Level(2.5, 500, 96, 0.004)
 APART = Level(2.8, 700, 150, 0.003)  # whose directions are others: how well a fit agrees there
 TRIED, FITTED = 6, 2  # starts whose atoms are fitted roughly, and of those that do not agree well exactly
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
+VARIED = ((0.8, 25), (0.4, 15))  # widths, in standard deviations, and numbers of random changes
 KEPT = 0.04  # rms up to which a fit is better than what the network says
 LEFT = 0.1  # standard deviation of a structure factor that atoms do not explain, over the usual size at that |g|
 SECONDS = 30.0  # of the processor, that a fit may take
@@ -118,11 +119,11 @@ def fit_potential(
         if (best is not None and best.apart.rms < KEPT) or time.process_time() > problem.until:
             break
     waiting.sort(key=_rms)
-    if best is None or best.apart.rms > KEPT:
-        for rough in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
-            if time.process_time() < problem.until:
-                with suppress(CalculationError):
-                    best = min((one for one in (best, _exact(problem, rough)) if one), key=_apart)
+    for rough in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
+        if (best is not None and best.apart.rms < KEPT) or time.process_time() > problem.until:
+            break
+        with suppress(CalculationError):
+            best = min((one for one in (best, _exact(problem, rough)) if one), key=_apart)
     best = best or next(iter(waiting), None)
     if best is None:
         return None
@@ -162,11 +163,32 @@ def _apart(answer: _Answer) -> float:
 
 
 def _rough(problem: Problem, start: Start) -> _Answer:
-    """Scale, B and weights."""
+    """Scale, B and weights, from the best of random changes of them."""
     fit = problem.at(start.candidate.symmetry, ROUGH)
     model = AtomModel.of(fit.scattering, start.candidate, start.source != "network")
-    x, state = _fitted(fit, model, np.zeros(len(model)), slice(2 + len(model.weights)), 10)
+    free = slice(2 + len(model.weights))
+    x = np.zeros(len(model))
+    x[free] = _varied(problem, start, model, free)[free]
+    x, state = _fitted(fit, model, x, free, 10)
     return _Answer(start, model, x, state, state)
+
+
+def _varied(problem: Problem, start: Start, model: AtomModel, free: slice) -> Array:
+    """Parameters whose pattern of few beams agrees best: other elements at the same places, and of other strength."""
+    look = problem.at(start.candidate.symmetry, LOOK)
+    model = model.at(look.scattering)
+    random, deviations = np.random.default_rng(0), model.deviations(LEFT)[free]
+    best = np.zeros(len(model))
+    highest = look.agreement(model.factors(torch.from_numpy(best)))
+    for width, count in VARIED:
+        centre = best
+        for _ in range(count):
+            x = np.zeros(len(model))
+            x[free] = centre[free] + width * random.normal(size=len(deviations)) * deviations
+            with suppress(CalculationError):
+                if (value := look.agreement(model.factors(torch.from_numpy(x)))) > highest:
+                    highest, best = value, x
+    return best
 
 
 def _exact(problem: Problem, rough: _Answer) -> _Answer:

@@ -29,9 +29,9 @@ TABLE = Path(__file__).with_name("known.npz.xz")
 ORDER = 12  # of the table
 QUARTERS = 4  # places along an edge, from a two-fold axis, where the origin may be
 COMPLETE = 0.9995  # share of Σ U² that a structure's symmetry has to leave
-EDGES = 0.2  # relative difference of cell edges, at most
+EDGES = (0.8, 1.4)  # of known cell edges over that of the crystal: light crystals often have larger relatives
 ALIKE = 0.985  # cosine of two structures of which one is enough
-CLOSE, KIND = 0.05, 0.95  # the same, where one of each kind is wanted
+CLOSE, KIND = (0.95, 1.05), 0.95  # the same, where one of each kind is wanted
 Place = tuple[int, int]
 
 
@@ -86,8 +86,11 @@ class KnownStructures:
         rows = self._near(a, CLOSE, fourfold, without)
         return self._unlike(rows[np.argsort(np.abs(self.a[rows] - a))], KIND, len(rows))
 
-    def _near(self, a: float, edges: float, fourfold: bool, without: Collection[str]) -> NDArray[np.int64]:
-        near = (np.abs(self.a / a - 1) < edges) & (self.fourfold == fourfold)
+    def _near(
+        self, a: float, edges: tuple[float, float], fourfold: bool, without: Collection[str]
+    ) -> NDArray[np.int64]:
+        ratio = self.a / a
+        near = (ratio > edges[0]) & (ratio < edges[1]) & (self.fourfold == fourfold)
         return np.flatnonzero(near & ~np.isin(self.formula, list(without)))
 
     def _unlike(self, rows: NDArray[np.int64], alike: float, count: int) -> list[int]:

@@ -35,7 +35,7 @@ def network_factors(predictor: Predictor, observation: Observation, scattering: 
     image = np.where(observation.known, observation.images[observation.hkl.index(DIRECT)], np.nan)
     a = observation.calibration.a
     predictor = predictor.of([thickness])
-    prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False)
+    prediction = predictor.predict_potential(image, a, half_width=observation.half_width, align=False, fit=False)
     potential = torch.from_numpy(np.asarray(prediction.potential, dtype=np.float64))
     target = projected_potential(scattering.crystal, len(potential)).double()
     low, high = float(target.min()), float(target.max())
