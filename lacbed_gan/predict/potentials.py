@@ -18,7 +18,7 @@ from lacbed_gan.models.weights import Trained
 from lacbed_gan.predict.few_beam_check import agreement, agreement_warnings
 from lacbed_gan.predict.input_warnings import distance_warnings, pattern_warnings
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
-from lacbed_gan.predict.pattern_fit.fit import fit_potential
+from lacbed_gan.predict.pattern_fit.fit import fit_potential, fit_warning
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.trust import PredictionError, warned
@@ -157,7 +157,9 @@ class PredictsPotentials:
             if fitted is not None and fitted.better:
                 potential, span = fitted.potential, fitted.span
                 result = self._check(best, potential, nm, span) if check else None
-                doubts = [result.verdict] if result is not None and result.flagged else []
+                flagged = result is not None and result.flagged
+                doubts = [result.verdict] if result is not None and flagged else []
+                doubts += [] if flagged or fitted.right else [fit_warning(fitted)]
             lines += doubts
         calibration, inputs = best.calibration, best.inputs
         return PotentialPrediction(potential, span, inputs, nm, self.recipe, calibration, result, fitted, lines)

@@ -32,10 +32,11 @@ Array = NDArray[np.float64]
 ROUGH = Level(2.0, 350, 64, 0.03)
 EXACT = Level(2.5, 500, 96, 0.004)
 APART = Level(2.8, 700, 150, 0.003)  # whose directions are others: how well a fit agrees there
-TRIED, FITTED = 6, 2  # starts whose atoms are fitted roughly, and of those that do not agree well exactly
+TRIED, FITTED = 14, 2  # starts whose atoms are fitted roughly, and of those that do not agree well exactly
+LOOKING, TRYING = 0.45, 0.7  # shares of the time after which no more starts are looked at, and fitted roughly
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 VARIED = ((0.8, 25), (0.4, 15))  # widths, in standard deviations, and numbers of random changes
-KEPT = 0.04  # rms up to which a fit is better than what the network says
+KEPT, RIGHT = 0.06, 0.04  # rms up to which a fit is better than what the network says, and up to which it is right
 LEFT = 0.1  # standard deviation of a structure factor that atoms do not explain, over the usual size at that |g|
 SECONDS = 30.0  # of the processor, that a fit may take
 
@@ -68,6 +69,11 @@ class FittedPotential:
         return self.after <= KEPT and self.after < self.before
 
     @property
+    def right(self) -> bool:
+        """Whether the pattern agrees as well as that of right ρ does."""
+        return self.better and self.after <= RIGHT
+
+    @property
     def line(self) -> str:
         """What was done, for a terminal."""
         kept = "kept" if self.better else "not kept"
@@ -76,7 +82,9 @@ class FittedPotential:
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the image."""
-        numbers = {name: getattr(self, name) for name in ("before", "after", "atoms", "source", "seconds", "better")}
+        numbers = {
+            name: getattr(self, name) for name in ("before", "after", "atoms", "source", "seconds", "better", "right")
+        }
         return numbers | {"range_of_rho": self.span, "units": {"before": "rms of min–max scaled intensity"}}
 
 
@@ -108,7 +116,7 @@ def fit_potential(
     began = time.process_time()
     problem = Problem(np.asarray(pattern, dtype=np.float64), a, recipe, tuple(thickness), began + seconds)
     image = periodic_image(min_max(potential), recipe).astype(np.float64)
-    found = starts(problem, image, span, without, began + seconds / 2)
+    found = starts(problem, image, span, without, began + LOOKING * seconds)
     best: _Answer | None = None
     waiting: list[_Answer] = []
     for start in found[:TRIED]:
@@ -116,11 +124,11 @@ def fit_potential(
             waiting.append(_rough(problem, start))
             if waiting[-1].state.rms < CLEAR:
                 best = min((one for one in (best, _exact(problem, waiting[-1])) if one), key=_apart)
-        if (best is not None and best.apart.rms < KEPT) or time.process_time() > problem.until:
+        if (best is not None and best.apart.rms < RIGHT) or time.process_time() > began + TRYING * seconds:
             break
     waiting.sort(key=_rms)
     for rough in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
-        if (best is not None and best.apart.rms < KEPT) or time.process_time() > problem.until:
+        if (best is not None and best.apart.rms < RIGHT) or time.process_time() > problem.until:
             break
         with suppress(CalculationError):
             best = min((one for one in (best, _exact(problem, rough)) if one), key=_apart)
@@ -140,6 +148,14 @@ def fit_potential(
         len(best.model.weights),
         time.process_time() - began,
         best.start.source,
+    )
+
+
+def fit_warning(fitted: FittedPotential) -> str:
+    """Of one that is better than what the network says, and not known to be right."""
+    return (
+        "ρ was fitted to the pattern, since what the network says makes another one; it still differs by "
+        f"{fitted.after:.3f} rms ({RIGHT} or less for right ones, {fitted.before:.3f} before): ρ may be wrong in parts"
     )
 
 
