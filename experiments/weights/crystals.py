@@ -25,6 +25,7 @@ from lacbed_gan.store.packed import open_store
 G_MAX = 3.0  # 1/Å
 POINTS = {"P": 1, "I": 2, "F": 4}  # of the lattice, in a cell's projection
 ASIDE = Path(__file__).parent / "aside.txt"
+VARIANT = "variant:"  # how ids of crystals begin that do not exist
 
 
 def left_out() -> set[str]:
@@ -38,8 +39,8 @@ def beams(row: dict[str, Any]) -> float:
     return math.pi * G_MAX**2 * row["a"] ** 2 / POINTS[row["hm"][0]]
 
 
-def main() -> None:
-    part, most, output = sys.argv[1:]
+def rows_of(part: str, most: float) -> list[dict[str, Any]]:
+    """The crystals to train on or those aside, in a random order, so that some of them are a fair sample."""
     with gzip.open(STANDARD, "rt") as file:
         standard = set(file.read().split())
     with gzip.open(STRUCTURES, "rt") as file:
@@ -50,12 +51,21 @@ def main() -> None:
         rows = [row for row in rows if row["formula"] not in formulas]
     else:
         rows = [row for row in rows if row["id"] in aside]
-    rows = [row for row in rows if beams(row) <= float(most)]
-    rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]  # so that a part of them is a fair sample
+    rows = [row for row in rows if beams(row) <= most]
+    return [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
+
+
+def write(rows: list[dict[str, Any]], output: str) -> None:
+    """As a table of `simulate`; two such files one after the other are one too."""
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     with gzip.open(output, "wt") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     print(f"{len(rows)} crystals in {output}")
+
+
+def main() -> None:
+    part, most, output = sys.argv[1:]
+    write(rows_of(part, float(most)), output)
 
 
 if __name__ == "__main__":

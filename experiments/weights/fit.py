@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from crystals import VARIANT
 from origins import coefficients, error_at_best_origin
 from torch import Tensor
 
 from lacbed_gan.commands.choices import begin_from, network_settings, prepare, start_of
 from lacbed_gan.commands.config import composed
-from lacbed_gan.data.batches import PairImages
 from lacbed_gan.data.references import familiarity
 from lacbed_gan.data.sources import open_pairs
 from lacbed_gan.images.scaling import to_unit
@@ -45,7 +45,7 @@ class Fit:
     Args:
         words: settings of a training run.
         count: so many crystals of the training folds, at random; None for all.
-        images: of another fit of the same store, direction and thickness, to save reading them again.
+        like: another fit of the same store, direction, thickness and order of ρ, to save reading its pairs again.
         without: formulas that are not trained on.
         origins: inverse only: the answer may have any of the origins on two-fold axes that the cell has; else the one
             that the pairs have.
@@ -56,7 +56,7 @@ class Fit:
         self,
         words: Sequence[str],
         count: int | None = None,
-        images: PairImages | None = None,
+        like: Fit | None = None,
         without: Collection[str] = (),
         origins: bool = False,
         half: bool = False,
@@ -65,9 +65,9 @@ class Fit:
         pairs = open_pairs(settings.store, settings.plain()["data"], lambda codes: codes)
         start = start_of(settings)
         choices, self.data = prepare(settings, pairs, start)
-        if images is None:
+        if like is None:
             self.data.setup()
-            images = self.data._images
+        images = like.images if like else self.data._images
         images = replace(images, **self.data._numbers).to(DEVICE)  # standardised over these training rows
         self.images = self.data._images = images
         self.module = build_gan(network_settings(choices), LearningSettings.of_run(dict(choices))).to(DEVICE)
@@ -90,7 +90,7 @@ class Fit:
         if origins:
             order = self.module.generator.generator.decoder.order
             parts = images.potential[:, 0].split(AT_ONCE)
-            self.waves = torch.cat([coefficients(to_unit(part), order) for part in parts])
+            self.waves = like.waves if like else torch.cat([coefficients(to_unit(part), order) for part in parts])
         self.steps, self.seconds, self.epochs = 0, 0.0, 0.0
 
     def batch(self, items: Tensor) -> dict[str, Tensor]:
@@ -195,6 +195,11 @@ class Fit:
             for values in moments.values():
                 values.zero_()
         return graph.replay
+
+    def real(self, rows: np.ndarray) -> np.ndarray:
+        """Those of the rows whose crystals exist: no others are judged by."""
+        index = self.data.store.index
+        return np.array([row for row in rows if not index[row]["id"].startswith(VARIANT)])
 
     @torch.no_grad()
     def measure(self, rows: np.ndarray) -> dict[str, np.ndarray]:

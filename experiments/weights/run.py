@@ -1,23 +1,24 @@
 """The weights that ship, the comparison of settings behind them, and how the error falls with the number of crystals.
 
     python experiments/weights/crystals.py train 1700 stores/train.jsonl.gz
-    python -m lacbed_gan.simulate structures=stores/train.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/train
-    python -m lacbed_gan.simulate structures=standard size=128 g_max=3.0 b_iso_default=[0.2,1.2] output=stores/standard
-    python experiments/weights/run.py settings stores/standard 5
-    python experiments/weights/run.py chosen stores/standard 10
-    python experiments/weights/run.py weights stores/standard 25
-    python experiments/weights/run.py curve stores/standard 5
+    python experiments/weights/variants.py 2400 400 1 stores/variants.jsonl.gz
+    python experiments/weights/variants.py 6000 450 2 stores/light.jsonl.gz light
+    cat stores/train.jsonl.gz stores/variants.jsonl.gz stores/light.jsonl.gz > stores/all.jsonl.gz
+    python -m lacbed_gan.simulate structures=stores/all.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/all
+    python experiments/weights/run.py settings stores/train 5
+    python experiments/weights/run.py designs stores/all 24
+    python experiments/weights/run.py curve stores/all 4
     python experiments/weights/run.py corrections bundled 15
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
     python experiments/weights/run.py types bundled 15
-    python experiments/weights/run.py inverse stores/train 22
+    python experiments/weights/run.py inverse stores/all 60
     python experiments/weights/run.py shipped bundled 0
 
-The number is seconds of training a network, of a GPU; a core needs about a hundred times as many. `corrections`,
-`forward`, `inverse`, `crowds` and `types` take so many epochs, which a core trains in minutes; `inverse` goes on with
-the network of a file that is named after it. `shipped` measures what ships on that fold of a store, or on all of it for
--1. What is measured goes into results.json here, the networks into lacbed_gan/models/shipped.
+The number is epochs of training, or seconds for `settings` and `curve`; a GPU takes a second for a thousand steps of
+128 pairs, a core a hundred times as long. `inverse` goes on with the network of a file that is named after it.
+`shipped` measures what ships on that fold of a store, or on all of it for -1. What is measured goes into results.json
+here, the networks into lacbed_gan/models/shipped.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from crystals import left_out
+from crystals import VARIANT, left_out
 from fit import Fit
 from several import Several
 
@@ -41,7 +42,7 @@ from lacbed_gan.models.shipped_weights import FOLDER
 RESULTS = Path(__file__).parent / "results.json"
 FORWARD = ["direction=forward", "thickness=all"]
 FEW = ["model.generator.few_beams=2"]
-WIDTH, WIDER = ["model.generator.width=512"], ["model.generator.width=768"]
+WIDTH, WIDEST = ([f"model.generator.width={width}"] for width in (512, 1024))
 NM = (50, 100, 150, 200)
 # name → settings of the run, and of the fit
 SETTINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
@@ -66,22 +67,20 @@ def words_of(name: str) -> list[str]:
     """The settings of what ships: forward, or inverse-75nm and so on."""
     if name == "forward":
         return [*FORWARD, *FEW]
-    return [*pattern_of(name.partition("-")[2].removesuffix("nm"), order=24), *WIDTH]
+    return [*pattern_of(name.partition("-")[2].removesuffix("nm"), order=24), *WIDEST]
 
 
 def pattern_of(nm: float | str, order: int = 20) -> list[str]:
     return ["direction=inverse", f"thickness={nm}", "model.loss_weights.span=1", f"model.generator.order={order}"]
 
 
-# What ships, the inverse one at each thickness, and a forward network without a first answer beside it
-NETWORKS = ("forward", *(f"inverse-{nm}nm" for nm in NM))
-SHIPPED = {"forward": words_of("forward"), "inverse": words_of("inverse-50nm"), "plain": [*FORWARD, *WIDTH]}
-# name → settings of the run, of the data, and of the fit; times are shares of what is given
-CHOSEN: dict[str, tuple[list[str], dict[str, Any], dict[str, Any]]] = {
-    "forward, few beams": ([*words_of("forward"), *WIDER], {}, {"rate": 2e-3, "share": 1.0}),
-    "forward, few beams, 2.5 times as long": ([*words_of("forward"), *WIDER], {}, {"rate": 2e-3, "share": 2.5}),
-    "inverse, 100 nm": (words_of("inverse-100nm"), {}, {"share": 0.8}),
-    "inverse, 100 nm, any origin": (words_of("inverse-100nm"), {"origins": True}, {"share": 0.8}),
+NETWORKS = ("forward", *(f"inverse-{nm}nm" for nm in NM))  # what ships, the inverse one at each thickness
+# name → settings, whether crystals that exist are all that is trained on, learning rate; the first has all crystals
+DESIGNS: dict[str, tuple[list[str], bool, float]] = {
+    "width 512": (WIDTH, False, 1.5e-3),
+    "width 512, crystals that exist": (WIDTH, True, 1.5e-3),
+    "width 1024": (WIDEST, False, 1e-3),
+    "width 512, depth 6": ([*WIDTH, "model.generator.depth=6"], False, 1.5e-3),
 }
 
 
@@ -97,18 +96,6 @@ def settings(store: str, seconds: float) -> list[dict[str, Any]]:
     for name, (words, arguments) in [*SETTINGS.items(), ("three times as long", ([], {"seconds": 3 * seconds}))]:
         fit = Fit([*FORWARD, f"store={store}", "validation=part", *words])
         fit.run(**({"seconds": seconds} | arguments))
-        rows.append({"settings": name, **summary(fit, fit.data.validation_rows)})
-        print(rows[-1], flush=True)
-    return rows
-
-
-def chosen(store: str, seconds: float) -> list[dict[str, Any]]:
-    """Chosen by the validation part too."""
-    rows = []
-    for name, (words, of_data, of_fit) in CHOSEN.items():
-        arguments = dict(of_fit)
-        fit = Fit([*words, f"store={store}", "validation=part"], without=left_out(), **of_data)
-        fit.run(arguments.pop("share") * seconds, **arguments)
         rows.append({"settings": name, **summary(fit, fit.data.validation_rows)})
         print(rows[-1], flush=True)
     return rows
@@ -150,30 +137,41 @@ def first_answers(fit: Fit, rows: np.ndarray) -> dict[str, Any]:
     return result
 
 
-def weights(store: str, seconds: float) -> list[dict[str, Any]]:
-    """On folds 1 to 9."""
-    rows = []
-    for name, words in SHIPPED.items():
-        made = Several if name == "inverse" else Fit
-        fit = made([*words, f"store={store}", "validation=none"], without=left_out())
-        fit.run(seconds * (1 if name == "plain" else 2), rate=3e-3 if name == "plain" else 2e-3)
-        rows.append({"network": name, **_tested(fit)})
-        print(rows[-1], flush=True)
-        if name != "plain":
-            fit.save(FOLDER / f"{name}.safetensors")
-    return rows
-
-
 def inverse(store: str, epochs: float, start: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """On folds 1 to 9 and all thicknesses, on a CPU: what ships; from nothing, or going on with a file."""
-    words = [*SHIPPED["inverse"], f"store={store}", "validation=none", *(f"start={file}" for file in start)]
+    """On folds 1 to 9 and all thicknesses: what ships; from nothing, or going on with a file."""
+    words = [*words_of("inverse-50nm"), f"store={store}", "validation=none", *(f"start={file}" for file in start)]
     fit = Several(words, without=left_out(), half=True)
-    fit.run(float("inf"), epochs, rate=1.5e-3)
-    # A start has seen other folds: what ships is tested on crystals that no store to train on has
-    row = {"network": "inverse", "store": store, "train": summary(fit, fit.data.train_sample_rows)}
+    fit.run(float("inf"), epochs, rate=1e-3)
+    # A start has seen other folds: then what ships is tested on crystals that no store to train on has
+    tested = {"train": summary(fit, fit.data.train_sample_rows)} if start else _tested(fit)
+    row = {"network": "inverse", "store": store, **tested}
     print(row, flush=True)
     fit.save(FOLDER / "inverse.safetensors")
     return [row]
+
+
+def designs(store: str, epochs: float) -> list[dict[str, Any]]:
+    """Inverse networks by the validation part, by three seeds, equal numbers of steps."""
+    rows: list[dict[str, Any]] = []
+    first: Several | None = None
+    for seed in range(3):
+        for name, (words, real, rate) in DESIGNS.items():
+            torch.manual_seed(seed)
+            words = [*pattern_of(50, order=24), *words, f"store={store}", "validation=part"]
+            fit = Several(
+                words, like=first, without=left_out() | (variants(first) if real and first else set()), half=True
+            )
+            first = first or fit
+            steps = epochs * len(first.rows)
+            fit.run(float("inf"), steps / len(fit.rows), rate=rate, seed=seed)
+            rows.append({"settings": name, "seed": seed, **summary(fit, fit.real(fit.data.validation_rows))})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def variants(fit: Fit) -> set[str]:
+    """Formulas of crystals that do not exist."""
+    return {entry["formula"] for entry in fit.data.store.index if entry["id"].startswith(VARIANT)}
 
 
 def shipped(store: str, fold: float, names: Sequence[str] = NETWORKS) -> list[dict[str, Any]]:
@@ -193,19 +191,20 @@ def shipped(store: str, fold: float, names: Sequence[str] = NETWORKS) -> list[di
 
 
 def _tested(fit: Fit) -> dict[str, Any]:
-    test, sample = fit.data.test_rows, fit.data.train_sample_rows
+    test, sample = fit.real(fit.data.test_rows), fit.data.train_sample_rows
     return summary(fit, test) | {"test_crystals": len(test), "train": summary(fit, sample), **fit.mean_image(test)}
 
 
 def curve(store: str, seconds: float) -> list[dict[str, Any]]:
-    """The learning curve of both directions, each network for so long, which small crowds see more often."""
+    """The learning curve of inverse networks on crystals that exist, each for so long; small crowds come more often."""
     rows = []
-    for name, made in {"plain": Fit, "inverse": Several}.items():
-        for crowd in CROWDS:
-            fit = made([*SHIPPED[name], f"store={store}", "validation=none"], crowd, without=left_out())
-            fit.run(seconds, epochs=MOST_EPOCHS, rate=2e-3)
-            rows.append({"network": name, **_tested(fit)})
-            print(rows[-1], flush=True)
+    words = [*pattern_of(50, order=24), *WIDTH, f"store={store}", "validation=none"]
+    first = Several(words, half=True)
+    for crowd in CROWDS:
+        fit = Several(words, crowd, like=first, without=left_out() | variants(first), half=True)
+        fit.run(seconds, epochs=MOST_EPOCHS, rate=1.5e-3)
+        rows.append({"network": "inverse", **summary(fit, fit.real(fit.data.test_rows))})
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -236,14 +235,13 @@ def types(store: str, epochs: float) -> list[dict[str, Any]]:
 
 def _of(row: dict[str, Any]) -> tuple[Any, ...]:
     """What a row is about: measured again, it takes the place of the one before."""
-    return tuple(row.get(name) for name in ("settings", "network", "store", "fold")) + (
+    return tuple(row.get(name) for name in ("settings", "seed", "network", "store", "fold")) + (
         () if "settings" in row or "test_crystals" in row or "store" in row else (row["crystals"],)
     )
 
 
 PARTS = {
-    part.__name__: part
-    for part in (settings, chosen, weights, curve, crowds, types, corrections, forward, inverse, shipped)
+    part.__name__: part for part in (settings, designs, curve, crowds, types, corrections, forward, inverse, shipped)
 }
 
 

@@ -18,6 +18,7 @@ from lacbed_gan.models.build import Networks
 from lacbed_gan.models.weights import Trained, save_weights
 
 ASKED = 2000  # inputs whose nearest other one says what is usual
+KEPT = 30_000  # inputs at most that new ones are compared with
 
 
 class Several(Fit):
@@ -26,12 +27,12 @@ class Several(Fit):
     Pair by pair the cell edge is a·√(t₀/t) and the range of ρ that times t/t₀, in the units of the other networks.
     """
 
-    def __init__(self, words: Sequence[str], **choices: Any):
-        super().__init__(words, origins=True, **choices)
+    def __init__(self, words: Sequence[str], count: int | None = None, like: Several | None = None, **choices: Any):
+        super().__init__(words, count, like, origins=True, **choices)
         store, (reference,) = self.data.store, self.data.thicknesses
         self.nm = list(store.thickness)
         self.times = len(self.nm)
-        self.patterns = torch.from_numpy(np.array(store.pattern)).to(DEVICE)  # (N, T, n, n)
+        self.patterns = like.patterns if like else torch.from_numpy(np.array(store.pattern)).to(DEVICE)  # (N, T, n, n)
         self.longer = torch.tensor([math.log(nm / reference) for nm in self.nm], device=DEVICE)
         self.module.config["data"]["thickness_range"] = [min(self.nm), max(self.nm)]
 
@@ -49,7 +50,7 @@ class Several(Fit):
     def familiar(self) -> Familiar:
         """Training inputs of all thicknesses."""
         items = (torch.from_numpy(self.rows)[:, None] * self.times + torch.arange(self.times)).flatten()
-        items = items[torch.randperm(len(items), generator=torch.Generator().manual_seed(0))].to(DEVICE)
+        items = items[torch.randperm(len(items), generator=torch.Generator().manual_seed(0))[:KEPT]].to(DEVICE)
         inputs = (self.batch(part)["input"] for part in items.split(AT_ONCE))
         points = torch.cat([features("inverse", part).half().cpu() for part in inputs])
         distance = nearest(points[:ASKED].float(), points.float(), but_itself=True)
