@@ -48,8 +48,8 @@ class Several(Fit):
         }
 
     def familiar(self) -> Familiar:
-        """Training inputs of all thicknesses."""
-        items = (torch.from_numpy(self.rows)[:, None] * self.times + torch.arange(self.times)).flatten()
+        """Training inputs of all thicknesses, of crystals that exist: only such will be asked about."""
+        items = (torch.from_numpy(self.real(self.rows))[:, None] * self.times + torch.arange(self.times)).flatten()
         items = items[torch.randperm(len(items), generator=torch.Generator().manual_seed(0))[:KEPT]].to(DEVICE)
         inputs = (self.batch(part)["input"] for part in items.split(AT_ONCE))
         points = torch.cat([features("inverse", part).half().cpu() for part in inputs])
