@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from lacbed_gan.store.recipe import Recipe
 Array = NDArray[np.float64]
 ROUGH = Level(2.0, 350, 64, 0.03)
 EXACT = Level(2.5, 500, 96, 0.004)
-APART = Level(2.8, 700, 150, 0.003)  # whose directions are others: how well a fit agrees there
+APART = Level(2.8, 1100, 120, 0.003)  # whose directions are others: how well a fit agrees there
 TRIED, FITTED = 14, 2  # starts whose atoms are fitted roughly, and of those that do not agree well exactly
 LOOKING, TRYING = 0.45, 0.7  # shares of the time after which no more starts are looked at, and fitted roughly
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
@@ -119,20 +119,27 @@ def fit_potential(
     found = starts(problem, image, span, without, began + LOOKING * seconds)
     best: _Answer | None = None
     waiting: list[_Answer] = []
+
+    def done() -> bool:
+        return best is not None and best.apart.rms < RIGHT
+
     for start in found[:TRIED]:
         with suppress(CalculationError):  # too strong a potential on the way
             waiting.append(_rough(problem, start))
             if waiting[-1].state.rms < CLEAR:
-                best = min((one for one in (best, _exact(problem, waiting[-1])) if one), key=_apart)
-        if (best is not None and best.apart.rms < RIGHT) or time.process_time() > began + TRYING * seconds:
+                # Where the exact fit has too few beams for a strong potential, the rough one may be the better
+                best = _better(best, replace(waiting[-1], apart=_apart(problem, waiting[-1])))
+                best = _better(best, _exact(problem, waiting[-1]))
+        if done() or time.process_time() > began + TRYING * seconds:
             break
     waiting.sort(key=_rms)
     for rough in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
-        if (best is not None and best.apart.rms < RIGHT) or time.process_time() > problem.until:
+        if done() or time.process_time() > problem.until:
             break
         with suppress(CalculationError):
-            best = min((one for one in (best, _exact(problem, rough)) if one), key=_apart)
-    best = best or next(iter(waiting), None)
+            best = _better(best, _exact(problem, rough))
+    if best is None and waiting:
+        best = replace(waiting[0], apart=_apart(problem, waiting[0]))
     if best is None:
         return None
     network = candidates(image, problem.fourfold)[0]
@@ -174,8 +181,15 @@ def _rms(answer: _Answer) -> float:
     return answer.state.rms
 
 
-def _apart(answer: _Answer) -> float:
-    return answer.apart.rms
+def _better(first: _Answer | None, other: _Answer) -> _Answer:
+    return other if first is None or other.apart.rms < first.apart.rms else first
+
+
+def _apart(problem: Problem, answer: _Answer) -> State:
+    """What the structure factors of an answer give at other directions."""
+    fit = problem.at(answer.start.candidate.symmetry, APART)
+    values = answer.model.scattering.independent.potential(answer.state.u)
+    return fit.state(fit.scattering.independent.numbers(values))
 
 
 def _rough(problem: Problem, start: Start) -> _Answer:
@@ -209,15 +223,14 @@ def _varied(problem: Problem, start: Start, model: AtomModel, free: slice) -> Ar
 
 def _exact(problem: Problem, rough: _Answer) -> _Answer:
     """All of the atoms, then structure factors that are free of them."""
-    symmetry = rough.start.candidate.symmetry
-    fit, apart = problem.at(symmetry, EXACT), problem.at(symmetry, APART)
+    fit = problem.at(rough.start.candidate.symmetry, EXACT)
     model = rough.model.at(fit.scattering)
     x = np.zeros(len(model))
     x[: model.few] = rough.parameters[: model.few]
     for free, steps in ((slice(2 + len(model.weights)), 5), (slice(model.few), 8), (slice(None), 15)):
         x, state = _fitted(fit, model, x, free, steps)
-    values = fit.scattering.independent.potential(state.u)
-    return _Answer(rough.start, model, x, state, apart.state(apart.scattering.independent.numbers(values)))
+    answer = _Answer(rough.start, model, x, state, state)
+    return replace(answer, apart=_apart(problem, answer))
 
 
 def _fitted(fit: PatternFit, model: AtomModel, x: Array, free: slice, steps: int) -> tuple[Array, State]:
