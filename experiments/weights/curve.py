@@ -14,7 +14,7 @@ PAPER = 12_843  # crystals of nine folds
 NM = (50, 100, 150, 200)
 # panel → network of results["curve"] or results["crowds"], its measure, what it is called
 PANELS = {
-    "forward": (("plain", "mse", "dense layers alone"), ("few beams", "mse", "corrects few beams")),
+    "forward": (("forward", "mse", "dense layers alone"), ("few beams", "mse", "corrects few beams")),
     "inverse": (("inverse", "origin_mse", "best origin"),),
 }
 # MSE · 10⁴ of arXiv 2503.02852 at 50 nm, and at its best and worst thickness

@@ -7,7 +7,7 @@
     python -m lacbed_gan.simulate structures=stores/all.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/all
     python experiments/weights/run.py settings stores/train 5
     python experiments/weights/run.py designs stores/all 24
-    python experiments/weights/run.py curve stores/all 4
+    python experiments/weights/run.py curve stores/all 8
     python experiments/weights/run.py corrections bundled 15
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
@@ -15,8 +15,8 @@
     python experiments/weights/run.py inverse stores/all 60
     python experiments/weights/run.py shipped bundled 0
 
-The number is epochs of training, or seconds for `settings` and `curve`; a GPU takes a second for a thousand steps of
-128 pairs, a core a hundred times as long. `inverse` goes on with the network of a file that is named after it.
+The number is epochs of training, or seconds for `settings`; a GPU takes a second for a thousand steps of 128
+pairs, a core a hundred times as long. `inverse` goes on with the network of a file that is named after it.
 `shipped` measures what ships on that fold of a store, or on all of it for -1. What is measured goes into results.json
 here, the networks into lacbed_gan/models/shipped.
 """
@@ -58,9 +58,8 @@ SETTINGS: dict[str, tuple[list[str], dict[str, Any]]] = {
 }
 # Widths of a network that corrects the pattern of few beams, and how many times as many epochs
 CORRECTIONS = ((256, 1), (768, 1), (384, 2))
-CROWDS = (250, 500, 1000, 2000, 4000, None)  # crystals to train on; None: all
+CROWDS = (None, 4000, 2000, 1000, 500, 250)  # crystals to train on; None: all
 SMALL_CROWDS = (112, 225, 450, 900)
-MOST_EPOCHS = 250  # of a crowd
 
 
 def words_of(name: str) -> list[str]:
@@ -195,14 +194,16 @@ def _tested(fit: Fit) -> dict[str, Any]:
     return summary(fit, test) | {"test_crystals": len(test), "train": summary(fit, sample), **fit.mean_image(test)}
 
 
-def curve(store: str, seconds: float) -> list[dict[str, Any]]:
-    """The learning curve of inverse networks on crystals that exist, each for so long; small crowds come more often."""
+def curve(store: str, epochs: float) -> list[dict[str, Any]]:
+    """The learning curve of inverse networks on crystals that exist, by equal numbers of steps."""
     rows = []
     words = [*pattern_of(50, order=24), *WIDTH, f"store={store}", "validation=none"]
     first = Several(words, half=True)
+    everyone: int | None = None
     for crowd in CROWDS:
         fit = Several(words, crowd, like=first, without=left_out() | variants(first), half=True)
-        fit.run(seconds, epochs=MOST_EPOCHS, rate=1.5e-3)
+        everyone = everyone or len(fit.rows)
+        fit.run(float("inf"), epochs * everyone / len(fit.rows), rate=1.5e-3)
         rows.append({"network": "inverse", **summary(fit, fit.real(fit.data.test_rows))})
         print(rows[-1], flush=True)
     return rows
