@@ -42,7 +42,9 @@ def main() -> None:
             agreement(rho.numpy(), pattern.numpy(), index[row]["a"], recipe, [nm], float(span))
             for rho, pattern, row, span in zip(answer[:, 0], batch["input"], tested, spans, strict=True)
         ]
-        doubted = np.array([bool(agreement_warnings(value, [nm])) for value in values])
+        doubted = np.array(
+            [bool(agreement_warnings(value, [nm], float(span))) for value, span in zip(values, spans, strict=True)]
+        )
         row = {"store": store, "fold": fold, "nm": nm, "crystals": len(r), "doubted": int(doubted.sum())}
         row |= {"not looked at": sum(value is None for value in values)}
         for name, which in (("wrong", r < WRONG), ("right", r > RIGHT)):

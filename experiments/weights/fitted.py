@@ -35,7 +35,7 @@ def checked(task: dict[str, Any]) -> dict[str, Any] | None:
     torch.set_num_threads(1)
     nm, a, recipe, span = task["nm"], task["a"], task["recipe"], task["span"]
     rho, pattern = task["answer"], task["pattern"]
-    if not agreement_warnings(agreement(rho, pattern, a, recipe, [nm], span), [nm]):
+    if not agreement_warnings(agreement(rho, pattern, a, recipe, [nm], span), [nm], span):
         return None
     found = fit_potential(rho, pattern, a, recipe, [nm], span, without={task["formula"]})
     if found is None:

@@ -17,15 +17,15 @@ from lacbed_gan.store.recipe import Recipe
 G_MAX, GRID = 2.0, 10  # 1/Å; pixels along an edge of a quadrant
 MOST_BEAMS = 5000
 RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which is some percent off itself
-# nm → R below which an answer is doubted: of all four together nine in ten right ones are above and
-# nine in ten wrong ones below
-# (experiments/weights/doubted.py, crystals that are neither trained nor tested on)
-LIMITS = {50.0: 0.85, 100.0: 0.80, 150.0: 0.65, 200.0: 0.63}
+# Range of ρ times thickness in nm/Å² → R below which an answer is doubted: of right answers about one in eleven is, and
+# all wrong ones (experiments/weights/doubted.py, crystals that are neither trained nor tested on). Few beams make the
+# pattern of a weak crystal nearly exactly; of a strong one small errors of ρ grow with the thickness.
+LIMITS = {100.0: 0.95, 180.0: 0.90, 280.0: 0.84, 350.0: 0.70, 560.0: 0.66, 760.0: 0.50}
 
 
-def limit(thickness: Sequence[float]) -> float:
-    """The mean over thicknesses in nm, in between and beyond those of `LIMITS` that of the nearest ones."""
-    return float(np.interp(thickness, list(LIMITS), list(LIMITS.values())).mean())
+def limit(thickness: Sequence[float], span: float) -> float:
+    """The mean over thicknesses in nm for a range of ρ in 1/Å²; beyond those of `LIMITS` that of the nearest one."""
+    return float(np.interp(span * np.asarray(thickness), list(LIMITS), list(LIMITS.values())).mean())
 
 
 def agreement(
@@ -59,17 +59,18 @@ def agreement(
         computed = intensities_at(beams, thickness, pixels, window, recipe.energy_kv).numpy()
         pairs = zip(computed, measured, strict=True)
         best = max(best, float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])))
-        if best >= limit(thickness):
+        if best >= limit(thickness, span):
             break
     return best
 
 
-def agreement_warnings(value: float | None, thickness: Sequence[float]) -> list[str]:
+def agreement_warnings(value: float | None, thickness: Sequence[float], span: float) -> list[str]:
     """Of an answer whose R, as `agreement` gives it, is below the limit."""
-    if value is None or value >= limit(thickness):
+    least = limit(thickness, span)
+    if value is None or value >= least:
         return []
     return [
-        f"few beams make another pattern of the predicted ρ than the one given (R {value:.2f}, {limit(thickness):.2f} "
-        "or more for nine in ten right answers): ρ is wrong, or a, the thickness or the angles are, or the pattern "
-        "holds more than diffraction"
+        f"few beams make another pattern of the predicted ρ than the one given (R {value:.2f}, {least:.2f} or more for "
+        "nine in ten right answers): ρ is wrong, or a, the thickness or the angles are, or the pattern holds more than "
+        "diffraction"
     ]

@@ -222,4 +222,4 @@ class PredictsPotentials:
             return []
         a = float(pattern.calibration.a or 0)
         value = agreement(potential, self._bright(pattern), a, self.recipe, thickness, span)
-        return agreement_warnings(value, thickness)
+        return agreement_warnings(value, thickness, span)

@@ -28,26 +28,31 @@ def pattern():
 def test_the_right_potential_agrees_also_where_its_range_is_some_percent_off(potentials, pattern, recipe):
     a, right = catalogue()["GaAs"].a, potentials["GaAs"]
     for share in (1.0, 0.9, 1.12):
-        value = agreement(right, pattern, a, recipe, THICKNESS, share * float(np.ptp(right)))
-        assert value > limit(THICKNESS) and agreement_warnings(value, THICKNESS) == []
+        span = share * float(np.ptp(right))
+        value = agreement(right, pattern, a, recipe, THICKNESS, span)
+        assert value > limit(THICKNESS, span) and agreement_warnings(value, THICKNESS, span) == []
 
 
 def test_a_wrong_one_is_doubted(potentials, pattern, recipe):
     a, wrong = catalogue()["GaAs"].a, potentials["Cu"]
-    value = agreement(wrong, pattern, a, recipe, THICKNESS, float(np.ptp(wrong)))
-    assert value < limit(THICKNESS) - 0.1
-    (line,) = agreement_warnings(value, THICKNESS)
-    assert f"R {value:.2f}, 0.80 or more" in line
+    span = float(np.ptp(wrong))
+    value, least = agreement(wrong, pattern, a, recipe, THICKNESS, span), limit(THICKNESS, span)
+    assert value < least - 0.1
+    (line,) = agreement_warnings(value, THICKNESS, span)
+    assert f"R {value:.2f}, {least:.2f} or more" in line
     turned = np.roll(potentials["GaAs"], 5, 0) + potentials["GaAs"]  # two crystals in one cell
-    assert agreement(turned, pattern, a, recipe, THICKNESS, float(np.ptp(turned))) < limit(THICKNESS)
+    span = float(np.ptp(turned))
+    assert agreement(turned, pattern, a, recipe, THICKNESS, span) < limit(THICKNESS, span)
 
 
 def test_a_cell_of_very_many_beams_is_not_looked_at(potentials, pattern, recipe):
     value = agreement(potentials["Cu"], pattern, 60.0, recipe, THICKNESS, 2.0)
-    assert value is None and agreement_warnings(value, THICKNESS) == []
+    assert value is None and agreement_warnings(value, THICKNESS, 2.0) == []
 
 
-def test_limits_between_thicknesses():
-    assert limit([50]) == LIMITS[50.0] and limit([20]) == LIMITS[50.0]
-    assert limit([75]) == pytest.approx((LIMITS[50.0] + LIMITS[100.0]) / 2)
-    assert limit([50, 200]) == pytest.approx((LIMITS[50.0] + LIMITS[200.0]) / 2)
+def test_limits_by_range_and_thickness():
+    weak, strong = min(LIMITS), max(LIMITS)
+    assert limit([50], 1.0) == limit([100], 0.5) == LIMITS[weak] and limit([200], 9.0) == LIMITS[strong]
+    assert limit([(weak + 180) / 4], 2.0) == pytest.approx((LIMITS[weak] + LIMITS[180.0]) / 2)
+    assert limit([50, 200], 4.0) == pytest.approx((limit([50], 4.0) + limit([200], 4.0)) / 2)
+    assert list(LIMITS.values()) == sorted(LIMITS.values(), reverse=True)
