@@ -1,7 +1,10 @@
-"""What fitting doubted inverse answers gives: python experiments/weights/fitted.py STORE FOLD [processes=N] [NM…]
+"""What fits of doubted inverse answers give.
+
+    python experiments/weights/fitted.py STORE FOLD [processes=N] [worst=N] [NM…]
 
 Crystals are those of a fold of the store, or all of them for -1; known structures of the crystal's own formula are no
-start of its fit. A fit takes up to half a minute of a core. Fits go into fitted.jsonl, and a run goes on where the one
+start of its fit. With worst=N only the N answers of largest error at each thickness are looked at, and the others
+stay as they are. A fit takes up to half a minute of a core. Fits go into fitted.jsonl, and a run goes on where the one
 before ended as long as the network says the same. Of all crystals together the table has MSE · 10⁴ and R at the best
 origin and the error of the range of ρ, before and after; `right` counts the kept ones with R of at least 0.99.
 """
@@ -76,13 +79,13 @@ def tasks_of(store: str, fold: int, nm: int) -> tuple[list[dict[str, Any]], np.n
     return tasks, before
 
 
-def measure(store: str, fold: int, thicknesses: Sequence[int], processes: int) -> None:
+def measure(store: str, fold: int, thicknesses: Sequence[int], processes: int, worst: int | None) -> None:
     known = [json.loads(line) for line in FITS.read_text().splitlines()] if FITS.exists() else []
     done = {(row["store"], row["id"], row["nm"], row["mse before"]): row for row in known}
     of_all = {nm: tasks_of(store, fold, nm) for nm in thicknesses}
     keys, todo = {}, []
     for nm, (tasks, before) in of_all.items():
-        for i in np.argsort(-before[0]):
+        for i in np.argsort(-before[0])[:worst]:
             keys[nm, i] = key = store, tasks[i]["id"], nm, round(1e4 * float(before[0, i]), 3)
             if key not in done:
                 todo.append((nm, i))
@@ -98,10 +101,10 @@ def measure(store: str, fold: int, thicknesses: Sequence[int], processes: int) -
             file.flush()
             if result is not None:
                 print(row, flush=True)
-    for nm, (tasks, before) in of_all.items():
+    for nm, (_, before) in of_all.items():
         after, counts = before.copy(), {"doubted": 0, "kept": 0, "kept and worse": 0, "right": 0}
-        rows = {i: done[keys[nm, i]] for i in range(len(tasks))}
-        for i, row in rows.items():
+        for i in np.argsort(-before[0])[:worst]:
+            row = done[keys[nm, i]]
             counts["doubted"] += row["doubted"]
             if row.get("better"):
                 after[:, i] = row["mse"], row["r"], row["range error"]
@@ -117,9 +120,9 @@ def measure(store: str, fold: int, thicknesses: Sequence[int], processes: int) -
 def main() -> None:
     torch.set_num_threads(1)
     store, fold, *some = sys.argv[1:]
-    processes = [int(word.partition("=")[2]) for word in some if word.startswith("processes=")]
+    options = {name: int(value) for name, _, value in (word.partition("=") for word in some if "=" in word)}
     nm = [int(word) for word in some if "=" not in word]
-    measure(store, int(fold), nm or NM, processes[0] if processes else 1)
+    measure(store, int(fold), nm or NM, options.get("processes", 1), options.get("worst"))
 
 
 if __name__ == "__main__":
