@@ -42,7 +42,8 @@ COUNTS, PIXELS, SIZE, DARK = 10_000, 2000, 64, 6
 STRONGEST, RIGHT = 10, 0.03
 NOISE = 1.3  # mean squared residual of a fit that reached it
 FOLDS = {"test": (0,), "validation": (1, 2, 3)}  # of which the network may have been trained on all but the first
-SMOOTH = 1.5  # pixels, σ of the counts that tell the noise
+SMOOTH = 1.5  # pixels, σ of the counts that tell the noise at first
+FEWEST = 0.2  # counts whose noise is that of the pixels of fewer
 
 
 def crystals(part: str, first: int, count: int) -> list[Crystal]:
@@ -77,6 +78,11 @@ def reflections(scattering: lg.Scattering) -> list[tuple[int, int, int]]:
             seen.add(h * h + k * k)
             chosen.append((h, k, 0))
     return chosen[: 1 + DARK]
+
+
+def counted(intensity: np.ndarray) -> np.ndarray:
+    """Standard deviations of counts, as shares of the beam."""
+    return np.sqrt(np.maximum(COUNTS * intensity, FEWEST)) / COUNTS
 
 
 @cache
@@ -116,7 +122,7 @@ def fits(crystal: Crystal, starts: list[str]) -> list[dict[str, Any]]:
             begun = u * (1 + float(start) * torch.from_numpy(random.standard_normal(len(u))))
             prior = float(start) * size + 1e-5
         began = time.process_time()
-        found = fit_factors(scattering, begun, prior, told, images)
+        found = fit_factors(scattering, begun, prior, told, images, noise=counted)
         off = np.abs(found.u.numpy() - u.numpy())[strongest]
         relative, errors = off / size[strongest], found.errors[strongest]
         rows.append(

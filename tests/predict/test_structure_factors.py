@@ -17,6 +17,7 @@ from lacbed_gan.predict.refinement.factor_start import STARTS
 from lacbed_gan.predict.refinement.free_factors import ALIKE, fit_factors
 
 HKL, NM, COUNTS = [(0, 0, 0), (2, 0, 0), (2, 2, 0)], 41.0, 10_000
+SCALE, BACKGROUND = np.array([[2.0], [1.0], [5.0]]), np.array([[0.1], [0.0], [-0.3]])  # of each image its own
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +32,8 @@ def images(scattering):
     k = torch.from_numpy(random.uniform(-1.1, 1.1, (60, 2)))
     intensity = scattering.intensity(scattering.of_sites(), k, [NM], HKL)[:, 0].double().numpy()
     counts = random.poisson(COUNTS * intensity.clip(0))
-    # each image on a scale and a background of its own
-    scale, background = np.array([[2.0], [1.0], [5.0]]), np.array([[0.1], [0.0], [-0.3]])
     sigma = np.sqrt(np.maximum(counts, 1)) / COUNTS
-    return Images(HKL, k, scale * counts / COUNTS + background, scale * sigma)
+    return Images(HKL, k, SCALE * counts / COUNTS + BACKGROUND, SCALE * sigma)
 
 
 def test_from_errors_of_a_fifth_to_the_truth(scattering, images):
@@ -47,6 +46,21 @@ def test_from_errors_of_a_fifth_to_the_truth(scattering, images):
     assert (off[strongest] < 0.03 * u.abs().numpy()[strongest]).all() and fit.thickness == pytest.approx(NM, abs=0.2)
     assert (off[strongest] < 4 * fit.errors[strongest]).all() and 0 < fit.thickness_error < 0.2
     assert np.abs((start - u).numpy()[strongest]).max() > 0.1 * u.abs().numpy()[strongest].min()  # it had to move
+
+
+def test_the_noise_of_what_is_fitted_weighs_at_last(scattering, images):
+    """Of estimates that are half of it as of any others, but for how the fit comes there."""
+
+    def counted(intensity):
+        return SCALE * np.sqrt(np.maximum((intensity - BACKGROUND) / SCALE * COUNTS, 1)) / COUNTS
+
+    u = scattering.of_sites()
+    half = replace(images, sigma=images.sigma / 2)
+    fit = fit_factors(scattering, u, 0.2 * u.abs().numpy() + 1e-5, NM, half, noise=counted)
+    strongest = np.argsort(-u.abs().numpy())[:3]
+    assert fit.chi2 == pytest.approx(1, abs=0.35) and not fit.doubts
+    assert (np.abs((fit.u - u).numpy()) < 4 * fit.errors)[strongest].all()
+    assert fit_factors(scattering, u, 0.2 * u.abs().numpy() + 1e-5, NM, half).chi2 > 2.5
 
 
 def test_what_no_structure_factors_give_is_doubted(scattering, images):

@@ -54,6 +54,10 @@ class State:
     def chi2(self) -> float:
         return float((self.residuals**2).mean())
 
+    def expected(self, images: Images) -> Array:
+        """(G, P) on the scale of the measured ones, to which these residuals belong."""
+        return images.measured + self.residuals.reshape(images.measured.shape) * images.sigma
+
 
 def state_of(scattering: Scattering, u: Tensor, thickness: float, images: Images) -> State:
     """Structure factors and a thickness in nm, with scale and background of each image by least squares."""

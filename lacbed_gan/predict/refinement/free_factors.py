@@ -10,7 +10,7 @@ says why it is not to be trusted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 STAGES = ((0.6, 1.0), (0.9, 2.0), (1.3, 4.0), (1.8, 8.0), (2.6, 16.0))  # 1/Å up to which U are free, times the prior
 ALL = (np.inf, 16.0)  # the last stage
 FEW = 150  # directions of all stages but the last
-FARTHEST = 3.0  # nm, of one step
+FARTHEST, BEYOND = 3.0, 4.0  # nm, of one step, and from the thickness that is told
 MINIMUM = 20.0  # up to which a fit of few directions is one of all directions, as they add more
 # Mean squared residual, of noise 1, from which the result is not to be trusted, and how many times its own standard
 # deviation come to it; right ones of simulated images reach 0.95
@@ -63,41 +63,48 @@ def fit_factors(
     thickness: float,
     images: Images,
     told: Callable[[str], object] = lambda line: None,
+    noise: Callable[[Array], Array] | None = None,
 ) -> FreeFit:
     """Fit all structure factors and the thickness; scale and background come with them.
 
     Args:
         start: (M,) in 1/Å², the independent ones of the scattering.
         prior: (M,) their standard deviations in 1/Å².
-        thickness: in nm, roughly.
+        thickness: in nm, to about 3 nm.
         told: is given a line on each start.
+        noise: (G, P) fitted intensities, on the scale of the measured ones → standard deviations of noise. Those of
+            the images are estimates by what was measured, so that what is less by chance weighs more.
     """
-    few = images.some(FEW)
-    best: State | None = None
+    few, every = images.some(FEW), np.arange(len(start))
+    best: tuple[State, Images] | None = None
     doubts: list[str] = []
     tries = 0
-    for values, nm in places(scattering, start, thickness, images.some(FEWEST)):
+    for values, nm in places(scattering, start, thickness, images.some(max(FEWEST, FEW // len(images.hkl)))):
         tries += 1
         common = common_of(scattering, start, nm, few, values)
-        state = _from(scattering, common, prior, nm, few)
+        state, weighed = _from(scattering, common, prior, nm, few, thickness), images
         told(f"from {nm:.1f} nm: χ² {state.chi2:.3g} at {state.thickness:.2f} nm")
         promising = state.chi2 <= MINIMUM  # else it is another minimum, which more directions do not change
         if few is not images:
             state = state_of(scattering, state.u, state.thickness, images)
         if promising:
-            state = _stage(scattering, state, common, prior, images, *ALL, DAMPING)[0]
+            state = _stage(scattering, state, common, prior, images, thickness, *ALL, DAMPING)[0]
+            if noise is not None:
+                weighed = replace(images, sigma=noise(state.expected(images)))
+                state = state_of(scattering, state.u, state.thickness, weighed)
+                state = _stage(scattering, state, common, prior, weighed, thickness, *ALL, DAMPING)[0]
             told(f"all {len(images.k)} directions: χ² {state.chi2:.3g} at {state.thickness:.2f} nm")
-        if best is None or state.chi2 < best.chi2:
-            best, doubts = state, _doubts(state, images)
+        if best is None or state.chi2 < best[0].chi2:
+            best, doubts = (state, weighed), _doubts(state, weighed)
         if not doubts:
             break
     assert best is not None
-    design, _ = design_of(best, scattering, images, np.arange(len(start)), np.ones(len(start)))
+    state, images = best
+    design, _ = design_of(state, scattering, images, every, np.ones(len(start)))
     covariance = np.linalg.pinv(design.T @ design + np.diag([*(prior * ALL[1]) ** -2.0, 0.0]))
-    scaled = np.sqrt(np.diag(covariance) * max(1.0, best.chi2))
-    return FreeFit(
-        best.u, scaled[:-1], best.thickness, float(scaled[-1]), best.chi2, doubts, tries, likeness(best, images)
-    )
+    scaled = np.sqrt(np.diag(covariance) * max(1.0, state.chi2))
+    alike = likeness(state, images)
+    return FreeFit(state.u, scaled[:-1], state.thickness, float(scaled[-1]), state.chi2, doubts, tries, alike)
 
 
 def _doubts(state: State, images: Images) -> list[str]:
@@ -113,11 +120,11 @@ def _doubts(state: State, images: Images) -> list[str]:
     return doubts
 
 
-def _from(scattering: Scattering, start: Tensor, prior: Array, thickness: float, images: Images) -> State:
+def _from(scattering: Scattering, start: Tensor, prior: Array, thickness: float, images: Images, told: float) -> State:
     """Through all stages."""
     state, damping = state_of(scattering, start, thickness, images), DAMPING
     for reach, loosened in STAGES:
-        state, damping = _stage(scattering, state, start, prior, images, reach, loosened, damping)
+        state, damping = _stage(scattering, state, start, prior, images, told, reach, loosened, damping)
     return state
 
 
@@ -127,6 +134,7 @@ def _stage(
     start: Tensor,
     prior: Array,
     images: Images,
+    told: float,
     reach: float,
     loosened: float,
     damping: float,
@@ -152,7 +160,8 @@ def _stage(
             step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian) + 1e-9), gradient)
             u = state.u.clone()
             u[free] += torch.from_numpy(step[:-1] * prior[free])
-            nm = max(1.0, state.thickness + float(np.clip(step[-1], -FARTHEST, FARTHEST)))
+            nm = state.thickness + float(np.clip(step[-1], -FARTHEST, FARTHEST))
+            nm = max(1.0, float(np.clip(nm, told - BEYOND, told + BEYOND)))
             trial = state_of(scattering, u, nm, images)
             if cost(trial) < before:
                 following, damping = trial, max(damping / 5, 1e-6)
