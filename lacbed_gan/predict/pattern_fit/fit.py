@@ -37,6 +37,7 @@ LOOKING, TRYING = 0.45, 0.7  # shares of the time after which no more starts are
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 VARIED = ((0.8, 25), (0.4, 15))  # widths, in standard deviations, and numbers of random changes
 KEPT, RIGHT = 0.06, 0.04  # rms up to which a fit is better than what the network says, and up to which it is right
+ENOUGH = 0.01  # rms that ends a fit; else other starts may be better while time is left
 LEFT = 0.1  # standard deviation of a structure factor that atoms do not explain, over the usual size at that |g|
 SECONDS = 30.0  # of the processor, that a fit may take
 
@@ -121,7 +122,7 @@ def fit_potential(
     waiting: list[_Answer] = []
 
     def done() -> bool:
-        return best is not None and best.apart.rms < RIGHT
+        return best is not None and best.apart.rms < ENOUGH
 
     for start in found[:TRIED]:
         with suppress(CalculationError):  # too strong a potential on the way
