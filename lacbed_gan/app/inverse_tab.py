@@ -23,7 +23,6 @@ from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential, reco
 from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.predictor import Predictor
 
-WAITING = "Aligning and predicting; half a minute where ρ has to be fitted to the pattern"
 NEEDS_A = "Give a, the cell edge in Å: the axes and the network need it, and a pattern does not tell it."
 EXAMPLE, EXAMPLE_A = Path(__file__).with_name("example.tif"), 5.64  # NaCl
 SAMPLES = 64  # of ρ, of networks that draw them
@@ -129,9 +128,13 @@ class InverseTab:
         """ρ at once, then the check, then the pattern that ρ would give."""
         self._unchecked = None
         try:
-            with self._messages.waiting(WAITING), in_a_sentence("The prediction"):
+            with self._messages.waiting("Aligning and predicting"), in_a_sentence("The prediction"):
                 prediction = await asyncio.to_thread(
-                    self._predictor.predict_potential, measured.images, calibration=calibration, thickness=thickness
+                    self._predictor.predict_potential,
+                    measured.images,
+                    calibration=calibration,
+                    thickness=thickness,
+                    fit=False,  # half a minute: who looks wants to see ρ, and what is doubted of it
                 )
         except Refused as refusal:
             self._refuse(str(refusal))

@@ -48,3 +48,8 @@ def test_a_structure_has_the_structure_factors_of_its_crystal_about_another_orig
         crystal = crystal_of_line(file.read().splitlines()[known.line[row]], "")
     found = known.candidate(row, 10)
     np.testing.assert_allclose(np.abs(found.values), np.abs(coefficients_of(crystal, 10)), atol=1e-6)
+
+
+def test_there_may_be_none_of_that_edge(known):
+    values = np.ones((7, 7))
+    assert known.like(values, 500.0, True, 5) == [] == known.kinds(500.0, False)

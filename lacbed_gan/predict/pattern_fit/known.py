@@ -63,7 +63,7 @@ class KnownStructures:
     @classmethod
     @lru_cache(maxsize=1)
     def shipped(cls) -> KnownStructures:
-        with lzma.open(TABLE) as file, np.load(file) as arrays:
+        with lzma.open(TABLE) as file, np.load(file, allow_pickle=False) as arrays:
             return cls(**arrays)
 
     def like(
@@ -95,7 +95,7 @@ class KnownStructures:
 
     def _unlike(self, rows: NDArray[np.int64], alike: float, count: int) -> list[int]:
         """The first of the rows, without those whose cosine with one before is higher."""
-        flat = self.low[rows].reshape(len(rows), -1).astype(np.float32)
+        flat = self.low[rows].reshape(len(rows), self.low[0].size).astype(np.float32)  # of no rows too
         flat /= np.linalg.norm(flat, axis=1, keepdims=True)
         free, chosen = np.ones(len(rows), bool), []
         for i, row in enumerate(rows.tolist()):
@@ -120,7 +120,7 @@ class KnownStructures:
             grids[np.ix_(np.flatnonzero(of), h % n, h % n)] = whole
         best = np.zeros(len(rows))
         for turned in (other,) if fourfold else (other, other.T):
-            best = np.maximum(best, np.fft.ifft2(grids * turned).real.reshape(len(rows), -1).max(1) * n**2)
+            best = np.maximum(best, np.fft.ifft2(grids * turned).real.reshape(len(rows), n * n).max(1) * n**2)
         return np.asarray(best / np.linalg.norm(grids, axis=(1, 2)) / np.linalg.norm(other))
 
     def candidate(self, row: int, m: int) -> Candidate | None:
