@@ -37,7 +37,7 @@ def fitted(count: np.ndarray, error: np.ndarray) -> tuple[float, float]:
 def main() -> None:
     results = json.loads((HERE / "results.json").read_text(encoding="utf-8"))
     rows = results["curve"] + results["crowds"]
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
     print(f"| network | nm | exponent | MSE · 10⁴ at {PAPER:,} |\n|---|---|---|---|")
     for axis, (panel, networks) in zip(axes, PANELS.items(), strict=True):
         for mark, (network, measure, label) in zip(MARKS, networks, strict=False):
@@ -50,8 +50,10 @@ def main() -> None:
                 print(f"| {panel}, {label} | {nm} | {slope:.2f} | {expected:.3g} |")
         for value in PUBLISHED[panel]:
             axis.loglog(PAPER, value, "k*", ms=10, label=f"arXiv 2503.02852: {value}")
-        axis.set(title=panel, xlabel="crystals trained on", ylabel="test MSE · 10⁴")
-        axis.legend(fontsize=7)
+        steps = {row["steps"] for row in rows if row["network"] in {network for network, _, _ in networks}}
+        title = f"{panel}, {' or '.join(f'{n:,}' for n in sorted(steps))} steps each"
+        axis.set(title=title, xlabel="crystals trained on", ylabel="test MSE · 10⁴")
+        axis.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2)
     figure.savefig(HERE / "curve.png", dpi=110)
 
 
