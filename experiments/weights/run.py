@@ -3,11 +3,13 @@
     python experiments/weights/crystals.py train 1700 stores/train.jsonl.gz
     python experiments/weights/variants.py 2400 400 1 stores/variants.jsonl.gz
     python experiments/weights/variants.py 6000 450 2 stores/light.jsonl.gz light
-    cat stores/train.jsonl.gz stores/variants.jsonl.gz stores/light.jsonl.gz > stores/all.jsonl.gz
+    python experiments/weights/new_types.py 12000 900 3 stores/types.jsonl.gz
+    cat stores/train.jsonl.gz stores/variants.jsonl.gz stores/light.jsonl.gz stores/types.jsonl.gz > stores/all.jsonl.gz
     python -m lacbed_gan.simulate structures=stores/all.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/all
     python experiments/weights/run.py settings stores/train 5
     python experiments/weights/run.py designs stores/all 24
     python experiments/weights/run.py curve stores/all 60
+    python experiments/weights/run.py held_out stores/all 30
     python experiments/weights/run.py corrections bundled 15
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
@@ -74,12 +76,14 @@ def pattern_of(nm: float | str, order: int = 20) -> list[str]:
 
 
 NETWORKS = ("forward", *(f"inverse-{nm}nm" for nm in NM))  # what ships, the inverse one at each thickness
-# name → settings, whether crystals that exist are all that is trained on, learning rate; the first has all crystals
-DESIGNS: dict[str, tuple[list[str], bool, float]] = {
-    "width 512": (WIDTH, False, 1.5e-3),
-    "width 512, crystals that exist": (WIDTH, True, 1.5e-3),
-    "width 1024": (WIDEST, False, 1e-3),
-    "width 512, depth 6": ([*WIDTH, "model.generator.depth=6"], False, 1.5e-3),
+NEW = f"{VARIANT}3."  # how ids of new types begin, which new_types.py makes with the seed 3
+# name → settings, how ids begin that are not trained on, learning rate; the first has all crystals
+DESIGNS: dict[str, tuple[list[str], str | None, float]] = {
+    "width 512": (WIDTH, None, 1.5e-3),
+    "width 512, without new types": (WIDTH, NEW, 1.5e-3),
+    "width 512, crystals that exist": (WIDTH, VARIANT, 1.5e-3),
+    "width 1024": (WIDEST, None, 1e-3),
+    "width 512, depth 6": ([*WIDTH, "model.generator.depth=6"], None, 1.5e-3),
 }
 
 
@@ -154,12 +158,11 @@ def designs(store: str, epochs: float) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     first: Several | None = None
     for seed in range(3):
-        for name, (words, real, rate) in DESIGNS.items():
+        for name, (words, but, rate) in DESIGNS.items():
             torch.manual_seed(seed)
             words = [*pattern_of(50, order=24), *words, f"store={store}", "validation=part"]
-            fit = Several(
-                words, like=first, without=left_out() | (variants(first) if real and first else set()), half=True
-            )
+            without = left_out() | (formulas(first, but) if but and first else set())
+            fit = Several(words, like=first, without=without, half=True)
             first = first or fit
             steps = epochs * len(first.rows)
             fit.run(float("inf"), steps / len(fit.rows), rate=rate, seed=seed)
@@ -168,9 +171,9 @@ def designs(store: str, epochs: float) -> list[dict[str, Any]]:
     return rows
 
 
-def variants(fit: Fit) -> set[str]:
-    """Formulas of crystals that do not exist."""
-    return {entry["formula"] for entry in fit.data.store.index if entry["id"].startswith(VARIANT)}
+def formulas(fit: Fit, start: str) -> set[str]:
+    """Those of crystals whose ids begin like this."""
+    return {entry["formula"] for entry in fit.data.store.index if entry["id"].startswith(start)}
 
 
 def shipped(store: str, fold: float, names: Sequence[str] = NETWORKS) -> list[dict[str, Any]]:
@@ -201,7 +204,7 @@ def curve(store: str, epochs: float) -> list[dict[str, Any]]:
     first = Several(words, half=True)
     everyone: int | None = None
     for crowd in CROWDS:
-        fit = Several(words, crowd, like=first, without=left_out() | variants(first), half=True)
+        fit = Several(words, crowd, like=first, without=left_out() | formulas(first, VARIANT), half=True)
         everyone = everyone or len(fit.rows)
         fit.run(float("inf"), epochs * everyone / len(fit.rows), rate=1.5e-3)
         rows.append({"network": "inverse", **summary(fit, fit.real(fit.data.test_rows))})
@@ -234,6 +237,22 @@ def types(store: str, epochs: float) -> list[dict[str, Any]]:
     return rows
 
 
+def held_out(store: str, epochs: float) -> list[dict[str, Any]]:
+    """Inverse networks of crystals that exist, with formulas or structure types held out, by equal numbers of steps."""
+    rows: list[dict[str, Any]] = []
+    first: Several | None = None
+    for group in ("formula", "prototype"):
+        words = [*pattern_of(50, order=24), *WIDTH, f"store={store}", "validation=none", f"data.group={group}"]
+        without = left_out() | formulas(first or Several(words, half=True), VARIANT)
+        fit = Several(words, like=first, without=without, half=True)
+        first = first or fit
+        fit.run(float("inf"), epochs * len(first.rows) / len(fit.rows), rate=1.5e-3)
+        test = fit.real(fit.data.test_rows)
+        rows.append({"settings": group, **summary(fit, test), "test_crystals": len(test), **fit.mean_image(test)})
+        print(rows[-1], flush=True)
+    return rows
+
+
 def _of(row: dict[str, Any]) -> tuple[Any, ...]:
     """What a row is about: measured again, it takes the place of the one before."""
     return tuple(row.get(name) for name in ("settings", "seed", "network", "store", "fold")) + (
@@ -242,7 +261,8 @@ def _of(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 PARTS = {
-    part.__name__: part for part in (settings, designs, curve, crowds, types, corrections, forward, inverse, shipped)
+    part.__name__: part
+    for part in (settings, designs, curve, held_out, crowds, types, corrections, forward, inverse, shipped)
 }
 
 
