@@ -4,10 +4,10 @@
 
 Count, the most beams, a seed, the table. What an inverse network gets wrong are crystals of types that few or no others
 have, and `variants.py` makes no new types. Each crystal here has the space group of a known one to train on
-(`crystals.py`), every known type equally often; one to four sites of different structures of that space group, moved by
-about 2 % of a where the symmetry lets them; and elements, light ones alone in every other crystal. Its volume is that of
-a known structure, scaled by the covalent radii of the atoms, give or take 10 % of a, and no two atoms are nearer than
-0.65 of their radii. At most eight crystals have nearly the same sites.
+(`crystals.py`), every known type equally often; one to four sites of different structures of that space group, moved
+by about 2 % of a where the symmetry lets them; and elements, light ones alone in every other crystal. Its volume is
+that of a known structure, scaled by the covalent radii of the atoms, give or take 10 % of a, and no two atoms are
+nearer than 0.65 of their radii. At most eight crystals have nearly the same sites.
 """
 
 from __future__ import annotations
