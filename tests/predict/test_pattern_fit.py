@@ -117,13 +117,30 @@ def test_a_pattern_that_no_rho_makes_is_not_taken(recipe, monkeypatch):
     assert not found.better
 
 
+@pytest.mark.parametrize(
+    ("scattering", "after", "better", "right"),
+    # C3N4 at 50 nm with R 0.884 left 0.048; a right ρ of a strong crystal leaves as much
+    [
+        (50, 0.048, False, False),
+        (50, 0.02, True, False),
+        (50, 0.004, True, True),
+        (500, 0.048, True, False),
+        (500, 0.03, True, True),
+        (500, 0.07, False, False),
+    ],
+)
+def test_weak_crystals_have_to_agree_better(scattering, after, better, right):
+    found = fit.FittedPotential(np.zeros((4, 4), np.float32), 1.0, 0.2, after, 2, 1.0, scattering)
+    assert (found.better, found.right) == (better, right)
+
+
 def test_the_predictor_fits_what_its_pattern_contradicts_where_asked(monkeypatch):
     predictor, rho = load(None, "inverse"), min_max(potential("CaF2", 128)).astype(np.float32)
     wrong = gaussian_filter(min_max(potential("BaF2", 128)), 4, mode="wrap").astype(np.float32)
     image, a = pattern("CaF2", 128)[0], catalogue()["CaF2"].a
     answers = iter([(wrong, 1.0), (wrong, 1.0)])
     monkeypatch.setattr(type(predictor), "_potential", lambda *_: next(answers))
-    mended = fit.FittedPotential(rho, 2.0, 0.1, 0.01, 2, 1.0)
+    mended = fit.FittedPotential(rho, 2.0, 0.1, 0.01, 2, 1.0, 100.0)
     monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_: mended)
     monkeypatch.setattr("lacbed_gan.predict.potentials.agreement", lambda *_: 0.1)
     plain = predictor.predict_potential(image, a, fit=False)

@@ -36,7 +36,9 @@ TRIED, FITTED = 14, 2  # starts whose atoms are fitted roughly, and of those tha
 LOOKING, TRYING = 0.45, 0.7  # shares of the time after which no more starts are looked at, and fitted roughly
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 VARIED = ((0.8, 25), (0.4, 15))  # widths, in standard deviations, and numbers of random changes
-KEPT, RIGHT = 0.06, 0.04  # rms up to which a fit is better than what the network says, and up to which it is right
+# Range of ρ times thickness in nm/Å² → rms up to which a fit is better than what the network says, and is right.
+# Of weak crystals the calculation leaves next to nothing (0.002 to 0.005), and what is near is not right.
+KEPT, RIGHT = {100.0: 0.025, 300.0: 0.06}, {100.0: 0.01, 300.0: 0.04}
 ENOUGH = 0.01  # rms that ends a fit; else other starts may be better while time is left
 LEFT = 0.1  # standard deviation of a structure factor that atoms do not explain, over the usual size at that |g|
 SECONDS = 30.0  # of the processor, that a fit may take
@@ -53,6 +55,7 @@ class FittedPotential:
             the fitted one, at directions that it was not fitted at.
         atoms: that ρ was read as.
         seconds: of the processor.
+        scattering: range of ρ times thickness, in nm/Å², the mean over thicknesses.
         source: ``network``, or the formula of the known structure that the fit began from.
     """
 
@@ -62,17 +65,26 @@ class FittedPotential:
     after: float
     atoms: int
     seconds: float
+    scattering: float
     source: str = "network"
 
     @property
     def better(self) -> bool:
         """Whether it is to be taken instead of what the network says."""
-        return self.after <= KEPT and self.after < self.before
+        return self.after <= self._limit(KEPT) and self.after < self.before
 
     @property
     def right(self) -> bool:
         """Whether the pattern agrees as well as that of right ρ does."""
-        return self.better and self.after <= RIGHT
+        return self.better and self.after <= self.right_below
+
+    @property
+    def right_below(self) -> float:
+        """What that of right ρ leaves at most, rms."""
+        return self._limit(RIGHT)
+
+    def _limit(self, limits: dict[float, float]) -> float:
+        return float(np.interp(self.scattering, list(limits), list(limits.values())))
 
     @property
     def line(self) -> str:
@@ -148,13 +160,15 @@ def fit_potential(
     before = first.state(first.scattering.numbers(torch.from_numpy(span * network.values)))
     values = best.model.scattering.independent.potential(best.state.u).numpy()
     rho = _image(values, len(potential), a, recipe)
+    fitted_span = float(np.ptp(rho))
     return FittedPotential(
         min_max(rho).astype(np.float32),
-        float(np.ptp(rho)),
+        fitted_span,
         before.rms,
         best.apart.rms,
         len(best.model.weights),
         time.process_time() - began,
+        fitted_span * float(np.mean(thickness)),
         best.start.source,
     )
 
@@ -163,7 +177,8 @@ def fit_warning(fitted: FittedPotential) -> str:
     """Of one that is better than what the network says, and not known to be right."""
     return (
         "ρ was fitted to the pattern, since what the network says makes another one; it still differs by "
-        f"{fitted.after:.3f} rms ({RIGHT} or less for right ones, {fitted.before:.3f} before): ρ may be wrong in parts"
+        f"{fitted.after:.3f} rms ({fitted.right_below:.2g} or less for right ones, {fitted.before:.3f} before): ρ may "
+        "be wrong in parts"
     )
 
 
