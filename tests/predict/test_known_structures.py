@@ -53,3 +53,8 @@ def test_a_structure_has_the_structure_factors_of_its_crystal_about_another_orig
 def test_there_may_be_none_of_that_edge(known):
     values = np.ones((7, 7))
     assert known.like(values, 500.0, True, 5) == [] == known.kinds(500.0, False)
+
+
+def test_kinds_have_relatives_of_larger_edges(known):
+    """The only relative of AlU4 has larger atoms, and an edge that is 8 % longer."""
+    assert "Ce4Mg" in known.formula[known.kinds(10.1729, True, {"AlU4"})]

@@ -31,7 +31,7 @@ QUARTERS = 4  # places along an edge, from a two-fold axis, where the origin may
 COMPLETE = 0.9995  # share of Σ U² that a structure's symmetry has to leave
 EDGES = (0.8, 1.4)  # of known cell edges over that of the crystal: light crystals often have larger relatives
 ALIKE = 0.985  # cosine of two structures of which one is enough
-CLOSE, KIND = (0.95, 1.05), 0.95  # the same, where one of each kind is wanted
+KIND, KINDS = 0.95, 200  # the same, where one of each kind is wanted, and of how many
 Place = tuple[int, int]
 
 
@@ -82,9 +82,9 @@ class KnownStructures:
         return [(row, found[row]) for row in self._unlike(rows[order], ALIKE, count)]
 
     def kinds(self, a: float, fourfold: bool, without: Collection[str] = ()) -> list[int]:
-        """Rows of one of each kind with a cell edge near a (Å), those nearest to it."""
-        rows = self._near(a, CLOSE, fourfold, without)
-        return self._unlike(rows[np.argsort(np.abs(self.a[rows] - a))], KIND, len(rows))
+        """Rows of one of each kind, those whose cell edge is nearest to a (Å)."""
+        rows = self._near(a, EDGES, fourfold, without)
+        return self._unlike(rows[np.argsort(np.abs(self.a[rows] - a))], KIND, KINDS)
 
     def _near(
         self, a: float, edges: tuple[float, float], fourfold: bool, without: Collection[str]
