@@ -53,11 +53,24 @@ class Latest:
 
     def __init__(self) -> None:
         self._task: asyncio.Task | None = None
+        self._reads = False
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin the work; what it was doing before is dropped."""
+    def start(self, work: Coroutine[Any, Any, None], reads: bool = False) -> None:
+        """Begin the work; what it was doing before is dropped.
+
+        Args:
+            reads: it begins by reading a file and goes on with what the fields say by then, so that until
+                :meth:`has_read` only another file ends it, and no change of a field.
+        """
+        if self._reads and not reads and self._task is not None and not self._task.done():
+            work.close()
+            return
         self.stop()
-        self._task = background_tasks.create(work)
+        self._reads, self._task = reads, background_tasks.create(work)
+
+    def has_read(self) -> None:
+        """From here on the work may be ended by any other."""
+        self._reads = False
 
     def stop(self) -> None:
         """End the work that is under way."""

@@ -64,7 +64,7 @@ class InverseTab:
         """Go on with the file and the fields that a page before this one had."""
         self._fields.fill(self._memory.get("fields", {}))
         if file := self._memory.get("file"):
-            self._latest.start(self._take(*file))
+            self._latest.start(self._take(*file), reads=True)
 
     def _build_inputs(self) -> None:
         Drop("Drop a pattern here, or click", self._dropped, self._decline)
@@ -74,17 +74,17 @@ class InverseTab:
         ui.button("Find all again", on_click=self._forget).props("flat dense no-caps").classes("example")
 
     async def _dropped(self, data: bytes, name: str) -> None:
-        self._latest.start(self._take(data, name))
+        self._latest.start(self._take(data, name), reads=True)
 
     async def _try_example(self) -> None:
         self._fields.forget(everything=True)
         self._fields.fill({"a": EXAMPLE_A})
         self._memory["fields"] = self._fields.texts
-        self._latest.start(self._take(EXAMPLE.read_bytes(), EXAMPLE.name))
+        self._latest.start(self._take(EXAMPLE.read_bytes(), EXAMPLE.name), reads=True)
 
     def _read_again(self) -> None:
         if self._file is not None:
-            self._latest.start(self._take(*self._file))
+            self._latest.start(self._take(*self._file), reads=True)
 
     async def _take(self, data: bytes, name: str) -> None:
         """Read a file and answer; the one before stays until this one is known to be a pattern."""
@@ -92,11 +92,13 @@ class InverseTab:
             with self._messages.waiting(f"Reading {plain_name(name)}"):
                 measured = await asyncio.to_thread(images_from, data, name, *self._fields.choice)
         except Refused as refusal:
+            self._latest.has_read()
             if "frame=" in str(refusal) or "signal=" in str(refusal):  # the file is right, a choice is open
                 self._file = data, name
             self._decline(str(refusal))
             await self._follow()
             return
+        self._latest.has_read()
         if (data, name) != self._file and self._name:
             self._fields.forget()
         self._file, self._measured, self._name = (data, name), measured, plain_name(name)
