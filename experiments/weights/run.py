@@ -8,8 +8,8 @@
     python -m lacbed_gan.simulate structures=stores/all.jsonl.gz g_max=3.0 b_iso_default=[0.2,1.2] output=stores/all
     python experiments/weights/run.py settings stores/train 5
     python experiments/weights/run.py designs stores/all 24
-    python experiments/weights/run.py curve stores/all 60
-    python experiments/weights/run.py held_out stores/all 30
+    python experiments/weights/run.py curve stores/train 60
+    python experiments/weights/run.py held_out stores/train 30
     python experiments/weights/run.py corrections bundled 15
     python experiments/weights/run.py forward bundled 30
     python experiments/weights/run.py crowds bundled 15
