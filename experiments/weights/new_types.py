@@ -1,6 +1,6 @@
 """Tables of crystals of types that do not exist, to train on: sites of known structures put together anew.
 
-    python experiments/weights/new_types.py 8000 1000 3 stores/types.jsonl.gz
+    python experiments/weights/new_types.py 12000 900 3 stores/types.jsonl.gz
 
 Count, the most beams, a seed, the table. What an inverse network gets wrong are crystals of types that few or no others
 have, and `variants.py` makes no new types. Each crystal here has the space group of a known one to train on
