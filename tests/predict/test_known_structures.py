@@ -58,3 +58,10 @@ def test_there_may_be_none_of_that_edge(known):
 def test_kinds_have_relatives_of_larger_edges(known):
     """The only relative of AlU4 has larger atoms, and an edge that is 8 % longer."""
     assert "Ce4Mg" in known.formula[known.kinds(10.1729, True, {"AlU4"})]
+
+
+def test_kinds_reach_the_longest_edges(known):
+    """Fe5Si3 is a garnet without oxygen, and their edges are 35 % longer."""
+    kinds = known.kinds(8.8947, True, {"Fe5Si3"})
+    assert max(known.a[kinds]) > 1.38 * 8.8947
+    assert {"Ca3Fe7O24Si6", "Ca3Cr2O12Si3", "Ga2Ge3Mn3O12"} & set(known.formula[kinds])

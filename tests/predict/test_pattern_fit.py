@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,14 +9,16 @@ from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction import bright_field, projected_potential
 from lacbed_gan.diffraction.few_beams import few_beams
 from lacbed_gan.diffraction.from_potential import coefficients, intensities_at
+from lacbed_gan.diffraction.gradients import step
 from lacbed_gan.diffraction.gradients.dressed import DressedScattering
-from lacbed_gan.diffraction.net import Net
+from lacbed_gan.diffraction.net import Net, grid
 from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max, to_uint8, to_unit
 from lacbed_gan.measures.origin import origin_mse
 from lacbed_gan.predict.loading import load
-from lacbed_gan.predict.pattern_fit import fit, starts
+from lacbed_gan.predict.pattern_fit import answers, fit, starts
 from lacbed_gan.predict.pattern_fit.fit import fit_potential
+from lacbed_gan.predict.pattern_fit.problem import Problem
 from lacbed_gan.predict.pattern_fit.symmetry import candidates, has_fourfold
 
 THICKNESS = (50.0,)
@@ -67,6 +71,26 @@ def test_intensities_of_structure_factors_are_those_of_few_beams():
     torch.testing.assert_close(made.intensity(u, k, THICKNESS), right, rtol=0, atol=2e-3)
 
 
+def test_a_factor_on_structure_factors_is_on_each_of_them():
+    made, u, _ = scattering("CaF2", fewest=150)
+    k = torch.from_numpy(made.window.directions(made.net, np.arange(16, 32), np.arange(16, 32)))
+    of_factor = made.intensities(u, k, THICKNESS)
+    for factor in (0.7, 1.2):
+        torch.testing.assert_close(of_factor(factor), made.intensity(factor * u, k, THICKNESS), rtol=0, atol=1e-5)
+    assert (of_factor(0.7) - of_factor(1.2)).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("name", ["CaF2", "W"])
+def test_compiled_recurrences_are_those_of_single_steps(name, monkeypatch):
+    made, u, _ = scattering(name)
+    k = torch.from_numpy(made.window.directions(made.net, np.arange(16, 32), np.arange(16, 32)[::-1].copy()))
+    for nm in (20.0, 21.0, 22.5, 24.0):  # even and odd numbers of steps
+        monkeypatch.setattr(step, "SMALL", 1 << 18)
+        found = made.intensity(u, k, [nm]), made.jacobian(u, k, [nm])
+        monkeypatch.setattr(step, "SMALL", 0)
+        torch.testing.assert_close(found, (made.intensity(u, k, [nm]), made.jacobian(u, k, [nm])), rtol=0, atol=1e-4)
+
+
 def test_derivatives_are_those_of_the_intensities():
     made, u, _ = scattering("CaF2")
     k = torch.from_numpy(made.window.directions(made.net, np.array([17, 22, 29]), np.array([16, 20, 18])))
@@ -100,6 +124,34 @@ def test_a_wrong_answer_is_mended(recipe):
     assert found.better and found.after < 0.2 * found.before
     assert off(found.potential, right) < 0.1 * off(wrong, right)
     assert found.span == pytest.approx(float(np.ptp(right)), rel=0.1)
+
+
+def low_orders(candidate):
+    middle = len(candidate.values) // 2
+    return float(np.linalg.norm(candidate.values[middle - 8 : middle + 9, middle - 8 : middle + 9]))
+
+
+@pytest.mark.parametrize("off", [0.65, 1.5])
+def test_the_strength_is_found_though_the_network_is_wrong_about_it(recipe, off):
+    a, right, thick = catalogue()["CaF2"].a, potential("CaF2"), (200.0,)
+    exact = bright_field(catalogue()["CaF2"].with_default_b_iso(0.5), thick, 64, g_max=3.0).numpy()
+    answer = min_max(gaussian_filter(right, 1, mode="wrap"))
+    first = starts.starts(Problem(exact, a, recipe, thick), answer, off * float(np.ptp(right)), {"CaF2"})[0]
+    true = candidates(right, True)[0]
+    assert first.agreement > 0.9
+    assert low_orders(first.candidate) == pytest.approx(low_orders(true), rel=0.1)
+
+
+def test_a_fit_that_is_read_as_atoms_again_is_nearer(recipe):
+    """It began from a structure with an atom too many, which the first fit leaves some of."""
+    problem, right = Problem(pattern("CaF2"), catalogue()["CaF2"].a, recipe, THICKNESS), potential("CaF2")
+    one = candidates(right, True)[0]
+    hk = grid(len(one.values) // 2, len(one.values) // 2)
+    atom = one.symmetry.mean(np.abs(one.values) * np.exp(2j * np.pi * (hk @ (0.1, 0.0))), hk)
+    begun = replace(one, values=one.values + 0.6 * atom)
+    first = answers.exact(problem, answers.rough(problem, starts.Start(begun, 0.9, "a known one")))
+    second = answers.again(problem, first)
+    assert second.apart.rms < 0.9 * first.apart.rms
 
 
 def test_a_right_answer_stays_right_and_its_range_is_mended(recipe):

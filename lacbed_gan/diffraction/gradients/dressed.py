@@ -6,7 +6,7 @@ No crystal is needed: a square net, the lattice of its reflections and the opera
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,10 +119,19 @@ class DressedScattering:
         Raises:
             CalculationError: the structure factors are not finite, or too strong.
         """
+        return self.intensities(u, k, thickness)(1.0)
+
+    def intensities(self, u: Tensor, k: Tensor, thickness: Sequence[float]) -> Callable[[float], Tensor]:
+        """Those of structure factors times a factor; most of what does not depend on it is done once."""
         inside, beyond = self._parts(u.double())
-        coupling = inside + (beyond * self._inverse) @ beyond.mT
+        dressing = (beyond * self._inverse) @ beyond.mT
         depths = 10 * torch.tensor(thickness, dtype=torch.float64)
-        return Intensity.apply(coupling, k.double(), depths, self._setting)[0]  # type: ignore[no-untyped-call]
+
+        def of_factor(factor: float) -> Tensor:
+            coupling = factor * inside + factor**2 * dressing
+            return Intensity.apply(coupling, k.double(), depths, self._setting)[0]  # type: ignore[no-untyped-call]
+
+        return of_factor
 
     def jacobian(self, u: Tensor, k: Tensor, thickness: Sequence[float]) -> Tensor:
         """(T, P, M) derivatives of the intensities by the structure factors."""

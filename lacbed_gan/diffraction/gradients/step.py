@@ -13,6 +13,8 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.gradients.blocks import Blocks
 
+SMALL = 1 << 18  # R² P up to which BLAS keeps to one thread, and steps are not called one by one
+
 
 class Step:
     """X → 2(A − k² − centre)/half X − Y for waves (…, S, R, P) of P pixels: a step of a Chebyshev recurrence.
@@ -82,7 +84,19 @@ class Step:
         """Arrays (S, R, P) of some waves (…, S, R, P)."""
         return zip(*(wave.detach().view(-1, *self.shape).numpy() for wave in waves), strict=True)
 
-    def multiplied(self, wave: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def products(self, before: Tensor, now: Tensor, steps: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """⟨now|now⟩ and Re ⟨step|now⟩ (N, P) of N steps, and the two last waves (S, R, P); overwrites the first two."""
+        squares, crossed = torch.empty(2, steps, self.shape[2], dtype=self.real, device=now.device)
+        if self._loops and self.shape[1] ** 2 * self.shape[2] <= SMALL:
+            arrays = before.numpy(), now.numpy(), self.matrix.contiguous().numpy(), *self._loops
+            kernels().recur(*arrays, squares.numpy(), crossed.numpy())
+            return squares, crossed, *((now, before) if steps % 2 else (before, now))
+        for m in range(steps):
+            after, squares[m], crossed[m] = self._multiplied(now, before)
+            before, now = now, after
+        return squares, crossed, before, now
+
+    def _multiplied(self, wave: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The step of one wave (S, R, P), and ⟨wave|wave⟩ and Re ⟨step|wave⟩, (P,) each."""
         if not self._loops:
             after = self(wave, before)

@@ -29,10 +29,8 @@ def moments(step: Step, count: int) -> tuple[Tensor, Tensor]:
     now = step(before).div_(2)
     moments = torch.empty(count, step.shape[-1], dtype=step.real, device=now.device)
     moments[0], moments[1] = 1, now[0, 0].real
-    for m in range(1, count // 2):
-        after, even, odd = step.multiplied(now, before)
-        moments[2 * m], moments[2 * m + 1] = 2 * even - 1, 2 * odd - moments[1]
-        before, now = now, after
+    even, odd, before, now = step.products(before, now, count // 2 - 1)
+    moments[2::2], moments[3::2] = 2 * even - 1, 2 * odd - moments[1]
     return moments, torch.stack([before, now])
 
 

@@ -20,28 +20,23 @@ from numpy.typing import NDArray
 
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.images.scaling import min_max
-from lacbed_gan.predict.pattern_fit.atoms import AtomModel
-from lacbed_gan.predict.pattern_fit.least_squares import PatternFit, State
-from lacbed_gan.predict.pattern_fit.problem import Level, Problem
-from lacbed_gan.predict.pattern_fit.starts import LOOK, Start, starts
+from lacbed_gan.predict.pattern_fit.answers import APART, Answer, again, apart_of, exact, rough
+from lacbed_gan.predict.pattern_fit.problem import Problem
+from lacbed_gan.predict.pattern_fit.starts import starts
 from lacbed_gan.predict.pattern_fit.symmetry import candidates
 from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.store.recipe import Recipe
 
 Array = NDArray[np.float64]
-ROUGH = Level(2.0, 350, 64, 0.03)
-EXACT = Level(2.5, 500, 96, 0.004)
-APART = Level(2.8, 1100, 120, 0.003)  # whose directions are others: how well a fit agrees there
-TRIED, FITTED = 14, 2  # starts whose atoms are fitted roughly, and of those that do not agree well exactly
-LOOKING, TRYING = 0.45, 0.7  # shares of the time after which no more starts are looked at, and fitted roughly
+TRIED, FITTED = 20, 8  # starts whose atoms are fitted roughly, and of those that agree less well exactly, at most
+LOOKING, TRYING = 0.55, 0.8  # shares of the time after which no more starts are looked at, and fitted roughly
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
-VARIED = ((0.8, 25), (0.4, 15))  # widths, in standard deviations, and numbers of random changes
+NEARLY, GAIN = 0.1, 0.95  # rms of an exact fit that is read as atoms and fitted again, while so much of it is left
 # Range of ρ times thickness in nm/Å² → rms up to which a fit is better than what the network says, and is right.
 # Of weak crystals the calculation leaves next to nothing (0.002 to 0.005), and what is near is not right.
 KEPT, RIGHT = {100.0: 0.025, 300.0: 0.06}, {100.0: 0.01, 300.0: 0.04}
 ENOUGH = 0.01  # rms that ends a fit; else other starts may be better while time is left
-LEFT = 0.1  # standard deviation of a structure factor that atoms do not explain, over the usual size at that |g|
-SECONDS = 30.0  # of the processor, that a fit may take
+SECONDS = 90.0  # of the processor, that a fit may take
 
 
 @dataclass(frozen=True)
@@ -130,36 +125,40 @@ def fit_potential(
     problem = Problem(np.asarray(pattern, dtype=np.float64), a, recipe, tuple(thickness), began + seconds)
     image = periodic_image(min_max(potential), recipe).astype(np.float64)
     found = starts(problem, image, span, without, began + LOOKING * seconds)
-    best: _Answer | None = None
-    waiting: list[_Answer] = []
+    best: Answer | None = None
+    waiting: list[Answer] = []
 
     def done() -> bool:
         return best is not None and best.apart.rms < ENOUGH
 
     for start in found[:TRIED]:
         with suppress(CalculationError):  # too strong a potential on the way
-            waiting.append(_rough(problem, start))
+            waiting.append(rough(problem, start))
             if waiting[-1].state.rms < CLEAR:
                 # Where the exact fit has too few beams for a strong potential, the rough one may be the better
-                best = _better(best, replace(waiting[-1], apart=_apart(problem, waiting[-1])))
-                best = _better(best, _exact(problem, waiting[-1]))
+                best = _better(best, replace(waiting[-1], apart=apart_of(problem, waiting[-1])))
+                best = _better(best, exact(problem, waiting[-1]))
         if done() or time.process_time() > began + TRYING * seconds:
             break
     waiting.sort(key=_rms)
-    for rough in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
+    for one in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
         if done() or time.process_time() > problem.until:
             break
         with suppress(CalculationError):
-            best = _better(best, _exact(problem, rough))
+            best = _better(best, exact(problem, one))
+    while best is not None and not done() and best.apart.rms < NEARLY and time.process_time() < problem.until:
+        other = again(problem, best)
+        if other.apart.rms > GAIN * best.apart.rms:
+            break
+        best = other
     if best is None and waiting:
-        best = replace(waiting[0], apart=_apart(problem, waiting[0]))
+        best = replace(waiting[0], apart=apart_of(problem, waiting[0]))
     if best is None:
         return None
     network = candidates(image, problem.fourfold)[0]
     first = problem.at(network.symmetry, APART)
     before = first.state(first.scattering.numbers(torch.from_numpy(span * network.values)))
-    values = best.model.scattering.independent.potential(best.state.u).numpy()
-    rho = _image(values, len(potential), a, recipe)
+    rho = _image(best.values.numpy(), len(potential), a, recipe)
     fitted_span = float(np.ptp(rho))
     return FittedPotential(
         min_max(rho).astype(np.float32),
@@ -182,89 +181,12 @@ def fit_warning(fitted: FittedPotential) -> str:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Answer:
-    """Atoms and their parameters, what they give where they were fitted, and at other directions."""
-
-    start: Start
-    model: AtomModel
-    parameters: Array
-    state: State
-    apart: State
-
-
-def _rms(answer: _Answer) -> float:
+def _rms(answer: Answer) -> float:
     return answer.state.rms
 
 
-def _better(first: _Answer | None, other: _Answer) -> _Answer:
+def _better(first: Answer | None, other: Answer) -> Answer:
     return other if first is None or other.apart.rms < first.apart.rms else first
-
-
-def _apart(problem: Problem, answer: _Answer) -> State:
-    """What the structure factors of an answer give at other directions."""
-    fit = problem.at(answer.start.candidate.symmetry, APART)
-    values = answer.model.scattering.independent.potential(answer.state.u)
-    return fit.state(fit.scattering.independent.numbers(values))
-
-
-def _rough(problem: Problem, start: Start) -> _Answer:
-    """Scale, B and weights, from the best of random changes of them."""
-    fit = problem.at(start.candidate.symmetry, ROUGH)
-    model = AtomModel.of(fit.scattering, start.candidate, start.source != "network")
-    free = slice(2 + len(model.weights))
-    x = np.zeros(len(model))
-    x[free] = _varied(problem, start, model, free)[free]
-    x, state = _fitted(fit, model, x, free, 10)
-    return _Answer(start, model, x, state, state)
-
-
-def _varied(problem: Problem, start: Start, model: AtomModel, free: slice) -> Array:
-    """Parameters whose pattern of few beams agrees best: other elements at the same places, and of other strength."""
-    look = problem.at(start.candidate.symmetry, LOOK)
-    model = model.at(look.scattering)
-    random, deviations = np.random.default_rng(0), model.deviations(LEFT)[free]
-    best = np.zeros(len(model))
-    highest = look.agreement(model.factors(torch.from_numpy(best)))
-    for width, count in VARIED:
-        centre = best
-        for _ in range(count):
-            x = np.zeros(len(model))
-            x[free] = centre[free] + width * random.normal(size=len(deviations)) * deviations
-            with suppress(CalculationError):
-                if (value := look.agreement(model.factors(torch.from_numpy(x)))) > highest:
-                    highest, best = value, x
-    return best
-
-
-def _exact(problem: Problem, rough: _Answer) -> _Answer:
-    """All of the atoms, then structure factors that are free of them."""
-    fit = problem.at(rough.start.candidate.symmetry, EXACT)
-    model = rough.model.at(fit.scattering)
-    x = np.zeros(len(model))
-    x[: model.few] = rough.parameters[: model.few]
-    for free, steps in ((slice(2 + len(model.weights)), 5), (slice(model.few), 8), (slice(None), 15)):
-        x, state = _fitted(fit, model, x, free, steps)
-    answer = _Answer(rough.start, model, x, state, state)
-    return replace(answer, apart=_apart(problem, answer))
-
-
-def _fitted(fit: PatternFit, model: AtomModel, x: Array, free: slice, steps: int) -> tuple[Array, State]:
-    """Some of the parameters."""
-
-    def every(part: torch.Tensor) -> torch.Tensor:
-        whole = torch.from_numpy(x.copy())
-        whole[free] = part
-        return whole
-
-    part, state = fit.minimum(
-        lambda part: model.factors(every(part)),
-        lambda part: model.changes(every(part))[free],
-        x[free],
-        model.deviations(LEFT)[free],
-        steps,
-    )
-    return every(torch.from_numpy(part)).numpy(), state
 
 
 def _image(values: Array, n: int, a: float, recipe: Recipe) -> Array:

@@ -31,7 +31,7 @@ QUARTERS = 4  # places along an edge, from a two-fold axis, where the origin may
 COMPLETE = 0.9995  # share of Σ U² that a structure's symmetry has to leave
 EDGES = (0.8, 1.4)  # of known cell edges over that of the crystal: light crystals often have larger relatives
 ALIKE = 0.985  # cosine of two structures of which one is enough
-KIND, KINDS = 0.95, 200  # the same, where one of each kind is wanted, and of how many
+KIND, KINDS = 0.95, 600  # the same, where one of each kind is wanted, and of how many at most
 Place = tuple[int, int]
 
 

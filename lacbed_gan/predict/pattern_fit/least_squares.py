@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +71,21 @@ class PatternFit:
             scales.append(scale)
         return State(u, np.stack(residuals), np.stack(columns), np.array(scales))
 
-    def agreement(self, u: Tensor) -> float:
-        """Correlation with the pattern, mean over thicknesses."""
-        intensity = self.scattering.intensity(u, self.k, self.thickness).numpy()
-        pairs = zip(intensity, self.measured, strict=True)
-        return float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs]))
+    def agreement(self, u: Tensor, factors: Sequence[float] = (1.0,)) -> tuple[float, float]:
+        """The highest correlation with the pattern, mean over thicknesses, of u times factors, and which one has it.
+
+        Raises:
+            CalculationError: all are too strong.
+        """
+        intensities = self.scattering.intensities(u, self.k, self.thickness)
+        found = []
+        for factor in factors:
+            with suppress(CalculationError):
+                pairs = zip(intensities(factor).numpy(), self.measured, strict=True)
+                found.append((float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])), factor))
+        if not found:
+            raise CalculationError("the potential is too strong")
+        return max(found)
 
     def cost(self, state: State, z: Array) -> float:
         """−2 log of the posterior of parameters z standard deviations away, the noise integrated out."""

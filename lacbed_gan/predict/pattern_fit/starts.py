@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +20,13 @@ from lacbed_gan.predict.pattern_fit.problem import Level, Problem
 from lacbed_gan.predict.pattern_fit.symmetry import LARGEST, Candidate, PlaneSymmetry, candidates
 
 Array = NDArray[np.float64]
-LOOK = Level(1.8, 200, 40, 0.1)
+GLANCE, LOOK = Level(1.8, 120, 40, 0.1), Level(1.8, 200, 40, 0.1)
 KNOWN, OWN = 40, 2  # structures like the network's answer, and symmetries of it
 FACTORS = (0.8, 0.95, 1.15)  # on ρ of a known structure
-OF_NETWORK = (0.8, 1.0, 1.25)  # on ρ of the network's size
+OF_NETWORK = (0.6, 1.6)  # range of factors on ρ of the network's size
+STEP, STEPS = 15.0, (0.05, 0.12)  # of them, relative, times range of ρ times thickness in nm/Å²; and its limits
 NEAR = 0.08  # relative difference of two factors of which one is enough
-FINE, CLOSER = (0.88, 0.94, 1.07, 1.14), 10  # factors on the best ones, and for how many starts
+FINE, CLOSER = (0.92, 0.96, 1.0, 1.04, 1.08), 60  # factors on the best ones, and for how many starts
 LOW = 8  # orders that ρ's size is taken of
 
 
@@ -49,23 +51,34 @@ def starts(
         until: when no more structures are looked at, in seconds of the processor.
     """
     looked: list[Start] = []
-    size = 0.0
+    size, of_network = 0.0, _factors(span * float(np.mean(problem.thickness)))
     for candidate, source in _all(problem, image, span, without):
         own = _size(candidate)
         size = size or own  # the network's comes first
-        factors = [factor * size / own for factor in OF_NETWORK]
+        factors = list(of_network * size / own)
         if source != "network":
             factors += [one for one in FACTORS if all(abs(one / other - 1) > NEAR for other in factors)]
         looked += _best(problem, candidate, source, factors)
         if time.process_time() > until:
             break
-    found = sorted(looked, key=_disagreement)
-    for one in found[:CLOSER]:
-        found += _best(problem, one.candidate, one.source, FINE)
+    found: list[Start] = []
+    for one in sorted(looked, key=_disagreement)[:CLOSER]:
+        found += _best(problem, one.candidate, one.source, FINE, LOOK)
     best: dict[tuple[PlaneSymmetry, str], Start] = {}
     for one in sorted(found, key=_disagreement):
         best.setdefault((one.candidate.symmetry, one.source), one)
     return list(best.values())
+
+
+def _factors(scattering: float) -> Array:
+    """On ρ of the network's size: the thicker the crystal and the stronger ρ, the nearer the right one has to be.
+
+    Args:
+        scattering: range of ρ times thickness in nm/Å².
+    """
+    low, high = map(math.log, OF_NETWORK)
+    step = min(max(STEP / scattering, STEPS[0]), STEPS[1])
+    return np.exp(np.linspace(low, high, 1 + math.ceil((high - low) / step)))
 
 
 def _size(candidate: Candidate) -> float:
@@ -91,18 +104,13 @@ def _all(problem: Problem, image: Array, span: float, without: Collection[str]) 
             yield candidate, str(known.formula[row])
 
 
-def _best(problem: Problem, candidate: Candidate, source: str, factors: Sequence[float]) -> list[Start]:
+def _best(
+    problem: Problem, candidate: Candidate, source: str, factors: Sequence[float], level: Level = GLANCE
+) -> list[Start]:
     """The best factor; nothing where none can be calculated."""
-    fit = problem.at(candidate.symmetry, LOOK)
+    fit = problem.at(candidate.symmetry, level)
     u = fit.scattering.numbers(torch.from_numpy(candidate.values))
-    best: tuple[float, float] | None = None
-    for factor in factors:
-        try:
-            value = fit.agreement(factor * u)
-        except CalculationError:
-            continue
-        if best is None or value > best[0]:
-            best = value, factor
-    if best is None:
-        return []
-    return [Start(Candidate(candidate.symmetry, best[1] * candidate.values, candidate.share), best[0], source)]
+    with suppress(CalculationError):
+        agreement, factor = fit.agreement(u, factors)
+        return [Start(Candidate(candidate.symmetry, factor * candidate.values, candidate.share), agreement, source)]
+    return []
