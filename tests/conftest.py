@@ -30,7 +30,7 @@ SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
 
 @pytest.fixture(autouse=True)
 def no_fits(monkeypatch):
-    """Random images are no crystal's patterns, and a fit of them takes half a minute."""
+    """Random images are no crystal's patterns, and a fit of them takes a minute."""
     monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_: None)
 
 

@@ -77,7 +77,8 @@ class PredictsPotentials:
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
             align: whether the pattern itself tells centre, rotation and aperture where they are not said.
-            fit: whether an answer that few beams contradict is fitted to its pattern (up to half a minute of a core).
+            fit: whether an answer that few beams contradict is fitted to its pattern (up to a minute and a half of a
+                core).
             calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
                 together; None: what `a` and `user` say.
             user: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
