@@ -28,8 +28,8 @@ from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.store.recipe import Recipe
 
 Array = NDArray[np.float64]
-TRIED, FITTED = 20, 8  # starts whose atoms are fitted roughly, and of those that agree less well exactly, at most
-LOOKING, TRYING = 0.55, 0.8  # shares of the time after which no more starts are looked at, and fitted roughly
+TRIED, FITTED = 24, 8  # starts whose atoms are fitted roughly, and of those that agree less well exactly, at most
+LOOKING, TRYING = 0.6, 0.85  # shares of the time after which no more starts are looked at, and fitted roughly
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 NEARLY, GAIN = 0.1, 0.95  # rms of an exact fit that is read as atoms and fitted again, while so much of it is left
 # Range of ρ times thickness in nm/Å² → rms up to which a fit is better than what the network says, and is right.
@@ -140,17 +140,17 @@ def fit_potential(
                 best = _better(best, exact(problem, waiting[-1]))
         if done() or time.process_time() > began + TRYING * seconds:
             break
+    while best is not None and not done() and best.apart.rms < NEARLY and time.process_time() < problem.until:
+        other = again(problem, best)
+        if other.apart.rms > GAIN * best.apart.rms:
+            break
+        best = other
     waiting.sort(key=_rms)
     for one in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
         if done() or time.process_time() > problem.until:
             break
         with suppress(CalculationError):
             best = _better(best, exact(problem, one))
-    while best is not None and not done() and best.apart.rms < NEARLY and time.process_time() < problem.until:
-        other = again(problem, best)
-        if other.apart.rms > GAIN * best.apart.rms:
-            break
-        best = other
     if best is None and waiting:
         best = replace(waiting[0], apart=apart_of(problem, waiting[0]))
     if best is None:

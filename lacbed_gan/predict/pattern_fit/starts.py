@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 import torch
@@ -22,11 +23,14 @@ from lacbed_gan.predict.pattern_fit.symmetry import LARGEST, Candidate, PlaneSym
 Array = NDArray[np.float64]
 GLANCE, LOOK = Level(1.8, 120, 40, 0.1), Level(1.8, 200, 40, 0.1)
 KNOWN, OWN = 40, 2  # structures like the network's answer, and symmetries of it
+FIRST = 240  # known structures, with those, that are looked at by more beams
 FACTORS = (0.8, 0.95, 1.15)  # on ρ of a known structure
-OF_NETWORK = (0.6, 1.6)  # range of factors on ρ of the network's size
+FEW = (0.8, 1.0, 1.25)  # on ρ of the network's size
+OF_NETWORK = (0.6, 1.6)  # range of more of them
 STEP, STEPS = 15.0, (0.05, 0.12)  # of them, relative, times range of ρ times thickness in nm/Å²; and its limits
 NEAR = 0.08  # relative difference of two factors of which one is enough
-FINE, CLOSER = (0.92, 0.96, 1.0, 1.04, 1.08), 60  # factors on the best ones, and for how many starts
+FINE = (0.92, 0.96, 1.0, 1.04, 1.08)  # factors on the best ones
+LIKELY, CLOSER = 10, 60  # how many those are, of the first and of all
 LOW = 8  # orders that ρ's size is taken of
 
 
@@ -42,7 +46,9 @@ class Start:
 def starts(
     problem: Problem, image: Array, span: float, without: Collection[str], until: float = math.inf
 ) -> list[Start]:
-    """The best first.
+    """The best first: by turns of those first known, looked at by more beams, and of all, at more strengths.
+
+    Of all some agree by chance, better than a right one whose cell is large; of few a right one may not be there.
 
     Args:
         image: (n, n), what the network says, at r = i/n, in [0, 1].
@@ -50,22 +56,34 @@ def starts(
         without: formulas of known structures that are left out.
         until: when no more structures are looked at, in seconds of the processor.
     """
-    looked: list[Start] = []
-    size, of_network = 0.0, _factors(span * float(np.mean(problem.thickness)))
-    for candidate, source in _all(problem, image, span, without):
-        own = _size(candidate)
-        size = size or own  # the network's comes first
-        factors = list(of_network * size / own)
-        if source != "network":
-            factors += [one for one in FACTORS if all(abs(one / other - 1) > NEAR for other in factors)]
-        looked += _best(problem, candidate, source, factors)
+    own = [Candidate(one.symmetry, span * one.values, one.share) for one in candidates(image, problem.fourfold)[:OWN]]
+    size, widely = _size(own[0]), _factors(span * float(np.mean(problem.thickness)))
+    first, others = [], []
+    for candidate in own:
+        first += _best(problem, candidate, "network", FEW, LOOK)
+    for count, (candidate, source) in enumerate(_known(problem, image, without)):
+        of_network = size / _size(candidate)
+        if count < FIRST:
+            few = [factor * of_network for factor in FEW]
+            few += [one for one in FACTORS if all(abs(one / other - 1) > NEAR for other in few)]
+            first += _best(problem, candidate, source, few, LOOK)
+        others += _best(problem, candidate, source, list(widely * of_network), GLANCE)
         if time.process_time() > until:
             break
-    found: list[Start] = []
-    for one in sorted(looked, key=_disagreement)[:CLOSER]:
-        found += _best(problem, one.candidate, one.source, FINE, LOOK)
+    both = _distinct([*first, *_closer(problem, first, LIKELY)]), _distinct(_closer(problem, others, CLOSER))
+    return [one for pair in zip_longest(*both) for one in pair if one is not None]
+
+
+def _closer(problem: Problem, looked: list[Start], count: int) -> list[Start]:
+    """The best ones with more exact strengths, by more beams."""
+    best = sorted(looked, key=_disagreement)[:count]
+    return [closer for one in best for closer in _best(problem, one.candidate, one.source, FINE, LOOK)]
+
+
+def _distinct(looked: list[Start]) -> list[Start]:
+    """The best of each source and symmetry, the best first."""
     best: dict[tuple[PlaneSymmetry, str], Start] = {}
-    for one in sorted(found, key=_disagreement):
+    for one in sorted(looked, key=_disagreement):
         best.setdefault((one.candidate.symmetry, one.source), one)
     return list(best.values())
 
@@ -91,22 +109,19 @@ def _disagreement(start: Start) -> float:
     return -start.agreement
 
 
-def _all(problem: Problem, image: Array, span: float, without: Collection[str]) -> Iterator[tuple[Candidate, str]]:
-    for one in candidates(image, problem.fourfold)[:OWN]:
-        yield Candidate(one.symmetry, span * one.values, one.share), "network"
+def _known(problem: Problem, image: Array, without: Collection[str]) -> Iterator[tuple[Candidate, str]]:
+    """Those like what the network says, then one of each kind, of the nearest edges first."""
     known = KnownStructures.shipped()
     m = min(LARGEST, math.ceil(REACH * problem.a))
-    waves = coefficients(image).values.numpy()
-    rows = [row for row, _ in known.like(waves, problem.a, problem.fourfold, KNOWN, without)]
-    for row in dict.fromkeys([*rows, *known.kinds(problem.a, problem.fourfold, without)]):
+    like = known.like(coefficients(image).values.numpy(), problem.a, problem.fourfold, KNOWN, without)
+    kinds = known.kinds(problem.a, problem.fourfold, without)
+    for row in dict.fromkeys([*(row for row, _ in like), *kinds]):
         candidate = known.candidate(row, m)
         if candidate is not None:
             yield candidate, str(known.formula[row])
 
 
-def _best(
-    problem: Problem, candidate: Candidate, source: str, factors: Sequence[float], level: Level = GLANCE
-) -> list[Start]:
+def _best(problem: Problem, candidate: Candidate, source: str, factors: Sequence[float], level: Level) -> list[Start]:
     """The best factor; nothing where none can be calculated."""
     fit = problem.at(candidate.symmetry, level)
     u = fit.scattering.numbers(torch.from_numpy(candidate.values))
