@@ -16,7 +16,7 @@ from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max, to_uint8, to_unit
 from lacbed_gan.measures.origin import origin_mse
 from lacbed_gan.predict.loading import load
-from lacbed_gan.predict.pattern_fit import answers, fit, starts
+from lacbed_gan.predict.pattern_fit import answers, fit, hops, starts
 from lacbed_gan.predict.pattern_fit.fit import fit_potential
 from lacbed_gan.predict.pattern_fit.problem import Problem
 from lacbed_gan.predict.pattern_fit.symmetry import candidates, has_fourfold
@@ -154,6 +154,20 @@ def test_a_fit_that_is_read_as_atoms_again_is_nearer(recipe):
     assert second.apart.rms < 0.9 * first.apart.rms
 
 
+def test_atoms_hop_to_a_structure_that_no_start_is_like(recipe):
+    """What is begun from has the right strengths of all waves and crests at the origin, as a Patterson map has."""
+    problem, right = Problem(pattern("pyrite"), catalogue()["pyrite"].a, recipe, THICKNESS), potential("pyrite")
+    one = candidates(right, problem.fourfold)[0]
+    wrong = replace(one, values=np.abs(one.values))
+    found = hops.hopped(problem, starts.Start(wrong, 0.0, "network"), 0).candidate
+
+    def off_by(candidate):
+        return off(fit._image(candidate.values, 64, problem.a, recipe), right)
+
+    assert off_by(wrong) > 0.01
+    assert off_by(found) < 0.05 * off_by(wrong)
+
+
 def test_a_right_answer_stays_right_and_its_range_is_mended(recipe):
     right, a = potential("CaF2"), catalogue()["CaF2"].a
     found = fit_potential(min_max(right), pattern("CaF2"), a, recipe, THICKNESS, 1.1 * float(np.ptp(right)))
@@ -163,6 +177,7 @@ def test_a_right_answer_stays_right_and_its_range_is_mended(recipe):
 
 def test_a_pattern_that_no_rho_makes_is_not_taken(recipe, monkeypatch):
     monkeypatch.setattr(fit, "TRIED", 1)
+    monkeypatch.setattr(fit, "SEEDS", 1)
     noise = np.random.default_rng(0).random((1, 64, 64))
     noise = noise + noise[:, ::-1] + noise[:, :, ::-1] + noise[:, ::-1, ::-1]
     found = fit_potential(min_max(potential("NaCl")), min_max(noise), 5.64, recipe, THICKNESS, 1.0)

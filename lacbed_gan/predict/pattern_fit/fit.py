@@ -1,9 +1,10 @@
 """A predicted ρ that its own pattern contradicts, fitted to that pattern by exact calculation.
 
 A fit begins from what the network says and from known structures of about that cell edge, whose elements may be others:
-those whose pattern of few beams agrees best (:mod:`.starts`). ρ is a sum of a few atoms and of what they do not
-explain. Strength and vibration are fitted first, then the atoms, then structure factors about them. Whether the fit is
-right is told by directions that it was not fitted at; the true ρ is not needed for any of it.
+those whose pattern of few beams agrees best (:mod:`.starts`). Of weak crystals it goes on from atoms that hop
+(:mod:`.hops`) where none of them is right. ρ is a sum of a few atoms and of what they do not explain. Strength and
+vibration are fitted first, then the atoms, then structure factors about them. Whether the fit is right is told by
+directions that it was not fitted at; the true ρ is not needed for any of it.
 """
 
 from __future__ import annotations
@@ -21,22 +22,26 @@ from numpy.typing import NDArray
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.images.scaling import min_max
 from lacbed_gan.predict.pattern_fit.answers import APART, Answer, again, apart_of, exact, rough
+from lacbed_gan.predict.pattern_fit.hops import hopped
 from lacbed_gan.predict.pattern_fit.problem import Problem
-from lacbed_gan.predict.pattern_fit.starts import starts
-from lacbed_gan.predict.pattern_fit.symmetry import candidates
+from lacbed_gan.predict.pattern_fit.starts import Start, starts
+from lacbed_gan.predict.pattern_fit.symmetry import Candidate, candidates
 from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.store.recipe import Recipe
 
 Array = NDArray[np.float64]
 TRIED, FITTED = 24, 8  # starts whose atoms are fitted roughly, and of those that agree less well exactly, at most
-LOOKING, TRYING = 0.6, 0.85  # shares of the time after which no more starts are looked at, and fitted roughly
+# Shares of the time after which no more starts are looked at, fitted roughly, and fitted exactly; the rest is for hops
+LOOKING, TRYING, FITTING = 0.3, 0.42, 0.5
+WEAK = 250.0  # range of ρ times thickness in nm/Å² up to which atoms hop
+SEEDS = 6  # of hops
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 NEARLY, GAIN = 0.1, 0.95  # rms of an exact fit that is read as atoms and fitted again, while so much of it is left
 # Range of ρ times thickness in nm/Å² → rms up to which a fit is better than what the network says, and is right.
 # Of weak crystals the calculation leaves next to nothing (0.002 to 0.005), and what is near is not right.
 KEPT, RIGHT = {100.0: 0.025, 300.0: 0.06}, {100.0: 0.01, 300.0: 0.04}
 ENOUGH = 0.01  # rms that ends a fit; else other starts may be better while time is left
-SECONDS = 90.0  # of the processor, that a fit may take
+SECONDS = 180.0  # of the processor, that a fit may take
 
 
 @dataclass(frozen=True)
@@ -125,12 +130,38 @@ def fit_potential(
     problem = Problem(np.asarray(pattern, dtype=np.float64), a, recipe, tuple(thickness), began + seconds)
     image = periodic_image(min_max(potential), recipe).astype(np.float64)
     found = starts(problem, image, span, without, began + LOOKING * seconds)
+    network = candidates(image, problem.fourfold)[0]
+    first = problem.at(network.symmetry, APART)
+    before = first.state(first.scattering.numbers(torch.from_numpy(span * network.values))).rms
+
+    def result(answer: Answer) -> FittedPotential:
+        rho = _image(answer.values.numpy(), len(potential), a, recipe)
+        return FittedPotential(
+            min_max(rho).astype(np.float32),
+            float(np.ptp(rho)),
+            before,
+            answer.apart.rms,
+            len(answer.model.weights),
+            time.process_time() - began,
+            float(np.ptp(rho) * np.mean(thickness)),
+            answer.start.source,
+        )
+
+    best = _from_starts(problem, found, began + TRYING * seconds, began + FITTING * seconds)
+    if span * float(np.mean(thickness)) <= WEAK and (best is None or not result(best).right):
+        own = Candidate(network.symmetry, span * network.values, network.share)
+        best = _by_hops(problem, Start(own, 0.0, "network"), best)
+    return None if best is None else result(best)
+
+
+def _from_starts(problem: Problem, found: Sequence[Start], trying: float, fitting: float) -> Answer | None:
+    """The best fit from starts as they are, until times of the processor.
+
+    Args:
+        trying: when no more of them is fitted roughly; fitting: and none exactly.
+    """
     best: Answer | None = None
     waiting: list[Answer] = []
-
-    def done() -> bool:
-        return best is not None and best.apart.rms < ENOUGH
-
     for start in found[:TRIED]:
         with suppress(CalculationError):  # too strong a potential on the way
             waiting.append(rough(problem, start))
@@ -138,38 +169,45 @@ def fit_potential(
                 # Where the exact fit has too few beams for a strong potential, the rough one may be the better
                 best = _better(best, replace(waiting[-1], apart=apart_of(problem, waiting[-1])))
                 best = _better(best, exact(problem, waiting[-1]))
-        if done() or time.process_time() > began + TRYING * seconds:
+        if _enough(best) or time.process_time() > trying:
             break
-    while best is not None and not done() and best.apart.rms < NEARLY and time.process_time() < problem.until:
-        other = again(problem, best)
-        if other.apart.rms > GAIN * best.apart.rms:
-            break
-        best = other
+    best = best and _again(problem, best, fitting)
     waiting.sort(key=_rms)
     for one in [one for one in waiting if CLEAR <= one.state.rms < HOPELESS][:FITTED]:
-        if done() or time.process_time() > problem.until:
+        if _enough(best) or time.process_time() > fitting:
             break
         with suppress(CalculationError):
             best = _better(best, exact(problem, one))
     if best is None and waiting:
         best = replace(waiting[0], apart=apart_of(problem, waiting[0]))
-    if best is None:
-        return None
-    network = candidates(image, problem.fourfold)[0]
-    first = problem.at(network.symmetry, APART)
-    before = first.state(first.scattering.numbers(torch.from_numpy(span * network.values)))
-    rho = _image(best.values.numpy(), len(potential), a, recipe)
-    fitted_span = float(np.ptp(rho))
-    return FittedPotential(
-        min_max(rho).astype(np.float32),
-        fitted_span,
-        before.rms,
-        best.apart.rms,
-        len(best.model.weights),
-        time.process_time() - began,
-        fitted_span * float(np.mean(thickness)),
-        best.start.source,
-    )
+    return best
+
+
+def _by_hops(problem: Problem, own: Start, best: Answer | None) -> Answer | None:
+    """The best fit of the one before and of what hops from the network's answer lead to, while time is left."""
+    for seed in range(SEEDS):
+        if _enough(best) or time.process_time() > problem.until:
+            break
+        with suppress(CalculationError):
+            reached = hopped(problem, own, seed)
+            answer = rough(problem, reached) if reached else None
+            if answer and answer.state.rms < HOPELESS:
+                best = _better(best, _again(problem, exact(problem, answer), problem.until))
+    return best
+
+
+def _again(problem: Problem, answer: Answer, until: float) -> Answer:
+    """Read as atoms anew and fitted again, while it gains by that."""
+    while not _enough(answer) and answer.apart.rms < NEARLY and time.process_time() < until:
+        other = again(problem, answer)
+        if other.apart.rms > GAIN * answer.apart.rms:
+            break
+        answer = other
+    return answer
+
+
+def _enough(best: Answer | None) -> bool:
+    return best is not None and best.apart.rms < ENOUGH
 
 
 def fit_warning(fitted: FittedPotential) -> str:

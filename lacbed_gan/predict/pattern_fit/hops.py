@@ -1,0 +1,92 @@
+"""Atoms whose pattern of few beams agrees, found by hops: some are moved, added or taken away, and all are fitted anew.
+
+This is basin hopping (Wales and Doye, J. Phys. Chem. A 101, 5111 (1997), with a temperature that falls). A descent from
+an answer that has the right atoms at wrong places, or too many of them, does not lead to the right one; hops do, for
+crystals that are like no known structure too, as long as these are weak. Of strong ones no hop agrees any better until
+nearly all atoms are in their places.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.predict.pattern_fit.atoms import LEAST, AtomModel, atoms_of, on_element
+from lacbed_gan.predict.pattern_fit.least_squares import State
+from lacbed_gan.predict.pattern_fit.problem import Level, Problem
+from lacbed_gan.predict.pattern_fit.starts import Start
+
+Array = NDArray[np.float64]
+LEVEL = Level(1.8, 120, 64, 0.03)
+HOPS, STEPS = 80, 5  # and steps of each fit
+HOT, COLD = 0.02, 0.0005  # rms, at first and at last
+ATOM, MOST = 0.002, 8  # rms that one more atom has to give, and how many there are at most
+MOVED, MORE, LESS = 0.45, 0.25, 0.2  # shares of changes: a place, one more, one less; else a weight
+WEIGHT = 0.6  # standard deviation of its logarithm
+
+
+def hopped(problem: Problem, start: Start, seed: int) -> Start | None:
+    """The atoms that agree best, begun from those of a start; None where these cannot be calculated."""
+    fit, symmetry = problem.at(start.candidate.symmetry, LEVEL), start.candidate.symmetry
+    random = np.random.default_rng(seed)
+
+    def fitted(places: Array, weights: Array) -> tuple[float, State, Array, Array]:
+        """Cost, state, places and weights, those without weight left out."""
+        model = AtomModel(fit.scattering, symmetry, places, weights, np.zeros(len(fit.scattering.independent)))
+        x, free = torch.zeros(len(model), dtype=torch.float64), slice(model.few)
+
+        def every(part: torch.Tensor) -> torch.Tensor:
+            return torch.cat([part, x[free.stop :]])
+
+        part, state = fit.minimum(
+            lambda part: model.factors(every(part)),
+            lambda part: model.changes(every(part))[free],
+            x[free].numpy(),
+            model.deviations(0.0)[free],
+            STEPS,
+        )
+        count = len(weights)
+        weights = np.maximum(weights + part[2 : 2 + count], 0) * math.exp(part[0])
+        places = places + part[2 + count : 2 + 3 * count].reshape(count, 2)
+        kept = weights > LEAST * weights.max()
+        return state.rms + ATOM * count, state, places[kept], weights[kept]
+
+    try:
+        now = best = fitted(*atoms_of(start.candidate, problem.a))
+    except CalculationError:
+        return None
+    for hop in range(HOPS):
+        if time.process_time() > problem.until:
+            break
+        temperature = COLD + HOT * (1 - hop / HOPS) ** 2
+        places, weights = _changed(random, now[2], now[3])
+        with suppress(CalculationError):  # too strong
+            trial = fitted(np.array([on_element(place, symmetry, problem.a) for place in places]), weights)
+            if trial[0] < now[0] or random.random() < math.exp((now[0] - trial[0]) / temperature):
+                now = trial
+                best = min(best, now, key=lambda one: one[0])
+    values = fit.scattering.independent.potential(best[1].u).numpy()
+    return replace(start, candidate=replace(start.candidate, values=values))
+
+
+def _changed(random: np.random.Generator, places: Array, weights: Array) -> tuple[Array, Array]:
+    """One or two changes of atoms."""
+    places, weights = places.copy(), weights.copy()
+    for _ in range(random.integers(1, 3)):
+        i, kind = int(random.integers(len(weights))), random.random()
+        if kind < MOVED:
+            places[i] = random.random(2)
+        elif kind < MOVED + MORE and len(weights) < MOST:
+            places, weights = np.append(places, [random.random(2)], 0), np.append(weights, weights.mean())
+        elif kind < MOVED + MORE + LESS and len(weights) > 1:
+            places, weights = np.delete(places, i, 0), np.delete(weights, i)
+        else:
+            weights[i] *= math.exp(WEIGHT * random.normal())
+    return places, weights
