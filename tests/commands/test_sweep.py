@@ -54,8 +54,9 @@ def test_killed_and_started_again(program, shared_store, tmp_path, wandb_records
     killed, folders = program("train", words, tmp_path), []
 
     def one_finished_and_one_begun():
+        finished = list(runs.glob("*/summary.json"))  # first: a run that ends in between is not a begun one
         folders[:] = [p.parent for p in runs.glob("*/last.ckpt") if not (p.parent / "summary.json").exists()]
-        return folders and list(runs.glob("*/summary.json"))
+        return folders and finished
 
     killed.until(one_finished_and_one_begun)
     assert killed.kill() == -signal.SIGKILL

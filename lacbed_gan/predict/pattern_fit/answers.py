@@ -53,7 +53,7 @@ def rough(problem: Problem, start: Start) -> Answer:
     free = slice(2 + len(model.weights))
     x = np.zeros(len(model))
     x[free] = _varied(problem, start, model, free)[free]
-    x, state = _fitted(fit, model, x, free, 10)
+    x, state = fitted(fit, model, x, free, 10)
     return Answer(start, model, x, state, state)
 
 
@@ -83,7 +83,7 @@ def exact(problem: Problem, first: Answer) -> Answer:
     x = np.zeros(len(model))
     x[: model.few] = first.parameters[: model.few]
     for free, steps in ((slice(2 + len(model.weights)), 5), (slice(model.few), 8), (slice(None), 15)):
-        x, state = _fitted(fit, model, x, free, steps)
+        x, state = fitted(fit, model, x, free, steps)
     answer = Answer(first.start, model, x, state, state)
     return replace(answer, apart=apart_of(problem, answer))
 
@@ -95,8 +95,8 @@ def again(problem: Problem, answer: Answer) -> Answer:
     return exact(problem, Answer(start, model, np.zeros(len(model)), answer.state, answer.apart))
 
 
-def _fitted(fit: PatternFit, model: AtomModel, x: Array, free: slice, steps: int) -> tuple[Array, State]:
-    """Some of the parameters."""
+def fitted(fit: PatternFit, model: AtomModel, x: Array, free: slice, steps: int) -> tuple[Array, State]:
+    """All parameters and what they give, those of the slice `free` fitted."""
 
     def every(part: Tensor) -> Tensor:
         whole = torch.from_numpy(x.copy())

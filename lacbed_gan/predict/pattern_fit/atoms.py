@@ -30,12 +30,12 @@ SHELL = 0.25  # 1/Å, over which the usual size of structure factors is a mean
 SCALE, B_ALL, B_EACH, PLACE, OWN, OF_LARGEST = 0.4, 0.3, 0.25, 0.12, 0.4, 0.1
 
 
-def shape_of(q: Array) -> Array:
+def _shape(q: Array) -> Array:
     """Form factor over that at 0, of |g| in 1/Å."""
     return electron_form_factor(ELEMENT, q) / electron_form_factor(ELEMENT, np.zeros(1))[0]
 
 
-def waves_of(hk: NDArray[np.int64], places: Tensor, symmetry: PlaneSymmetry) -> tuple[Tensor, Tensor]:
+def _waves(hk: NDArray[np.int64], places: Tensor, symmetry: PlaneSymmetry) -> tuple[Tensor, Tensor]:
     """(J, M) mean over operations of cos 2π h · (W r + w), of places r (J, 2), and derivatives (J, 2, M) by r."""
     total = torch.zeros(len(places), len(hk), dtype=torch.float64)
     slopes = torch.zeros(len(places), 2, len(hk), dtype=torch.float64)
@@ -72,7 +72,7 @@ def atoms_of(candidate: Candidate, a: float) -> tuple[Array, Array]:
     q, power = np.sqrt((hk**2).sum(1)) / a, float((wanted**2).sum())
     best: tuple[float, Array, Array] | None = None
     for b in BLURS:
-        shape = shape_of(q) * np.exp(-b * q**2 / 4)
+        shape = _shape(q) * np.exp(-b * q**2 / 4)
         places: list[Array] = []
         rest, before, weights = wanted, 1.0, np.zeros(0)
         while len(places) < MOST:
@@ -80,7 +80,7 @@ def atoms_of(candidate: Candidate, a: float) -> tuple[Array, Array]:
             transform[hk[:, 1], hk[:, 0]] = rest * shape
             y, x = np.unravel_index(np.fft.fft2(transform).real.argmax(), transform.shape)
             places.append(on_element(np.array([x / GRID, y / GRID]), symmetry, a))
-            waves = waves_of(hk, torch.tensor(np.array(places)), symmetry)[0].numpy() * shape
+            waves = _waves(hk, torch.tensor(np.array(places)), symmetry)[0].numpy() * shape
             weights = nnls(waves.T, wanted)[0]
             rest = wanted - weights @ waves
             left = float((rest**2).sum()) / power
@@ -173,7 +173,7 @@ class AtomModel:
         scale, b_all = parameters[:2]
         changes, moves, b = parameters[2:].split((count, 2 * count, count))
         weights = (torch.from_numpy(self.weights) + changes).clamp_min(0)
-        fall = torch.exp(-(USUAL + b_all + b[:, None]) * torch.from_numpy(q**2 / 4)) * torch.from_numpy(shape_of(q))
-        waves, slopes = waves_of(hk, torch.from_numpy(self.places) + moves.view(count, 2), self.symmetry)
+        fall = torch.exp(-(USUAL + b_all + b[:, None]) * torch.from_numpy(q**2 / 4)) * torch.from_numpy(_shape(q))
+        waves, slopes = _waves(hk, torch.from_numpy(self.places) + moves.view(count, 2), self.symmetry)
         # A set of equal reflections has one real number, of the representative that has no phase
         return weights, waves * fall, slopes * fall[:, None], torch.exp(scale) * self.scattering.independent.factor

@@ -2,8 +2,7 @@
 
 This is basin hopping (Wales and Doye, J. Phys. Chem. A 101, 5111 (1997), with a temperature that falls). A descent from
 an answer that has the right atoms at wrong places, or too many of them, does not lead to the right one; hops do, for
-crystals that are like no known structure too, as long as these are weak. Of strong ones no hop agrees any better until
-nearly all atoms are in their places.
+crystals that are like no known structure too, as long as these are weak. Strong ones were not found by it.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lacbed_gan.diffraction.errors import CalculationError
+from lacbed_gan.predict.pattern_fit.answers import fitted
 from lacbed_gan.predict.pattern_fit.atoms import LEAST, AtomModel, atoms_of, on_element
 from lacbed_gan.predict.pattern_fit.least_squares import State
 from lacbed_gan.predict.pattern_fit.problem import Level, Problem
@@ -37,29 +36,18 @@ def hopped(problem: Problem, start: Start, seed: int) -> Start | None:
     fit, symmetry = problem.at(start.candidate.symmetry, LEVEL), start.candidate.symmetry
     random = np.random.default_rng(seed)
 
-    def fitted(places: Array, weights: Array) -> tuple[float, State, Array, Array]:
+    def at_best(places: Array, weights: Array) -> tuple[float, State, Array, Array]:
         """Cost, state, places and weights, those without weight left out."""
         model = AtomModel(fit.scattering, symmetry, places, weights, np.zeros(len(fit.scattering.independent)))
-        x, free = torch.zeros(len(model), dtype=torch.float64), slice(model.few)
-
-        def every(part: torch.Tensor) -> torch.Tensor:
-            return torch.cat([part, x[free.stop :]])
-
-        part, state = fit.minimum(
-            lambda part: model.factors(every(part)),
-            lambda part: model.changes(every(part))[free],
-            x[free].numpy(),
-            model.deviations(0.0)[free],
-            STEPS,
-        )
+        x, state = fitted(fit, model, np.zeros(len(model)), slice(model.few), STEPS)
         count = len(weights)
-        weights = np.maximum(weights + part[2 : 2 + count], 0) * math.exp(part[0])
-        places = places + part[2 + count : 2 + 3 * count].reshape(count, 2)
+        weights = np.maximum(weights + x[2 : 2 + count], 0) * math.exp(x[0])
+        places = places + x[2 + count : 2 + 3 * count].reshape(count, 2)
         kept = weights > LEAST * weights.max()
         return state.rms + ATOM * count, state, places[kept], weights[kept]
 
     try:
-        now = best = fitted(*atoms_of(start.candidate, problem.a))
+        now = best = at_best(*atoms_of(start.candidate, problem.a))
     except CalculationError:
         return None
     for hop in range(HOPS):
@@ -68,7 +56,7 @@ def hopped(problem: Problem, start: Start, seed: int) -> Start | None:
         temperature = COLD + HOT * (1 - hop / HOPS) ** 2
         places, weights = _changed(random, now[2], now[3])
         with suppress(CalculationError):  # too strong
-            trial = fitted(np.array([on_element(place, symmetry, problem.a) for place in places]), weights)
+            trial = at_best(np.array([on_element(place, symmetry, problem.a) for place in places]), weights)
             if trial[0] < now[0] or random.random() < math.exp((now[0] - trial[0]) / temperature):
                 now = trial
                 best = min(best, now, key=lambda one: one[0])
