@@ -142,6 +142,20 @@ def test_the_strength_is_found_though_the_network_is_wrong_about_it(recipe, off)
     assert low_orders(first.candidate) == pytest.approx(low_orders(true), rel=0.1)
 
 
+def test_a_relative_of_a_strong_crystal_agrees_by_many_beams(recipe, monkeypatch):
+    """And by few it does not, so that a fit would not begin there."""
+    monkeypatch.setattr(starts, "CLOSEST", 2)
+    a, right, thick = catalogue()["SrTiO3"].a, potential("SrTiO3"), (200.0,)
+    exact = bright_field(catalogue()["SrTiO3"].with_default_b_iso(0.5), thick, 64, g_max=3.0).numpy()
+    answer, problem = min_max(gaussian_filter(right, 1.5, mode="wrap")), Problem(exact, a, recipe, thick)
+    near = starts.closest(problem, answer, 1.3 * float(np.ptp(right)), {"O3SrTi"})[0]
+    few = problem.at(near.candidate.symmetry, starts.GLANCE)
+    assert near.agreement > fit.AGREES + 0.05
+    assert few.agreement(few.scattering.numbers(torch.from_numpy(near.candidate.values)))[0] < fit.AGREES
+    true = candidates(right, True)[0]
+    assert low_orders(near.candidate) == pytest.approx(low_orders(true), rel=0.03)
+
+
 def test_a_fit_that_is_read_as_atoms_again_is_nearer(recipe):
     """It began from a structure with an atom too many, which the first fit leaves some of."""
     problem, right = Problem(pattern("CaF2"), catalogue()["CaF2"].a, recipe, THICKNESS), potential("CaF2")

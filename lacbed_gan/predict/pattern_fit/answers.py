@@ -19,6 +19,7 @@ from lacbed_gan.predict.pattern_fit.starts import LOOK, Start
 Array = NDArray[np.float64]
 ROUGH = Level(2.0, 350, 64, 0.03)
 EXACT = Level(2.5, 500, 96, 0.004)
+BY_MANY = Level(2.5, 700, 96, 0.004)  # of strong crystals, from starts that nearly agree
 APART = Level(2.8, 1100, 120, 0.003)  # whose directions are others: how well a fit agrees there
 VARIED = ((0.8, 25), (0.4, 15))  # widths, in standard deviations, and numbers of random changes
 LEFT = 0.1  # standard deviation of a structure factor that atoms do not explain, over the usual size at that |g|
@@ -76,9 +77,9 @@ def _varied(problem: Problem, start: Start, model: AtomModel, free: slice) -> Ar
     return best
 
 
-def exact(problem: Problem, first: Answer) -> Answer:
+def exact(problem: Problem, first: Answer, level: Level = EXACT) -> Answer:
     """All of the atoms, then structure factors that are free of them."""
-    fit = problem.at(first.start.candidate.symmetry, EXACT)
+    fit = problem.at(first.start.candidate.symmetry, level)
     model = first.model.at(fit.scattering)
     x = np.zeros(len(model))
     x[: model.few] = first.parameters[: model.few]
@@ -90,9 +91,17 @@ def exact(problem: Problem, first: Answer) -> Answer:
 
 def again(problem: Problem, answer: Answer) -> Answer:
     """An exact fit from the ρ of another one, read as atoms anew: it may have less of them, at other places."""
-    start = replace(answer.start, candidate=replace(answer.start.candidate, values=answer.values.numpy()))
-    model = AtomModel.of(problem.at(start.candidate.symmetry, EXACT).scattering, start.candidate, True)
-    return exact(problem, Answer(start, model, np.zeros(len(model)), answer.state, answer.apart))
+    candidate = replace(answer.start.candidate, values=answer.values.numpy())
+    return as_it_is(problem, replace(answer.start, candidate=candidate))
+
+
+def as_it_is(problem: Problem, start: Start, level: Level = EXACT) -> Answer:
+    """An exact fit from a start, without changes of it before."""
+    fit = problem.at(start.candidate.symmetry, level)
+    model = AtomModel.of(fit.scattering, start.candidate, True)
+    x = np.zeros(len(model))
+    state = fit.state(model.factors(torch.from_numpy(x)))
+    return exact(problem, Answer(start, model, x, state, state), level)
 
 
 def fitted(fit: PatternFit, model: AtomModel, x: Array, free: slice, steps: int) -> tuple[Array, State]:

@@ -1,10 +1,11 @@
 """A predicted ρ that its own pattern contradicts, fitted to that pattern by exact calculation.
 
-A fit begins from what the network says and from known structures of about that cell edge, whose elements may be others:
-those whose pattern of few beams agrees best (:mod:`.starts`). Of weak crystals it goes on from atoms that hop
-(:mod:`.hops`) where none of them is right. ρ is a sum of a few atoms and of what they do not explain. Strength and
-vibration are fitted first, then the atoms, then structure factors about them. Whether the fit is right is told by
-directions that it was not fitted at; the true ρ is not needed for any of it.
+A fit begins from known structures of about that cell edge, whose elements may be others (:mod:`.starts`): from those
+most like what the network says where their pattern nearly agrees; else from what the network says itself and from those
+whose pattern of few beams agrees best; and where none of them is right from atoms that hop (:mod:`.hops`). ρ is a sum
+of a few atoms and of what they do not explain. Strength and vibration are fitted first, then the atoms, then structure
+factors about them. Whether the fit is right is told by directions that it was not fitted at; the true ρ is not needed
+for any of it.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from numpy.typing import NDArray
 
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.images.scaling import min_max
-from lacbed_gan.predict.pattern_fit.answers import APART, Answer, again, apart_of, exact, rough
-from lacbed_gan.predict.pattern_fit.hops import hopped
-from lacbed_gan.predict.pattern_fit.problem import Problem
-from lacbed_gan.predict.pattern_fit.starts import Start, starts
+from lacbed_gan.predict.pattern_fit.answers import APART, BY_MANY, Answer, again, apart_of, as_it_is, exact, rough
+from lacbed_gan.predict.pattern_fit.hops import STRONG, WEAK, hopped
+from lacbed_gan.predict.pattern_fit.problem import Level, Problem
+from lacbed_gan.predict.pattern_fit.starts import Start, closest, starts
 from lacbed_gan.predict.pattern_fit.symmetry import Candidate, candidates
 from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.store.recipe import Recipe
 
 Array = NDArray[np.float64]
 TRIED, FITTED = 24, 8  # starts whose atoms are fitted roughly, and of those that agree less well exactly, at most
-# Shares of the time after which no more starts are looked at, fitted roughly, and fitted exactly; the rest is for hops
-LOOKING, TRYING, FITTING = 0.3, 0.42, 0.5
-WEAK = 250.0  # range of ρ times thickness in nm/Å² up to which atoms hop
+# Shares of the time after which no more of the closest starts are looked at, no more of all, and none is fitted
+# roughly, and exactly; the rest is for hops
+CLOSEST, LOOKING, TRYING, FITTING = 0.15, 0.36, 0.48, 0.56
+AGREES, RELATED = 0.85, 0.7  # correlation of a closest start that is fitted as it is, and of one whose atoms hop
+HOPPING = 250.0  # range of ρ times thickness in nm/Å² up to which atoms hop from what the network says, by few beams
 SEEDS = 6  # of hops
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 NEARLY, GAIN = 0.1, 0.95  # rms of an exact fit that is read as atoms and fitted again, while so much of it is left
@@ -129,7 +132,6 @@ def fit_potential(
     began = time.process_time()
     problem = Problem(np.asarray(pattern, dtype=np.float64), a, recipe, tuple(thickness), began + seconds)
     image = periodic_image(min_max(potential), recipe).astype(np.float64)
-    found = starts(problem, image, span, without, began + LOOKING * seconds)
     network = candidates(image, problem.fourfold)[0]
     first = problem.at(network.symmetry, APART)
     before = first.state(first.scattering.numbers(torch.from_numpy(span * network.values))).rms
@@ -147,23 +149,45 @@ def fit_potential(
             answer.start.source,
         )
 
-    best = _from_starts(problem, found, began + TRYING * seconds, began + FITTING * seconds)
-    if span * float(np.mean(thickness)) <= WEAK and (best is None or not result(best).right):
-        own = Candidate(network.symmetry, span * network.values, network.share)
-        best = _by_hops(problem, Start(own, 0.0, "network"), best)
+    def right(answer: Answer | None) -> bool:
+        return answer is not None and result(answer).right
+
+    near = closest(problem, image, span, without, began + CLOSEST * seconds)
+    best = _from_closest(problem, near)
+    if not right(best):
+        found = starts(problem, image, span, without, began + LOOKING * seconds)
+        best = _from_starts(problem, found, best, began + TRYING * seconds, began + FITTING * seconds)
+    if not right(best):
+        if span * float(np.mean(thickness)) <= HOPPING:
+            own = Candidate(network.symmetry, span * network.values, network.share)
+            best = _by_hops(problem, Start(own, 0.0, "network"), WEAK, best)
+        elif near and near[0].agreement > RELATED:
+            best = _by_hops(problem, near[0], STRONG, best)
     return None if best is None else result(best)
 
 
-def _from_starts(problem: Problem, found: Sequence[Start], trying: float, fitting: float) -> Answer | None:
-    """The best fit from starts as they are, until times of the processor.
+def _from_closest(problem: Problem, near: Sequence[Start]) -> Answer | None:
+    """The best fit from closest starts whose patterns nearly agree."""
+    best: Answer | None = None
+    for start in near:
+        if start.agreement < AGREES or _enough(best):
+            break
+        with suppress(CalculationError):  # too strong a potential on the way
+            best = _better(best, as_it_is(problem, start, BY_MANY))
+    return best
+
+
+def _from_starts(
+    problem: Problem, found: Sequence[Start], best: Answer | None, trying: float, fitting: float
+) -> Answer | None:
+    """The best fit of the one before and from starts, until times of the processor.
 
     Args:
         trying: when no more of them is fitted roughly; fitting: and none exactly.
     """
-    best: Answer | None = None
     waiting: list[Answer] = []
     for start in found[:TRIED]:
-        with suppress(CalculationError):  # too strong a potential on the way
+        with suppress(CalculationError):
             waiting.append(rough(problem, start))
             if waiting[-1].state.rms < CLEAR:
                 # Where the exact fit has too few beams for a strong potential, the rough one may be the better
@@ -183,16 +207,15 @@ def _from_starts(problem: Problem, found: Sequence[Start], trying: float, fittin
     return best
 
 
-def _by_hops(problem: Problem, own: Start, best: Answer | None) -> Answer | None:
-    """The best fit of the one before and of what hops from the network's answer lead to, while time is left."""
+def _by_hops(problem: Problem, start: Start, level: Level, best: Answer | None) -> Answer | None:
+    """The best fit of the one before and of what hops from a start lead to, while time is left."""
     for seed in range(SEEDS):
         if _enough(best) or time.process_time() > problem.until:
             break
         with suppress(CalculationError):
-            reached = hopped(problem, own, seed)
-            answer = rough(problem, reached) if reached else None
-            if answer and answer.state.rms < HOPELESS:
-                best = _better(best, _again(problem, exact(problem, answer), problem.until))
+            reached = hopped(problem, start, seed, level)
+            if reached:
+                best = _better(best, _again(problem, as_it_is(problem, reached), problem.until))
     return best
 
 

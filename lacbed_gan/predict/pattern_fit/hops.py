@@ -23,17 +23,18 @@ from lacbed_gan.predict.pattern_fit.problem import Level, Problem
 from lacbed_gan.predict.pattern_fit.starts import Start
 
 Array = NDArray[np.float64]
-LEVEL = Level(1.8, 120, 64, 0.03)
-HOPS, STEPS = 80, 5  # and steps of each fit
+WEAK, STRONG = Level(1.8, 120, 64, 0.03), Level(2.0, 350, 100, 0.01)  # where crystals are that
+HOPS = {WEAK: 160, STRONG: 60}
+STEPS = 5  # of each fit
 HOT, COLD = 0.02, 0.0005  # rms, at first and at last
 ATOM, MOST = 0.002, 8  # rms that one more atom has to give, and how many there are at most
 MOVED, MORE, LESS = 0.45, 0.25, 0.2  # shares of changes: a place, one more, one less; else a weight
 WEIGHT = 0.6  # standard deviation of its logarithm
 
 
-def hopped(problem: Problem, start: Start, seed: int) -> Start | None:
+def hopped(problem: Problem, start: Start, seed: int, level: Level = WEAK) -> Start | None:
     """The atoms that agree best, begun from those of a start; None where these cannot be calculated."""
-    fit, symmetry = problem.at(start.candidate.symmetry, LEVEL), start.candidate.symmetry
+    fit, symmetry = problem.at(start.candidate.symmetry, level), start.candidate.symmetry
     random = np.random.default_rng(seed)
 
     def at_best(places: Array, weights: Array) -> tuple[float, State, Array, Array]:
@@ -50,10 +51,10 @@ def hopped(problem: Problem, start: Start, seed: int) -> Start | None:
         now = best = at_best(*atoms_of(start.candidate, problem.a))
     except CalculationError:
         return None
-    for hop in range(HOPS):
+    for hop in range(HOPS[level]):
         if time.process_time() > problem.until:
             break
-        temperature = COLD + HOT * (1 - hop / HOPS) ** 2
+        temperature = COLD + HOT * (1 - hop / HOPS[level]) ** 2
         places, weights = _changed(random, now[2], now[3])
         with suppress(CalculationError):  # too strong
             trial = at_best(np.array([on_element(place, symmetry, problem.a) for place in places]), weights)

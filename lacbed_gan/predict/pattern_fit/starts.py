@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 
 import numpy as np
 import torch
@@ -22,12 +22,16 @@ from lacbed_gan.predict.pattern_fit.symmetry import LARGEST, Candidate, PlaneSym
 
 Array = NDArray[np.float64]
 GLANCE, LOOK = Level(1.8, 120, 40, 0.1), Level(1.8, 200, 40, 0.1)
+SCAN, MANY = Level(2.5, 350, 64, 0.03), Level(2.5, 700, 64, 0.01)  # at the closest ones
+CLOSEST, MADE_SURE = 10, 3  # how many those are, and of them by many beams
 KNOWN, OWN = 40, 2  # structures like the network's answer, and symmetries of it
 FIRST = 240  # known structures, with those, that are looked at by more beams
 FACTORS = (0.8, 0.95, 1.15)  # on ρ of a known structure
 FEW = (0.8, 1.0, 1.25)  # on ρ of the network's size
 OF_NETWORK = (0.6, 1.6)  # range of more of them
 STEP, STEPS = 15.0, (0.05, 0.12)  # of them, relative, times range of ρ times thickness in nm/Å²; and its limits
+FINE_STEP, FINE_STEPS = 8.0, (0.018, 0.08)  # the same, at the closest ones
+FINEST = (0.985, 0.9925, 1.0, 1.0075, 1.015)  # factors on them
 NEAR = 0.08  # relative difference of two factors of which one is enough
 FINE = (0.92, 0.96, 1.0, 1.04, 1.08)  # factors on the best ones
 LIKELY, CLOSER = 10, 60  # how many those are, of the first and of all
@@ -74,6 +78,29 @@ def starts(
     return [one for pair in zip_longest(*both) for one in pair if one is not None]
 
 
+def closest(
+    problem: Problem, image: Array, span: float, without: Collection[str], until: float = math.inf
+) -> list[Start]:
+    """Known structures most like what the network says, by many beams and at many strengths, the best first.
+
+    The pattern of a thick, strong crystal agrees with that of its relative within 2 % of the right strength, and by as
+    many beams as it takes to calculate it.
+
+    Args: as of :func:`starts`.
+    """
+    own = candidates(image, problem.fourfold)[0]
+    size, scattering = span * _size(own), span * float(np.mean(problem.thickness))
+    factors = _factors(scattering, FINE_STEP, FINE_STEPS)
+    looked = []
+    for candidate, source in islice(_known(problem, image, without), CLOSEST):
+        looked += _best(problem, candidate, source, list(factors * size / _size(candidate)), SCAN)
+        if time.process_time() > until:
+            break
+    sure = sorted(looked, key=_disagreement)[:MADE_SURE]
+    found = [closer for one in sure for closer in _best(problem, one.candidate, one.source, FINEST, MANY)]
+    return sorted(found, key=_disagreement)
+
+
 def _closer(problem: Problem, looked: list[Start], count: int) -> list[Start]:
     """The best ones with more exact strengths, by more beams."""
     best = sorted(looked, key=_disagreement)[:count]
@@ -88,14 +115,15 @@ def _distinct(looked: list[Start]) -> list[Start]:
     return list(best.values())
 
 
-def _factors(scattering: float) -> Array:
+def _factors(scattering: float, step: float = STEP, steps: tuple[float, float] = STEPS) -> Array:
     """On ρ of the network's size: the thicker the crystal and the stronger ρ, the nearer the right one has to be.
 
     Args:
         scattering: range of ρ times thickness in nm/Å².
+        step: between them, times that; steps: its limits.
     """
     low, high = map(math.log, OF_NETWORK)
-    step = min(max(STEP / scattering, STEPS[0]), STEPS[1])
+    step = min(max(step / scattering, steps[0]), steps[1])
     return np.exp(np.linspace(low, high, 1 + math.ceil((high - low) / step)))
 
 
