@@ -2,7 +2,7 @@
 
 This is basin hopping (Wales and Doye, J. Phys. Chem. A 101, 5111 (1997), with a temperature that falls). A descent from
 an answer that has the right atoms at wrong places, or too many of them, does not lead to the right one; hops do, for
-crystals that are like no known structure too, as long as these are weak. Strong ones were not found by it.
+crystals that are like no known structure too, as long as these are weak. Strong ones need a start that nearly agrees.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lacbed_gan.predict.pattern_fit.problem import Level, Problem
 from lacbed_gan.predict.pattern_fit.starts import Start
 
 Array = NDArray[np.float64]
-WEAK, STRONG = Level(1.8, 120, 64, 0.03), Level(2.0, 350, 100, 0.01)  # where crystals are that
+WEAK, STRONG = Level(1.8, 120, 64, 0.03), Level(2.0, 350, 100, 0.01)  # for crystals that are that
 HOPS = {WEAK: 160, STRONG: 60}
 STEPS = 5  # of each fit
 HOT, COLD = 0.02, 0.0005  # rms, at first and at last
