@@ -143,7 +143,7 @@ def test_the_strength_is_found_though_the_network_is_wrong_about_it(recipe, off)
 
 
 def test_a_relative_of_a_strong_crystal_agrees_by_many_beams(recipe, monkeypatch):
-    """And by few it does not, so that a fit would not begin there."""
+    """And at the same strength by few beams it does not."""
     monkeypatch.setattr(starts, "CLOSEST", 2)
     a, right, thick = catalogue()["SrTiO3"].a, potential("SrTiO3"), (200.0,)
     exact = bright_field(catalogue()["SrTiO3"].with_default_b_iso(0.5), thick, 64, g_max=3.0).numpy()
@@ -173,7 +173,7 @@ def test_atoms_hop_to_a_structure_that_no_start_is_like(recipe):
     problem, right = Problem(pattern("pyrite"), catalogue()["pyrite"].a, recipe, THICKNESS), potential("pyrite")
     one = candidates(right, problem.fourfold)[0]
     wrong = replace(one, values=np.abs(one.values))
-    found = hops.hopped(problem, starts.Start(wrong, 0.0, "network"), 0).candidate
+    found = hops.hopped(problem, starts.Start(wrong, 0.0, "network"), 0, hops.WEAK).candidate
 
     def off_by(candidate):
         return off(fit._image(candidate.values, 64, problem.a, recipe), right)

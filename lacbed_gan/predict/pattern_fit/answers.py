@@ -77,15 +77,19 @@ def _varied(problem: Problem, start: Start, model: AtomModel, free: slice) -> Ar
     return best
 
 
-def exact(problem: Problem, first: Answer, level: Level = EXACT) -> Answer:
-    """All of the atoms, then structure factors that are free of them."""
-    fit = problem.at(first.start.candidate.symmetry, level)
-    model = first.model.at(fit.scattering)
+def exact(problem: Problem, first: Answer) -> Answer:
+    """All of the atoms, then structure factors that are free of them, from a rough fit."""
+    return _exact(problem, first.start, first.model, first.parameters, EXACT)
+
+
+def _exact(problem: Problem, start: Start, model: AtomModel, parameters: Array, level: Level) -> Answer:
+    fit = problem.at(start.candidate.symmetry, level)
+    model = model.at(fit.scattering)
     x = np.zeros(len(model))
-    x[: model.few] = first.parameters[: model.few]
+    x[: model.few] = parameters[: model.few]
     for free, steps in ((slice(2 + len(model.weights)), 5), (slice(model.few), 8), (slice(None), 15)):
         x, state = fitted(fit, model, x, free, steps)
-    answer = Answer(first.start, model, x, state, state)
+    answer = Answer(start, model, x, state, state)
     return replace(answer, apart=apart_of(problem, answer))
 
 
@@ -97,11 +101,8 @@ def again(problem: Problem, answer: Answer) -> Answer:
 
 def as_it_is(problem: Problem, start: Start, level: Level = EXACT) -> Answer:
     """An exact fit from a start, without changes of it before."""
-    fit = problem.at(start.candidate.symmetry, level)
-    model = AtomModel.of(fit.scattering, start.candidate, True)
-    x = np.zeros(len(model))
-    state = fit.state(model.factors(torch.from_numpy(x)))
-    return exact(problem, Answer(start, model, x, state, state), level)
+    model = AtomModel.of(problem.at(start.candidate.symmetry, level).scattering, start.candidate, True)
+    return _exact(problem, start, model, np.zeros(len(model)), level)
 
 
 def fitted(fit: PatternFit, model: AtomModel, x: Array, free: slice, steps: int) -> tuple[Array, State]:

@@ -11,6 +11,7 @@ import math
 import time
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,20 +33,29 @@ MOVED, MORE, LESS = 0.45, 0.25, 0.2  # shares of changes: a place, one more, one
 WEIGHT = 0.6  # standard deviation of its logarithm
 
 
-def hopped(problem: Problem, start: Start, seed: int, level: Level = WEAK) -> Start | None:
+class _Atoms(NamedTuple):
+    """What they cost and give, their places (J, 2) and weights (J,)."""
+
+    cost: float
+    state: State
+    places: Array
+    weights: Array
+
+
+def hopped(problem: Problem, start: Start, seed: int, level: Level) -> Start | None:
     """The atoms that agree best, begun from those of a start; None where these cannot be calculated."""
     fit, symmetry = problem.at(start.candidate.symmetry, level), start.candidate.symmetry
     random = np.random.default_rng(seed)
 
-    def at_best(places: Array, weights: Array) -> tuple[float, State, Array, Array]:
-        """Cost, state, places and weights, those without weight left out."""
+    def at_best(places: Array, weights: Array) -> _Atoms:
+        """Fitted, those without weight left out."""
         model = AtomModel(fit.scattering, symmetry, places, weights, np.zeros(len(fit.scattering.independent)))
         x, state = fitted(fit, model, np.zeros(len(model)), slice(model.few), STEPS)
         count = len(weights)
         weights = np.maximum(weights + x[2 : 2 + count], 0) * math.exp(x[0])
         places = places + x[2 + count : 2 + 3 * count].reshape(count, 2)
         kept = weights > LEAST * weights.max()
-        return state.rms + ATOM * count, state, places[kept], weights[kept]
+        return _Atoms(state.rms + ATOM * count, state, places[kept], weights[kept])
 
     try:
         now = best = at_best(*atoms_of(start.candidate, problem.a))
@@ -55,13 +65,13 @@ def hopped(problem: Problem, start: Start, seed: int, level: Level = WEAK) -> St
         if time.process_time() > problem.until:
             break
         temperature = COLD + HOT * (1 - hop / HOPS[level]) ** 2
-        places, weights = _changed(random, now[2], now[3])
+        places, weights = _changed(random, now.places, now.weights)
         with suppress(CalculationError):  # too strong
             trial = at_best(np.array([on_element(place, symmetry, problem.a) for place in places]), weights)
-            if trial[0] < now[0] or random.random() < math.exp((now[0] - trial[0]) / temperature):
+            if trial.cost < now.cost or random.random() < math.exp((now.cost - trial.cost) / temperature):
                 now = trial
-                best = min(best, now, key=lambda one: one[0])
-    values = fit.scattering.independent.potential(best[1].u).numpy()
+                best = min(best, now, key=lambda one: one.cost)
+    values = fit.scattering.independent.potential(best.state.u).numpy()
     return replace(start, candidate=replace(start.candidate, values=values))
 
 
