@@ -3,6 +3,7 @@
 For tests that kill, limit or end a process. That a command runs as ``python -m`` starts it, others test.
 """
 
+import faulthandler
 import multiprocessing
 import os
 import runpy
@@ -32,6 +33,7 @@ def work(command, words, folder, environment, said, largest_file):
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
+    faulthandler.enable()
     sys.argv = [command, *words]
     if largest_file:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
@@ -70,10 +72,19 @@ class Program:
 
     def until(self, reached, pause=0.001):
         """Waits for a moment of the work; it must not end before."""
+        assert self.comes_to(reached, pause), f"ended with {self.process.exitcode} before\n{self.err}"
+
+    def comes_to(self, reached, pause=0.001):
+        """Waits for a moment of the work or its end; whether the moment was seen."""
         give_up = time.monotonic() + LIMIT
         while not reached():
-            assert not self.ended and time.monotonic() < give_up, self.err
+            if self.ended:
+                return False
+            if time.monotonic() > give_up:
+                self.kill(signal.SIGABRT)  # which has it say where it hangs
+                raise AssertionError(f"still at work after {LIMIT} s\n{self.err}")
             time.sleep(pause)
+        return True
 
     def end(self, seconds=LIMIT):
         """Its exit status, which is negative where a signal has ended it."""
@@ -81,9 +92,9 @@ class Program:
         assert self.ended, self.err
         return self.process.exitcode
 
-    def kill(self):
-        """By SIGKILL, with all that it has started."""
+    def kill(self, by=signal.SIGKILL):
+        """By a signal, with all that it has started."""
         for kill in (os.killpg, os.kill):  # at first it has no group of its own
             with suppress(ProcessLookupError):
-                kill(self.pid, signal.SIGKILL)
+                kill(self.pid, by)
         return self.end()
