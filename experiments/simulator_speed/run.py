@@ -28,11 +28,11 @@ from lacbed_gan.diffraction.felix import bright_field as felix
 from lacbed_gan.diffraction.operators.blocks import Blocks
 from lacbed_gan.diffraction.operators.folded_fourier import FoldedFourierOperator, strands
 from lacbed_gan.diffraction.operators.half_fourier import HalfFourierOperator
+from lacbed_gan.diffraction.operators.scaled_sectors import ScaledSectors
 from lacbed_gan.diffraction.operators.sectors import SectorOperator
 from lacbed_gan.diffraction.patterns import compute_patterns
 from lacbed_gan.diffraction.projection import Projection
 from lacbed_gan.diffraction.recursion.core import CoreRecursion, FoldedRecursion
-from lacbed_gan.diffraction.recursion.lanczos import Recursion
 from lacbed_gan.diffraction.recursion.lanes import ROWS
 from lacbed_gan.diffraction.window import Window
 
@@ -127,27 +127,20 @@ def on_a_gpu(table: str | None) -> dict[str, float]:
     found = [c for c in structures(table or "prototypes", None if table else 100, 0) if isinstance(c, Crystal)]
     crystals = random.Random(0).sample(found, 100)
     operations = 0
-    step = Recursion.step
+    advance = ScaledSectors.advance
 
-    def counted(self: Recursion) -> None:
+    def counted(self: ScaledSectors, w: torch.Tensor, v: torch.Tensor, products: torch.Tensor) -> None:
         nonlocal operations
-        shape = self._v.shape
-        if isinstance(self._operator, SectorOperator):
-            crystals, sectors, rows, pixels = shape
-            operations += 2 * crystals * sectors * rows**2 * pixels
-        else:
-            crystals, rows, pixels, columns = shape
-            blocks = 1 if self._operator._imaginary is None else 2
-            operations += 2 * rows * columns * (4 * rows + 2 * blocks * columns) * crystals * pixels
-        step(self)
+        operations += 2 * v.numel() * v.shape[2]  # (C, 4, R, P): a matrix of R × R for each crystal and sector
+        advance(self, w, v, products)
 
     compute_patterns(crystals[:8], THICKNESS, SIZE, device="cuda")  # warm
-    Recursion.step = counted
+    ScaledSectors.advance = counted
     start = time.perf_counter()
     compute_patterns(crystals, THICKNESS, SIZE, device="cuda")
     torch.cuda.synchronize()
     seconds = time.perf_counter() - start
-    Recursion.step = step
+    ScaledSectors.advance = advance
     a, b = torch.randn(2, 8192, 8192, device="cuda").unbind(0)
     best = float("inf")
     for _ in range(5):
