@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,11 +21,13 @@ RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which
 # all wrong ones (experiments/weights/doubted.py, crystals that are neither trained nor tested on). Few beams make the
 # pattern of a weak crystal nearly exactly; of a strong one small errors of ρ grow with the thickness.
 LIMITS = {100.0: 0.95, 180.0: 0.90, 280.0: 0.84, 350.0: 0.70, 560.0: 0.66, 760.0: 0.50}
+# And R that one has to have to be sure: three in four right answers of the 120 crystals aside do
+SURE = {60.0: 0.99, 100.0: 0.98, 180.0: 0.95, 280.0: 0.90, 350.0: 0.87, 560.0: 0.80, 760.0: 0.70, 900.0: 0.58}
 
 
-def limit(thickness: Sequence[float], span: float) -> float:
-    """The mean over thicknesses in nm for a range of ρ in 1/Å²; beyond those of `LIMITS` that of the nearest one."""
-    return float(np.interp(span * np.asarray(thickness), list(LIMITS), list(LIMITS.values())).mean())
+def limit(thickness: Sequence[float], span: float, limits: Mapping[float, float] = LIMITS) -> float:
+    """The mean over thicknesses in nm for a range of ρ in 1/Å²; beyond those of the limits that of the nearest one."""
+    return float(np.interp(span * np.asarray(thickness), list(limits), list(limits.values())).mean())
 
 
 def agreement(
@@ -33,8 +35,8 @@ def agreement(
 ) -> float | None:
     """R of the patterns, mean over the thicknesses, for the best of some ranges of ρ near the predicted one.
 
-    Ranges are tried until one is above the limit, so that a right answer mostly costs one calculation. None for a cell
-    so large that it would take long. Patterns have no absorption.
+    Ranges are tried until one is sure, so that most right answers cost one calculation. None for a cell so large that
+    it would take long. Patterns have no absorption.
 
     Args:
         potential: (n, n), sampled as the recipe says, of any range.
@@ -59,9 +61,14 @@ def agreement(
         computed = intensities_at(beams, thickness, pixels, window, recipe.energy_kv).numpy()
         pairs = zip(computed, measured, strict=True)
         best = max(best, float(np.mean([np.corrcoef(one, other)[0, 1] for one, other in pairs])))
-        if best >= limit(thickness, span):
+        if best >= limit(thickness, span, SURE):
             break
     return best
+
+
+def is_sure(value: float | None, thickness: Sequence[float], span: float) -> bool:
+    """Whether R, as `agreement` gives it, is as high as that of most right answers; of what was not looked at it is."""
+    return value is None or value >= limit(thickness, span, SURE)
 
 
 def agreement_warnings(value: float | None, thickness: Sequence[float], span: float) -> list[str]:

@@ -15,10 +15,11 @@ from lacbed_gan.data.measuring import known
 from lacbed_gan.images.calibration import ASSUMED, USER, Calibration, calibrate, other_energy
 from lacbed_gan.images.measured import Measured
 from lacbed_gan.models.weights import Trained
-from lacbed_gan.predict.few_beam_check import agreement, agreement_warnings
+from lacbed_gan.predict.few_beam_check import agreement, agreement_warnings, is_sure
 from lacbed_gan.predict.input_warnings import distance_warnings, pattern_warnings
 from lacbed_gan.predict.measured_pattern import Candidate, read_pattern
-from lacbed_gan.predict.pattern_fit.fit import fit_potential, fit_warning
+from lacbed_gan.predict.pattern_fit.fit import fit_potential
+from lacbed_gan.predict.pattern_fit.fitted_potential import fit_warning
 from lacbed_gan.predict.physics_check import PhysicsCheck, check_potential
 from lacbed_gan.predict.prediction import PotentialPrediction
 from lacbed_gan.predict.trust import PredictionError, warned
@@ -77,8 +78,8 @@ class PredictsPotentials:
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
             align: whether the pattern itself tells centre, rotation and aperture where they are not said.
-            fit: whether an answer that few beams contradict is fitted to its pattern (up to a minute and a half of a
-                core).
+            fit: whether an answer that few beams contradict or hardly confirm is fitted to its pattern (up to three
+                minutes of a core, or one).
             calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
                 together; None: what `a` and `user` say.
             user: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in
@@ -152,9 +153,11 @@ class PredictsPotentials:
         if np.ptp(potential) == 0:
             lines.append("the predicted ρ is the same all over")
         else:
-            doubts = self._doubts(best, potential, nm, span, result)
-            if doubts and fit and span is not None and self._calculable(best):
-                fitted = fit_potential(potential, self._bright(best), float(a or 0), self.recipe, nm, span)
+            doubts, sure = self._doubts(best, potential, nm, span, result)
+            if not sure and fit and span is not None and self._calculable(best):
+                fitted = fit_potential(
+                    potential, self._bright(best), float(a or 0), self.recipe, nm, span, doubted=bool(doubts)
+                )
             if fitted is not None and fitted.better:
                 potential, span = fitted.potential, fitted.span
                 result = self._check(best, potential, nm, span) if check else None
@@ -213,14 +216,14 @@ class PredictsPotentials:
         thickness: Sequence[float],
         span: float | None,
         check: PhysicsCheck | None,
-    ) -> list[str]:
-        """A line where the check, or without one that can tell few beams, make another pattern of ρ."""
+    ) -> tuple[list[str], bool]:
+        """A line where the check, or without one that can tell few beams, make another pattern of ρ; and whether few
+        beams make its own beyond doubt, or cannot tell."""
         if check is not None and check.flagged:
-            return [check.verdict]
-        if (check is not None and check.limit is not None) or span is None or self._unchecked(pattern, thickness):
-            return []
-        if not self._calculable(pattern):
-            return []
+            return [check.verdict], False
+        if span is None or self._unchecked(pattern, thickness) or not self._calculable(pattern):
+            return [], True
         a = float(pattern.calibration.a or 0)
         value = agreement(potential, self._bright(pattern), a, self.recipe, thickness, span)
-        return agreement_warnings(value, thickness, span)
+        told = check is not None and check.limit is not None
+        return [] if told else agreement_warnings(value, thickness, span), is_sure(value, thickness, span)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lacbed_gan.images.calibration import ASSUMED, Calibration
-from lacbed_gan.predict.pattern_fit.fit import FittedPotential
+from lacbed_gan.predict.pattern_fit.fitted_potential import FittedPotential
 from lacbed_gan.predict.physics_check import PhysicsCheck
 from lacbed_gan.store.recipe import Recipe
 
@@ -50,8 +50,8 @@ class PotentialPrediction:
         recipe: of the network's pairs, to whose window the patterns were brought.
         calibration: how the pattern lies, as user, file or the pattern itself say, or as is assumed.
         check: the pattern recomputed from ρ, None unless asked for.
-        fit: what came of fitting ρ to its pattern, of an answer that was doubted; None of others. Where
-            `fit.better`, `potential` and `span` are those of the fit.
+        fit: what came of fitting ρ to its pattern, of an answer that was doubted or not sure; None of
+            others. Where `fit.better`, `potential` and `span` are those of the fit.
         warnings: one line each.
     """
 

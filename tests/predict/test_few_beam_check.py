@@ -3,7 +3,7 @@ import pytest
 
 from lacbed_gan.crystal.catalogue import catalogue
 from lacbed_gan.diffraction import bright_field, projected_potential
-from lacbed_gan.predict.few_beam_check import LIMITS, agreement, agreement_warnings, limit
+from lacbed_gan.predict.few_beam_check import LIMITS, SURE, agreement, agreement_warnings, is_sure, limit
 from lacbed_gan.predict.loading import load
 
 THICKNESS = (100.0,)
@@ -30,14 +30,14 @@ def test_the_right_potential_agrees_also_where_its_range_is_some_percent_off(pot
     for share in (1.0, 0.9, 1.12):
         span = share * float(np.ptp(right))
         value = agreement(right, pattern, a, recipe, THICKNESS, span)
-        assert value > limit(THICKNESS, span) and agreement_warnings(value, THICKNESS, span) == []
+        assert is_sure(value, THICKNESS, span) and agreement_warnings(value, THICKNESS, span) == []
 
 
 def test_a_wrong_one_is_doubted(potentials, pattern, recipe):
     a, wrong = catalogue()["GaAs"].a, potentials["Cu"]
     span = float(np.ptp(wrong))
     value, least = agreement(wrong, pattern, a, recipe, THICKNESS, span), limit(THICKNESS, span)
-    assert value < least - 0.1
+    assert value < least - 0.1 and not is_sure(value, THICKNESS, span)
     (line,) = agreement_warnings(value, THICKNESS, span)
     assert f"R {value:.2f}, {least:.2f} or more" in line
     turned = np.roll(potentials["GaAs"], 5, 0) + potentials["GaAs"]  # two crystals in one cell
@@ -47,7 +47,16 @@ def test_a_wrong_one_is_doubted(potentials, pattern, recipe):
 
 def test_a_cell_of_very_many_beams_is_not_looked_at(potentials, pattern, recipe):
     value = agreement(potentials["Cu"], pattern, 60.0, recipe, THICKNESS, 2.0)
-    assert value is None and agreement_warnings(value, THICKNESS, 2.0) == []
+    assert value is None and agreement_warnings(value, THICKNESS, 2.0) == [] and is_sure(value, THICKNESS, 2.0)
+
+
+@pytest.mark.parametrize("nm", [20, 50, 100, 150, 200, 400])
+def test_between_doubted_and_sure_an_answer_is_neither(nm):
+    doubted, sure = limit([nm], 2.5), limit([nm], 2.5, SURE)
+    assert doubted < sure
+    between = (doubted + sure) / 2
+    assert agreement_warnings(between, [nm], 2.5) == [] and not is_sure(between, [nm], 2.5)
+    assert is_sure(sure, [nm], 2.5)
 
 
 def test_limits_by_range_and_thickness():

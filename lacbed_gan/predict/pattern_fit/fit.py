@@ -1,11 +1,12 @@
-"""A predicted ρ that its own pattern contradicts, fitted to that pattern by exact calculation.
+"""A predicted ρ that its own pattern contradicts, or hardly confirms, fitted to that pattern by exact calculation.
 
-A fit begins from known structures of about that cell edge, whose elements may be others (:mod:`.starts`): from those
-most like what the network says where their pattern nearly agrees; else from what the network says itself and from those
-whose pattern of few beams agrees best; and where none of them is right from atoms that hop (:mod:`.hops`). ρ is a sum
-of a few atoms and of what they do not explain. Strength and vibration are fitted first, then the atoms, then structure
-factors about them. Whether the fit is right is told by directions that it was not fitted at; the true ρ is not needed
-for any of it.
+Of an answer that it contradicts, a fit begins from known structures of about that cell edge, whose elements may be
+others (:mod:`.starts`): from those most like what the network says where their pattern nearly agrees; else from what
+the network says itself and from those whose pattern of few beams agrees best; and where none of them is right from
+atoms that hop (:mod:`.hops`). One that it hardly confirms is fitted as it is; where that does not lead to a right ρ,
+those most like it are. ρ is a sum of a few atoms and of what they do not explain. Strength and vibration are fitted
+first, then the atoms, then structure factors about them. Whether the fit is right is told by directions that it was not
+fitted at; the true ρ is not needed for any of it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.images.scaling import min_max
 from lacbed_gan.predict.pattern_fit.answers import APART, BY_MANY, Answer, again, apart_of, as_it_is, exact, rough
+from lacbed_gan.predict.pattern_fit.fitted_potential import FittedPotential, right_below
 from lacbed_gan.predict.pattern_fit.hops import STRONG, WEAK, hopped
 from lacbed_gan.predict.pattern_fit.problem import Level, Problem
-from lacbed_gan.predict.pattern_fit.starts import Start, closest, starts
-from lacbed_gan.predict.pattern_fit.symmetry import Candidate, candidates
+from lacbed_gan.predict.pattern_fit.starts import Start, at_their_strength, closest, own_symmetries, starts
+from lacbed_gan.predict.pattern_fit.symmetry import Candidate
 from lacbed_gan.predict.physics_check import periodic_image
 from lacbed_gan.store.recipe import Recipe
 
@@ -40,68 +41,8 @@ HOPPING = 250.0  # range of ρ times thickness in nm/Å² up to which atoms hop 
 SEEDS = 6  # of hops
 CLEAR, HOPELESS = 0.1, 0.17  # rms of a rough fit that is fitted exactly at once, and of one that never is
 NEARLY, GAIN = 0.1, 0.95  # rms of an exact fit that is read as atoms and fitted again, while so much of it is left
-# Range of ρ times thickness in nm/Å² → rms up to which a fit is better than what the network says, and is right.
-# Of weak crystals the calculation leaves next to nothing (0.002 to 0.005), and what is near is not right.
-KEPT, RIGHT = {100.0: 0.025, 300.0: 0.06}, {100.0: 0.01, 300.0: 0.04}
 ENOUGH = 0.01  # rms that ends a fit; else other starts may be better while time is left
 SECONDS = 180.0  # of the processor, that a fit may take
-
-
-@dataclass(frozen=True)
-class FittedPotential:
-    """What came of a fit.
-
-    Attributes:
-        potential: (n, n) float32 in [0, 1], sampled as the recipe says.
-        span: ρ_max − ρ_min in 1/Å².
-        before, after: rms differences of the min–max scaled patterns, of the network's ρ (with its own range) and of
-            the fitted one, at directions that it was not fitted at.
-        atoms: that ρ was read as.
-        seconds: of the processor.
-        scattering: range of ρ times thickness, in nm/Å², the mean over thicknesses.
-        source: ``network``, or the formula of the known structure that the fit began from.
-    """
-
-    potential: NDArray[np.float32]
-    span: float
-    before: float
-    after: float
-    atoms: int
-    seconds: float
-    scattering: float
-    source: str = "network"
-
-    @property
-    def better(self) -> bool:
-        """Whether it is to be taken instead of what the network says."""
-        return self.after <= self._limit(KEPT) and self.after < self.before
-
-    @property
-    def right(self) -> bool:
-        """Whether the pattern agrees as well as that of right ρ does."""
-        return self.better and self.after <= self.right_below
-
-    @property
-    def right_below(self) -> float:
-        """What that of right ρ leaves at most, rms."""
-        return self._limit(RIGHT)
-
-    def _limit(self, limits: dict[float, float]) -> float:
-        return float(np.interp(self.scattering, list(limits), list(limits.values())))
-
-    @property
-    def line(self) -> str:
-        """What was done, for a terminal."""
-        kept = "kept" if self.better else "not kept"
-        numbers = f"pattern off by {self.before:.3f} rms before, {self.after:.3f} after"
-        return f"the network's ρ was doubted and fitted to its pattern ({numbers}; {kept}; {self.seconds:.0f} s)"
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it but the image."""
-        numbers = {
-            name: getattr(self, name) for name in ("before", "after", "atoms", "source", "seconds", "better", "right")
-        }
-        return numbers | {"range_of_rho": self.span, "units": {"before": "rms of min–max scaled intensity"}}
 
 
 def fit_potential(
@@ -112,10 +53,13 @@ def fit_potential(
     thickness: Sequence[float],
     span: float,
     *,
+    doubted: bool = True,
     seconds: float = SECONDS,
     without: Collection[str] = (),
 ) -> FittedPotential | None:
-    """ρ of least residuals, from what a network predicted and from known structures; None where none is calculable.
+    """ρ of least residuals, from what a network predicted and from known structures.
+
+    None where none is calculable, and of an answer that is not doubted where its pattern agrees as those of right ρ do.
 
     Args:
         potential: (n, n), sampled as the recipe says, of any range.
@@ -123,6 +67,7 @@ def fit_potential(
         a: cell edge in Å.
         thickness: T values in nm.
         span: predicted ρ_max − ρ_min in 1/Å².
+        doubted: whether the answer is probably wrong; else the fit looks no farther than at structures most like it.
         seconds: of the processor, after which no further step begins.
         without: formulas that are no known structures.
 
@@ -132,9 +77,8 @@ def fit_potential(
     began = time.process_time()
     problem = Problem(np.asarray(pattern, dtype=np.float64), a, recipe, tuple(thickness), began + seconds)
     image = periodic_image(min_max(potential), recipe).astype(np.float64)
-    network = candidates(image, problem.fourfold)[0]
-    first = problem.at(network.symmetry, APART)
-    before = first.state(first.scattering.numbers(torch.from_numpy(span * network.values))).rms
+    own = own_symmetries(problem, image, span)
+    before = min(_apart(problem, one) for one in (own[:1] if doubted else own))
 
     def result(answer: Answer) -> FittedPotential:
         rho = _image(answer.values.numpy(), len(potential), a, recipe)
@@ -147,30 +91,37 @@ def fit_potential(
             time.process_time() - began,
             float(np.ptp(rho) * np.mean(thickness)),
             answer.start.source,
+            doubted,
         )
 
     def right(answer: Answer | None) -> bool:
         return answer is not None and result(answer).right
 
+    scattering = span * float(np.mean(thickness))
+    best: Answer | None = None
+    if not doubted:
+        if before <= right_below(scattering):
+            return None
+        best = _as_they_are(problem, at_their_strength(problem, own))
+        if best is not None and right(best):
+            return result(best)
     near = closest(problem, image, span, without, began + CLOSEST * seconds)
-    best = _from_closest(problem, near)
-    if not right(best):
+    best = _as_they_are(problem, [one for one in near if one.agreement >= AGREES], best)
+    if doubted and not right(best):
         found = starts(problem, image, span, without, began + LOOKING * seconds)
         best = _from_starts(problem, found, best, began + TRYING * seconds, began + FITTING * seconds)
-    if not right(best):
-        if span * float(np.mean(thickness)) <= HOPPING:
-            own = Candidate(network.symmetry, span * network.values, network.share)
-            best = _by_hops(problem, Start(own, 0.0, "network"), WEAK, best)
+    if doubted and not right(best):
+        if scattering <= HOPPING:
+            best = _by_hops(problem, Start(own[0], 0.0, "network"), WEAK, best)
         elif near and near[0].agreement > RELATED:
             best = _by_hops(problem, near[0], STRONG, best)
     return None if best is None else result(best)
 
 
-def _from_closest(problem: Problem, near: Sequence[Start]) -> Answer | None:
-    """The best fit from closest starts whose patterns nearly agree."""
-    best: Answer | None = None
-    for start in near:
-        if start.agreement < AGREES or _enough(best):
+def _as_they_are(problem: Problem, nearly: Sequence[Start], best: Answer | None = None) -> Answer | None:
+    """The best fit of the one before and from starts whose patterns nearly agree."""
+    for start in nearly:
+        if _enough(best):
             break
         with suppress(CalculationError):  # too strong a potential on the way
             best = _better(best, as_it_is(problem, start, BY_MANY))
@@ -229,17 +180,14 @@ def _again(problem: Problem, answer: Answer, until: float) -> Answer:
     return answer
 
 
+def _apart(problem: Problem, one: Candidate) -> float:
+    """What its pattern leaves, rms, at directions that nothing is fitted at."""
+    fit = problem.at(one.symmetry, APART)
+    return fit.state(fit.scattering.numbers(torch.from_numpy(one.values))).rms
+
+
 def _enough(best: Answer | None) -> bool:
     return best is not None and best.apart.rms < ENOUGH
-
-
-def fit_warning(fitted: FittedPotential) -> str:
-    """Of one that is better than what the network says, and not known to be right."""
-    return (
-        "ρ was fitted to the pattern, since what the network says makes another one; it still differs by "
-        f"{fitted.after:.3f} rms ({fitted.right_below:.2g} or less for right ones, {fitted.before:.3f} before): ρ may "
-        "be wrong in parts"
-    )
 
 
 def _rms(answer: Answer) -> float:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -18,7 +18,7 @@ from lacbed_gan.diffraction.few_beams import REACH
 from lacbed_gan.diffraction.from_potential import coefficients
 from lacbed_gan.predict.pattern_fit.known import KnownStructures
 from lacbed_gan.predict.pattern_fit.problem import Level, Problem
-from lacbed_gan.predict.pattern_fit.symmetry import LARGEST, Candidate, PlaneSymmetry, candidates
+from lacbed_gan.predict.pattern_fit.symmetry import LARGEST, Candidate, PlaneSymmetry, candidates, holding_more
 
 Array = NDArray[np.float64]
 GLANCE, LOOK = Level(1.8, 120, 40, 0.1), Level(1.8, 200, 40, 0.1)
@@ -32,6 +32,8 @@ OF_NETWORK = (0.6, 1.6)  # range of more of them
 STEP, STEPS = 15.0, (0.05, 0.12)  # of them, relative, times range of ρ times thickness in nm/Å²; and its limits
 FINE_STEP, FINE_STEPS = 8.0, (0.018, 0.08)  # the same, at the closest ones
 FINEST = (0.985, 0.9925, 1.0, 1.0075, 1.015)  # factors on them
+SYMMETRIES = 3  # of an answer that is probably right
+OWN_FACTORS = (0.92, 0.94, 0.955, 0.97, *FINEST, 1.03, 1.045, 1.06, 1.08)  # on its ρ
 NEAR = 0.08  # relative difference of two factors of which one is enough
 FINE = (0.92, 0.96, 1.0, 1.04, 1.08)  # factors on the best ones
 LIKELY, CLOSER = 10, 60  # how many those are, of the first and of all
@@ -60,7 +62,7 @@ def starts(
         without: formulas of known structures that are left out.
         until: when no more structures are looked at, in seconds of the processor.
     """
-    own = [Candidate(one.symmetry, span * one.values, one.share) for one in candidates(image, problem.fourfold)[:OWN]]
+    own = [replace(one, values=span * one.values) for one in candidates(image, problem.fourfold)[:OWN]]
     size, widely = _size(own[0]), _factors(span * float(np.mean(problem.thickness)))
     first, others = [], []
     for candidate in own:
@@ -98,6 +100,21 @@ def closest(
             break
     sure = sorted(looked, key=_disagreement)[:MADE_SURE]
     found = [closer for one in sure for closer in _best(problem, one.candidate, one.source, FINEST, MANY)]
+    return sorted(found, key=_disagreement)
+
+
+def own_symmetries(problem: Problem, image: Array, span: float) -> list[Candidate]:
+    """What the network says, in 1/Å², in the sparsest symmetry that it may have and in those that hold more of it.
+
+    Args: as of :func:`starts`.
+    """
+    found = holding_more(candidates(image, problem.fourfold))[:SYMMETRIES]
+    return [replace(one, values=span * one.values) for one in found]
+
+
+def at_their_strength(problem: Problem, own: Sequence[Candidate]) -> list[Start]:
+    """What the network says, with that range near its own which agrees best by many beams, the best symmetry first."""
+    found = [start for one in own for start in _best(problem, one, "network", OWN_FACTORS, MANY)]
     return sorted(found, key=_disagreement)
 
 

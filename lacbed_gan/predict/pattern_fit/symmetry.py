@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,6 +21,7 @@ OBLONG: tuple[Matrix, ...] = (((2, 0), (0, 1)), ((1, 0), (0, 2)))
 NORMAL_TO_Y = ((1, 0), (0, -1))
 FOURFOLD = 0.02  # rms difference of a pattern from its transpose, below which it has diagonal mirrors
 LOST, LESS = 0.1, 0.01  # shares of ρ's power that the first symmetry may lose, and a denser lattice hold less than it
+MORE = 0.002  # share of ρ's power by which one holds more of it
 ORIGINS = 8  # along an edge of the cell, from a two-fold axis, that are tried
 LARGEST = 40  # index
 
@@ -93,6 +94,15 @@ def candidates(potential: Array, fourfold: bool) -> list[Candidate]:
     first = max((one for one in found if one.share >= least), key=sparseness)
     others = [one for one in found if one is not first and one.share > first.share - LESS]
     return [first, *sorted(others, key=sparseness, reverse=True)]
+
+
+def holding_more(found: Sequence[Candidate]) -> list[Candidate]:
+    """Of candidates, as they are ordered, each that holds more of ρ than all before."""
+    kept: list[Candidate] = []
+    for one in found:
+        if not kept or one.share > kept[-1].share + MORE:
+            kept.append(one)
+    return kept
 
 
 @lru_cache(maxsize=2)
