@@ -31,7 +31,7 @@ SETTINGS = {"method": "converged", "g_max": 4.25, "rho_sampling": "endpoints"}
 @pytest.fixture(autouse=True)
 def no_fits(monkeypatch):
     """Random images are no crystal's patterns, and a fit of them takes a minute."""
-    monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_: None)
+    monkeypatch.setattr("lacbed_gan.predict.potentials.fit_potential", lambda *_, **__: None)
 
 
 def pytest_collection_modifyitems(items):
