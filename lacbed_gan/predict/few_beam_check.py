@@ -21,7 +21,7 @@ RANGES = (1.0, 0.94, 1.06, 0.88, 1.13, 0.82, 1.2)  # of the predicted one, which
 # all wrong ones (experiments/weights/doubted.py, crystals that are neither trained nor tested on). Few beams make the
 # pattern of a weak crystal nearly exactly; of a strong one small errors of ρ grow with the thickness.
 LIMITS = {100.0: 0.95, 180.0: 0.90, 280.0: 0.84, 350.0: 0.70, 560.0: 0.66, 760.0: 0.50}
-# And R that one has to have to be sure: three in four right answers of the 120 crystals aside do
+# And R that one has to have to be sure: three in four right answers of the 120 crystals aside do (fitted.py there)
 SURE = {60.0: 0.99, 100.0: 0.98, 180.0: 0.95, 280.0: 0.90, 350.0: 0.87, 560.0: 0.80, 760.0: 0.70, 900.0: 0.58}
 
 

@@ -59,8 +59,8 @@ class FittedPotential:
         """What was done, for a terminal."""
         kept = "kept" if self.better else "not kept"
         numbers = f"pattern off by {self.before:.3f} rms before, {self.after:.3f} after"
-        what = "doubted and" if self.doubted else "not sure and"
-        return f"the network's ρ was {what} fitted to its pattern ({numbers}; {kept}; {self.seconds:.0f} s)"
+        what = "doubted" if self.doubted else "not sure"
+        return f"the network's ρ was {what} and fitted to its pattern ({numbers}; {kept}; {self.seconds:.0f} s)"
 
     def to_json(self) -> dict[str, Any]:
         """All of it but the image."""
