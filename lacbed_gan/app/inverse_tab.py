@@ -136,7 +136,7 @@ class InverseTab:
                     measured.images,
                     calibration=calibration,
                     thickness=thickness,
-                    fit=False,  # up to three minutes: who looks wants to see ρ, and what is doubted of it
+                    fit=False,  # minutes: who looks wants to see ρ, and what is doubted of it
                 )
         except Refused as refusal:
             self._refuse(str(refusal))

@@ -89,6 +89,12 @@ class DressedScattering:
         """(M,) the independent structure factors of coefficients (2m + 1, 2m + 1) in 1/Å², m as large as it may be."""
         return self.independent.numbers(Beams.within(REACH, values, self.net, self.lattice, self.line).potential)
 
+    @property
+    def elements(self) -> int:
+        """How many the matrices of the beams have, S · R · R."""
+        blocks = self._setting.blocks
+        return int(2**blocks.flips * len(blocks.g) ** 2)
+
     @cached_property
     def _setting(self) -> Setting:
         return Setting(Blocks(self.beams), self.energy_kv, torch.float32)

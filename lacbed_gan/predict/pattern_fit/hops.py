@@ -8,7 +8,6 @@ crystals that are like no known structure too, as long as these are weak. Strong
 from __future__ import annotations
 
 import math
-import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -62,7 +61,7 @@ def hopped(problem: Problem, start: Start, seed: int, level: Level) -> Start | N
     except CalculationError:
         return None
     for hop in range(HOPS[level]):
-        if time.process_time() > problem.until:
+        if problem.work.beyond(1):
             break
         temperature = COLD + HOT * (1 - hop / HOPS[level]) ** 2
         places, weights = _changed(random, now.places, now.weights)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +13,7 @@ from torch import Tensor
 
 from lacbed_gan.diffraction.errors import CalculationError
 from lacbed_gan.diffraction.gradients.dressed import DressedScattering
+from lacbed_gan.predict.pattern_fit.work import Work
 
 Array = NDArray[np.float64]
 INDEPENDENT = 40  # directions: what a calculation leaves out is alike at neighbouring ones
@@ -48,7 +47,7 @@ class PatternFit:
         measured: (T, P), min–max scaled.
         thickness: T values in nm.
         floor: rms that the calculation is off by.
-        until: when a search for a minimum ends, in seconds of the processor as `time.process_time` tells them.
+        work: that is counted, and ends a search for a minimum.
     """
 
     scattering: DressedScattering
@@ -56,9 +55,10 @@ class PatternFit:
     measured: Array
     thickness: Sequence[float]
     floor: float = FLOOR
-    until: float = math.inf
+    work: Work = field(default_factory=Work)
 
     def state(self, u: Tensor) -> State:
+        self.work.add_patterns(len(self.k), self.scattering.elements)
         intensity = self.scattering.intensity(u, self.k, self.thickness).numpy().astype(np.float64)
         residuals, columns, scales = [], [], []
         for one, measured in zip(intensity, self.measured, strict=True):
@@ -77,6 +77,7 @@ class PatternFit:
         Raises:
             CalculationError: all are too strong.
         """
+        self.work.add_patterns(len(self.k), self.scattering.elements, len(factors))
         intensities = self.scattering.intensities(u, self.k, self.thickness)
         found = []
         for factor in factors:
@@ -109,7 +110,7 @@ class PatternFit:
         state = self.state(factors(torch.from_numpy(x)))
         design: Array | None = None
         for _ in range(steps):
-            if state.rms < self.floor or time.process_time() > self.until:
+            if state.rms < self.floor or self.work.beyond(1):
                 break
             exact = design is None
             if design is None:
@@ -148,6 +149,7 @@ class PatternFit:
 
     def _design(self, state: State, changes: Tensor) -> Array:
         """(T · P, J) derivatives of the residuals, without what scale and offset make up for."""
+        self.work.add_derivatives(len(self.k), self.scattering.elements)
         each = self.scattering.jacobian(state.u, self.k, self.thickness)
         found = (each @ changes.T.float()).numpy().astype(np.float64)
         rows = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,9 +17,11 @@ from lacbed_gan.diffraction.window import Window
 from lacbed_gan.images.scaling import min_max
 from lacbed_gan.predict.pattern_fit.least_squares import PatternFit
 from lacbed_gan.predict.pattern_fit.symmetry import PlaneSymmetry, has_fourfold
+from lacbed_gan.predict.pattern_fit.work import Work
 from lacbed_gan.store.recipe import Recipe
 
 Array = NDArray[np.float64]
+ENOUGH = 0.01
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,16 @@ class Problem:
         pattern: (T, H, H), min–max scaled, over the recipe's window.
         a: cell edge in Å.
         thickness: T values in nm.
-        until: see :class:`PatternFit`.
+        work: that is counted.
+        enough: rms difference from the pattern that ends a fit.
     """
 
     pattern: Array
     a: float
     recipe: Recipe
     thickness: Sequence[float]
-    until: float = math.inf
+    work: Work = field(default_factory=Work)
+    enough: float = ENOUGH
     _known: dict[tuple[PlaneSymmetry, Level], PatternFit] = field(default_factory=dict)
 
     @cached_property
@@ -85,7 +88,7 @@ class Problem:
                 self.recipe.rho_g_max,
                 self.recipe.energy_kv,
             )
-            self._known[key] = PatternFit(scattering, k, measured, self.thickness, level.floor, self.until)
+            self._known[key] = PatternFit(scattering, k, measured, self.thickness, level.floor, self.work)
         return self._known[key]
 
     def _directions(self, window: Window, count: int) -> tuple[torch.Tensor, Array]:

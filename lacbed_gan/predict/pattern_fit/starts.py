@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -49,9 +48,7 @@ class Start:
     source: str
 
 
-def starts(
-    problem: Problem, image: Array, span: float, without: Collection[str], until: float = math.inf
-) -> list[Start]:
+def starts(problem: Problem, image: Array, span: float, without: Collection[str], until: float = 1.0) -> list[Start]:
     """The best first: by turns of those first known, looked at by more beams, and of all, at more strengths.
 
     Of all some agree by chance, better than a right one whose cell is large; of few a right one may not be there.
@@ -60,7 +57,7 @@ def starts(
         image: (n, n), what the network says, at r = i/n, in [0, 1].
         span: ρ_max − ρ_min in 1/Å² that it says.
         without: formulas of known structures that are left out.
-        until: when no more structures are looked at, in seconds of the processor.
+        until: share of the work after which no more structures are looked at.
     """
     own = [replace(one, values=span * one.values) for one in candidates(image, problem.fourfold)[:OWN]]
     size, widely = _size(own[0]), _factors(span * float(np.mean(problem.thickness)))
@@ -74,15 +71,13 @@ def starts(
             few += [one for one in FACTORS if all(abs(one / other - 1) > NEAR for other in few)]
             first += _best(problem, candidate, source, few, LOOK)
         others += _best(problem, candidate, source, list(widely * of_network), GLANCE)
-        if time.process_time() > until:
+        if problem.work.beyond(until):
             break
     both = _distinct([*first, *_closer(problem, first, LIKELY)]), _distinct(_closer(problem, others, CLOSER))
     return [one for pair in zip_longest(*both) for one in pair if one is not None]
 
 
-def closest(
-    problem: Problem, image: Array, span: float, without: Collection[str], until: float = math.inf
-) -> list[Start]:
+def closest(problem: Problem, image: Array, span: float, without: Collection[str], until: float = 1.0) -> list[Start]:
     """Known structures most like what the network says, by many beams and at many strengths, the best first.
 
     The pattern of a thick, strong crystal agrees with that of its relative within 2 % of the right strength, and by as
@@ -96,7 +91,7 @@ def closest(
     looked = []
     for candidate, source in islice(_known(problem, image, without), CLOSEST):
         looked += _best(problem, candidate, source, list(factors * size / _size(candidate)), SCAN)
-        if time.process_time() > until:
+        if problem.work.beyond(until):
             break
     sure = sorted(looked, key=_disagreement)[:MADE_SURE]
     found = [closer for one in sure for closer in _best(problem, one.candidate, one.source, FINEST, MANY)]
@@ -161,6 +156,7 @@ def _known(problem: Problem, image: Array, without: Collection[str]) -> Iterator
     like = known.like(coefficients(image).values.numpy(), problem.a, problem.fourfold, KNOWN, without)
     kinds = known.kinds(problem.a, problem.fourfold, without)
     for row in dict.fromkeys([*(row for row, _ in like), *kinds]):
+        problem.work.add_structure()
         candidate = known.candidate(row, m)
         if candidate is not None:
             yield candidate, str(known.formula[row])
