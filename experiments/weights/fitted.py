@@ -4,7 +4,7 @@
 
 Crystals are those of a fold of the store, or all of them for -1; known structures of the crystal's own formula are no
 start of its fit. With worst=N only the N answers of largest error at each thickness are looked at, and the others
-stay as they are. A fit takes up to six minutes of a slow core. Fits go into fitted.jsonl, and a run goes on where
+stay as they are. A fit takes up to eight minutes of a slow core. Fits go into fitted.jsonl, and a run goes on where
 the one before ended as long as the network says the same. Of all crystals together the table has MSE · 10⁴ and R at
 the best origin and the error of the range of ρ, before and after, and how many fits were kept, by what few beams say
 of the answer; `right` counts those with R of at least 0.99, `worse` those whose MSE is larger than the answer's.
