@@ -78,8 +78,8 @@ class PredictsPotentials:
             thickness: of the pattern in nm; None: what the network was trained on.
             check: also recompute the pattern from ρ (seconds to minutes); needs `a`.
             align: whether the pattern itself tells centre, rotation and aperture where they are not said.
-            fit: whether an answer that few beams contradict or hardly confirm is fitted to its pattern (minutes
-                of a core, or one).
+            fit: whether an answer that few beams contradict or hardly confirm is fitted to its pattern (up to
+                eight minutes of a slow core, or two).
             calibration: all that is known of the pattern, as :func:`lacbed_gan.images.calibration.calibrate` puts it
                 together; None: what `a` and `user` say.
             user: half_width, pixel_size, rotation, centre, aperture, polarity, energy_kv, as in

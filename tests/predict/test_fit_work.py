@@ -2,6 +2,7 @@
 
 import itertools
 import time
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -42,24 +43,13 @@ def test_nothing_new_is_begun_when_the_work_is_done(fluorite, monkeypatch):
     best = starts._best
     monkeypatch.setattr(starts, "_best", lambda *args: looked.append(args[2]) or best(*args))
     monkeypatch.setattr(fit, "hopped", lambda *_: pytest.fail("atoms hop though the work is done"))
-    monkeypatch.setattr(fit, "rough", counted := Counted(fit.rough))
+    monkeypatch.setattr(fit, "rough", roughly := Mock(wraps=fit.rough))
     answer, _, *others = fluorite
     noise = np.random.default_rng(0).random((1, 64, 64))
     found = fit.fit_potential(answer, min_max(noise + noise[:, ::-1, ::-1]), *others, work=0.001)
     assert not found.better
-    assert counted.calls == 1
+    assert roughly.call_count == 1
     assert len(set(looked) - {"network"}) == 1
-
-
-class Counted:
-    """A function, and how often it was called."""
-
-    def __init__(self, function):
-        self.function, self.calls = function, 0
-
-    def __call__(self, *args):
-        self.calls += 1
-        return self.function(*args)
 
 
 def test_work_is_that_of_a_slow_core():

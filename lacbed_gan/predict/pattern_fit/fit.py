@@ -158,7 +158,7 @@ def _from_starts(problem: Problem, found: Sequence[Start], best: Answer | None) 
 
 
 def _by_hops(problem: Problem, start: Start, level: Level, best: Answer | None) -> Answer | None:
-    """The best fit of the one before and of what hops from a start lead to, while time is left."""
+    """The best fit of the one before and of what hops from a start lead to, while work is left."""
     for seed in range(SEEDS):
         if _enough(problem, best) or problem.work.beyond(1):
             break

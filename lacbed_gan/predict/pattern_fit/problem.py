@@ -21,7 +21,7 @@ from lacbed_gan.predict.pattern_fit.work import Work
 from lacbed_gan.store.recipe import Recipe
 
 Array = NDArray[np.float64]
-ENOUGH = 0.01
+ENOUGH = 0.01  # rms
 
 
 @dataclass(frozen=True)

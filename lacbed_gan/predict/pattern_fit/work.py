@@ -12,7 +12,7 @@ READY, PATTERN, ELEMENT, DERIVATIVES, STRUCTURE = 0.01, 0.003, 1e-8, 10, 0.03
 
 @dataclass(eq=False)
 class Work:
-    """Counted in the seconds that it takes, about, of a slow core; a quick one takes half of them.
+    """Counted in the seconds that it takes, about, of a slow core.
 
     Attributes:
         allowed: in all.
